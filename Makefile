@@ -1,0 +1,43 @@
+# make demo | make test | make app | make clean
+# Everything lands in .venv and outputs; nothing needs root, and a second run installs nothing.
+#   make demo PYTHON=python3.12
+#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu    (Linux without an NVIDIA GPU: a far smaller torch)
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test app clean
+
+demo: .venv/installed
+	.venv/bin/python -m moditalker.demo
+
+test: .venv/installed-dev
+	.venv/bin/python -m ruff check
+	.venv/bin/python -m mypy moditalker app.py
+	.venv/bin/python -m pytest -q
+
+app: .venv/installed
+	.venv/bin/python app.py
+
+clean:
+	rm -rf .venv outputs .mypy_cache .pytest_cache .ruff_cache
+
+.venv/installed: requirements.txt
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or 3.12, or name it with 'make PYTHON=...'." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || \
+		{ echo "moditalker needs Python 3.11 or 3.12, and $(PYTHON) is $$("$(PYTHON)" -V 2>&1): name another with 'make PYTHON=python3.12'." >&2; exit 1; }
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv
+	@echo "Installing into .venv (a few minutes, once)"
+	@$(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
+	@$(PIP) install -r requirements.txt
+# The desktop build of OpenCV wants libGL, which bare servers lack; the headless build of the same version does not.
+	@.venv/bin/python -c 'import cv2' 2>/dev/null || \
+		$(PIP) install --no-deps --force-reinstall opencv-contrib-python-headless==5.0.0.93
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@
