@@ -1,0 +1,1 @@
+"""Speech in: decoding, synthesis and features; knows no model."""
