@@ -1,0 +1,1 @@
+"""Faces in pictures: the portrait, its landmarks and their alignment; knows no model."""
