@@ -1,5 +1,6 @@
 """The Animate panel: a portrait and a recording in, a video out, and the `/animate` endpoint."""
 
+import inspect
 import logging
 import secrets
 import tempfile
@@ -127,6 +128,8 @@ class AnimatePanel:
             inputs=[portrait, audio, atom_steps, mtov_steps, guidance, seed, head_motion, crop],
             outputs=[self._video, used_seed, report],
             api_name="animate",
+            # Whole: Gradio would show the first paragraph and keep what it says of the parameters to itself.
+            api_description=inspect.getdoc(self.animate),
             show_progress_on=self._video,
         )
         made.success(lambda: gr.Column(visible=True), outputs=details, api_visibility="private", show_progress="hidden")
