@@ -1,0 +1,21 @@
+"""MoDiTalker: a portrait and a speech recording in, a video of that person speaking out."""
+
+from moditalker.atom.head import HeadMotion
+from moditalker.atom.model import AudioToMotion
+from moditalker.errors import InputError
+from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.pipeline import MoDiTalkerOutput, MoDiTalkerPipeline, MotionOutput, Portrait, default_weights
+
+__all__ = [
+    "AudioToMotion",
+    "HeadMotion",
+    "InputError",
+    "MoDiTalkerOutput",
+    "MoDiTalkerPipeline",
+    "MotionOutput",
+    "MotionToVideo",
+    "Portrait",
+    "TriplaneAutoencoder",
+    "default_weights",
+]

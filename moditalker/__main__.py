@@ -1,0 +1,5 @@
+"""``python -m moditalker``."""
+
+from moditalker.cli import main
+
+raise SystemExit(main())

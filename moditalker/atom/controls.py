@@ -1,0 +1,85 @@
+"""What a user may turn: lips, blinking and head motion, each without touching the others."""
+
+import numpy as np
+
+from moditalker.face.layout import (
+    INNER_LIPS,
+    LEFT_EYE,
+    LIDS,
+    LIP_BRANCH,
+    RIGHT_EYE,
+    mouth_opening,
+)
+
+# How far a sampled head may go before it is held back softly: turning, shifting, growing.
+_POSE_LIMITS = np.array([0.22, 0.25, 0.18, 0.25, 0.2, 0.08], np.float32)
+
+
+def scale_lips(residual: np.ndarray, shape: np.ndarray, scale: float) -> np.ndarray:
+    """Make the mouth move more or less, from its most closed state outwards.
+
+    Args:
+        residual: (T, 68, 3) inter-ocular distances.
+        shape: (68, 3) the portrait in its face-centric frame.
+        scale: 0 keeps the mouth closed, 1 changes nothing.
+    Returns:
+        (T, 68, 3)
+    """
+    if scale == 1.0:
+        return residual
+    opening = mouth_opening(residual + shape)
+    closed = residual[opening <= np.quantile(opening, 0.1)].mean(0)
+    scaled = residual.copy()
+    scaled[:, LIP_BRANCH] = closed[LIP_BRANCH] + scale * (residual[:, LIP_BRANCH] - closed[LIP_BRANCH])
+    return scaled
+
+
+def scale_blinks(residual: np.ndarray, scale: float) -> np.ndarray:
+    """Make the lids move more or less around their usual place; 0 keeps the eyes open, 1 changes nothing."""
+    if scale == 1.0:
+        return residual
+    scaled = residual.copy()
+    eyes = np.concatenate([RIGHT_EYE, LEFT_EYE])
+    usual = np.median(residual[:, eyes], axis=0)
+    scaled[:, eyes] = usual + scale * (residual[:, eyes] - usual)
+    return scaled
+
+
+def untangle(residual: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Part lips and lids that have passed through each other: both points of a pair move to their middle.
+
+    Args:
+        residual: (T, 68, 3) inter-ocular distances.
+        shape: (68, 3) the portrait in its face-centric frame.
+    Returns:
+        (T, 68, 3)
+    """
+    points = residual + shape
+    inner = INNER_LIPS
+    for upper, lower in ((inner[1], inner[7]), (inner[2], inner[6]), (inner[3], inner[5]), *LIDS):
+        crossed = points[:, upper, 1] > points[:, lower, 1]
+        middle = (points[crossed, upper, 1] + points[crossed, lower, 1]) / 2
+        points[crossed, upper, 1] = middle
+        points[crossed, lower, 1] = middle
+    return points - shape
+
+
+def settle_pose(pose: np.ndarray, scale: float) -> np.ndarray:
+    """Head motion around the portrait's own pose, its strength scaled and its extremes held back softly.
+
+    Args:
+        pose: (T, 6), see ``FaceFrame.analyse``.
+        scale: 0 is still, 1 as sampled.
+    Returns:
+        (T, 6), every number within its limit.
+    """
+    centred = (pose - pose.mean(0)) * scale
+    return (_POSE_LIMITS * np.tanh(centred / _POSE_LIMITS)).astype(np.float32)
+
+
+def fit_length(pose: np.ndarray, frames: int) -> np.ndarray:
+    """Play (T, 6) forwards and backwards until it fills ``frames``."""
+    if len(pose) == 1:
+        return np.repeat(pose, frames, 0)
+    cycle = np.concatenate([np.arange(len(pose)), np.arange(len(pose) - 2, 0, -1)])
+    return pose[cycle[np.arange(frames) % len(cycle)]]

@@ -1,0 +1,216 @@
+"""The command line: ``animate``, ``track``, ``prepare``, ``train``."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from moditalker.errors import InputError
+
+NETWORKS = ("autoencoder", "mtov", "atom", "head", "offsets")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0; or 2 when the input cannot be used, after one sentence on standard error.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"moditalker: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m moditalker", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_animate(commands)
+    _add_track(commands)
+    _add_prepare(commands)
+    _add_train(commands)
+    _add_assemble(commands)
+    return parser
+
+
+Commands = Any  # argparse gives the type of sub-parsers no public name
+
+
+def _add_animate(commands: Commands) -> None:
+    command = commands.add_parser("animate", help="make a portrait speak")
+    command.add_argument("portrait", type=Path, help="JPEG, PNG or WebP picture of a face")
+    command.add_argument("audio", type=Path, help="recording, or a video whose sound track is used")
+    command.add_argument("-o", "--output", type=Path, required=True, help="OUT.mp4; OUT.json is written beside it")
+    command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
+    command.add_argument("--seed", type=int, help="the same seed gives the same frames; a new one when left out")
+    command.add_argument("--atom-steps", type=int, default=8, help="denoising steps, speech to motion")
+    command.add_argument("--mtov-steps", type=int, default=4, help="denoising steps, motion to video")
+    command.add_argument("--guidance", type=float, default=1.5, help="how far the lips lean towards the speech")
+    command.add_argument("--lip-scale", type=float, default=1.0)
+    command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
+    command.add_argument("--head-scale", type=float, default=1.0)
+    command.add_argument("--blink-scale", type=float, default=1.0)
+    command.add_argument("--crop", choices=("face", "full"), default="full")
+    command.add_argument("--max-seconds", type=float, default=600.0, help="longest recording taken")
+    command.add_argument("--landmarks", type=Path, metavar="FILE.npz", help="use these instead of AToM's")
+    command.add_argument("--save-landmarks", type=Path, metavar="FILE.npz")
+    command.set_defaults(run=_animate)
+
+
+def _animate(options: argparse.Namespace) -> None:
+    from moditalker.face.landmark_file import read_landmarks
+
+    landmarks = read_landmarks(options.landmarks) if options.landmarks else None
+    pipeline = _load_pipeline(options.preset)
+    with StageBars() as bars:
+        report = pipeline.animate(
+            options.portrait,
+            options.audio,
+            options.output,
+            landmarks=landmarks,
+            save_landmarks=options.save_landmarks,
+            atom_steps=options.atom_steps,
+            mtov_steps=options.mtov_steps,
+            guidance=options.guidance,
+            seed=options.seed,
+            lip_scale=options.lip_scale,
+            head_motion=options.head_motion,
+            head_scale=options.head_scale,
+            blink_scale=options.blink_scale,
+            crop=options.crop,
+            max_seconds=options.max_seconds,
+            progress=bars,
+        )
+    stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report["seconds"].items())
+    print(f"{report['output']}: {report['frames']} frames, seed {report['seed']}; {stages}; ", end="")
+    print(f"{report['real_time_factor']:.2f} seconds of work a second of video")
+
+
+def _load_pipeline(preset: str) -> Any:
+    import torch
+
+    from moditalker.pipeline import PRESETS, MoDiTalkerPipeline, default_weights
+
+    if preset in PRESETS:
+        source = str(default_weights(preset))
+    else:
+        source = preset
+    try:
+        pipeline = MoDiTalkerPipeline.from_pretrained(source)
+    except OSError as error:
+        raise InputError(
+            f"No weights could be loaded from {source!r}; give a preset ({', '.join(PRESETS)}), a folder, or a hub id."
+        ) from error
+    return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class StageBars:
+    """A progress bar a stage, fed by the pipeline's ``progress``."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._bar: Any = None
+
+    def __enter__(self) -> "StageBars":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` of a stage are done."""
+        from tqdm import tqdm
+
+        if stage != self._stage:
+            self.__exit__()
+            self._stage, self._bar = stage, tqdm(total=total, desc=stage)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+
+def _add_track(commands: Commands) -> None:
+    command = commands.add_parser("track", help="landmarks of the face in a video")
+    command.add_argument("video", type=Path)
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz")
+    command.add_argument("--tracker", default="mediapipe", help="mediapipe or face-alignment")
+    command.set_defaults(run=_track)
+
+
+def _track(options: argparse.Namespace) -> None:
+    from moditalker.face.landmark_file import FPS, write_landmarks
+    from moditalker.face.tracker import make_tracker
+    from moditalker.video.read import read_video
+
+    with StageBars() as bars:
+        frames = read_video(options.video, fps=FPS)
+        landmarks = make_tracker(options.tracker).track(frames, lambda done: bars("track", done, done))
+    write_landmarks(options.output, landmarks)
+    print(f"{options.output}: landmarks {landmarks.shape} at {FPS} frames a second")
+
+
+def _add_assemble(commands: Commands) -> None:
+    command = commands.add_parser("assemble", help="join trained networks into a preset's folder")
+    command.add_argument(
+        "--runs", type=Path, required=True, help="folder that holds the runs atom, head, autoencoder, mtov"
+    )
+    command.add_argument("-o", "--output", type=Path, required=True)
+    command.set_defaults(run=_assemble)
+
+
+def _assemble(options: argparse.Namespace) -> None:
+    from moditalker.training.assemble import assemble
+
+    size = assemble(options.runs, options.output)
+    print(f"{options.output}: {size / 1e6:.1f} MB of weights")
+
+
+def _add_prepare(commands: Commands) -> None:
+    command = commands.add_parser("prepare", help="make training arrays from a list of clips")
+    command.add_argument("clips", type=Path, help="CSV with the columns path, split, speaker")
+    command.add_argument("-o", "--output", type=Path, required=True)
+    command.add_argument("--encoder", default="moonshine", help="moonshine, hubert or hub:ID-OR-FOLDER")
+    command.add_argument("--tracker", default="mediapipe", help="mediapipe or face-alignment")
+    command.add_argument("--workers", type=int, default=2)
+    command.set_defaults(run=_prepare)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from moditalker.training.prepare import prepare
+
+    usable, left_out = prepare(
+        options.clips, options.output, encoder=options.encoder, tracker=options.tracker, workers=options.workers
+    )
+    print(f"{usable} clips are ready in {options.output}; {left_out} were left out (rejected.json says why).")
+
+
+def _add_train(commands: Commands) -> None:
+    command = commands.add_parser("train", help="train one network on prepared clips")
+    command.add_argument("network", choices=NETWORKS)
+    command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' wrote")
+    command.add_argument("--output", type=Path, help="run folder; a run found there is resumed (default runs/NETWORK)")
+    command.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/model"), help="for mtov")
+    command.add_argument("--minutes", type=float, default=20.0, help="time budget, 0 for none")
+    command.add_argument("--max-steps", type=int, default=0, help="step budget, 0 for none")
+    command.add_argument("--learning-rate", type=float, default=4e-4)
+    command.add_argument("--batch", type=int, help="blocks (autoencoder, mtov) or frames (atom, head) of a batch")
+    command.add_argument("--gradient-accumulation", type=int, default=1)
+    command.add_argument("--ema-decay", type=float, default=0.998)
+    command.add_argument("--precision", choices=("bf16", "no"), default="bf16")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--workers", type=int, default=1)
+    command.add_argument("--cpu", action="store_true", help="use the processor even where there is a GPU")
+    command.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from moditalker.training.commands import train
+
+    result = train(options)
+    print("\n".join(f"{name}: {value:.5f}" for name, value in result.items()))

@@ -1,0 +1,48 @@
+"""Landmarks as pictures: what the networks see of a face's geometry, and the mask over the lower face."""
+
+import cv2
+import numpy as np
+
+from moditalker.face.geometry import ALIGNED_SIZE
+from moditalker.face.layout import BROWS, INNER_LIPS, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
+
+_SHIFT = 4  # cv2 draws with 4 fractional bits
+_LOWER_FACE = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 35, 33, 31]
+
+
+def _fixed(points: np.ndarray) -> np.ndarray:
+    return np.round(points * (1 << _SHIFT)).astype(np.int32).reshape(-1, 1, 2)
+
+
+def draw_landmarks(landmarks: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarray:
+    """Draw landmarks in the aligned face, smooth at sub-pixel precision.
+
+    Args:
+        landmarks: (T, 68, 2) aligned space, pixels.
+    Returns:
+        (T, 3, size, size) uint8: outlines of jaw, brows and nose; eye openings filled; lips at 128 with the mouth's
+        opening at 255.
+    """
+    planes = np.zeros((len(landmarks), 3, size, size), np.uint8)
+    for plane, points in zip(planes, landmarks, strict=True):
+        lines = [points[JAW], points[BROWS[:5]], points[BROWS[5:]], points[27:31], points[31:36]]
+        cv2.polylines(plane[0], [_fixed(line) for line in lines], False, 255, 1, cv2.LINE_AA, _SHIFT)
+        for eye in (RIGHT_EYE, LEFT_EYE):
+            cv2.fillPoly(plane[1], [_fixed(points[eye])], 255, cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(plane[2], [_fixed(points[OUTER_LIPS])], 128, cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(plane[2], [_fixed(points[INNER_LIPS])], 255, cv2.LINE_AA, _SHIFT)
+    return planes
+
+
+def lower_face_mask(landmarks: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarray:
+    """1 where the pose frames may be seen, 0 from the nose to the jaw, so that they cannot tell the mouth's shape.
+
+    Args:
+        landmarks: (T, 68, 2) aligned space, pixels.
+    Returns:
+        (T, 1, size, size) float32 in {0, 1}.
+    """
+    mask = np.ones((len(landmarks), 1, size, size), np.uint8)
+    for plane, points in zip(mask, landmarks, strict=True):
+        cv2.fillConvexPoly(plane[0], cv2.convexHull(_fixed(points[_LOWER_FACE])), 0, cv2.LINE_8, _SHIFT)
+    return mask.astype(np.float32)

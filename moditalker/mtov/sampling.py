@@ -1,0 +1,206 @@
+"""MToV at work: landmarks to colour and mask in the aligned face, block after block.
+
+Blocks of 16 frames overlap by four. Within a group of blocks the time rows of the yt and xt planes are made to agree at
+every step; the first block of a group takes over those of the last one, so groups join like blocks. The noise of the xy
+plane is the same for all blocks, and the decoded frames of an overlap are blended.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from diffusers import SchedulerMixin
+
+from moditalker.face.geometry import aligning_matrix
+from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.conditions import block_conditions
+from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.planes import XT, XY, YT
+from moditalker.windows import agree, padded_length, window_count
+
+BLOCK, OVERLAP = 16, 4
+
+
+@dataclass
+class FaceLayers:
+    """What MToV made of consecutive frames, in the aligned face.
+
+    Attributes:
+        start: index of the first frame.
+        delta: (n, 3, 128, 128) float32, to be added to the warped portrait; values as of 0 to 255.
+        matrices: (n, 2, 3) picture -> aligned.
+    """
+
+    start: int
+    delta: np.ndarray
+    matrices: np.ndarray
+
+
+@dataclass(frozen=True)
+class EncodedFace:
+    """What MToV keeps of a portrait.
+
+    Attributes:
+        aligned: (3, 128, 128) float32, 0 to 255.
+        landmarks: (68, 3) picture space.
+        matrix: (2, 3) picture -> aligned.
+        identity: (1, C, 3, 16, 16) planes of the portrait held still.
+    """
+
+    aligned: torch.Tensor
+    landmarks: np.ndarray
+    matrix: np.ndarray
+    identity: torch.Tensor
+
+
+def to_network(pictures: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """0 to 255 -> [-1, 1], on the device of ``like``."""
+    return pictures.to(like.device).float() / 127.5 - 1
+
+
+def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
+    """Encode a portrait once.
+
+    Args:
+        aligned: (128, 128, 3) uint8 aligned face.
+        landmarks: (68, 3) picture space.
+    """
+    picture = torch.from_numpy(aligned).permute(2, 0, 1).float()
+    with torch.inference_mode(), _autocast(autoencoder.device):
+        identity = autoencoder.encode_still(to_network(picture, autoencoder.latent_mean)[None])
+    return EncodedFace(picture, landmarks, aligning_matrix(landmarks), identity)
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+class BlockSampler:
+    """Denoises and decodes landmarks block by block.
+
+    Args:
+        autoencoder, denoiser, scheduler: MToV's parts.
+        face: the encoded portrait.
+        steps: denoising steps; 0 decodes against the warp alone, with empty planes.
+        start: from which share of the noise schedule to start, with the noised planes of the warped portrait
+            (the published system: 0.25); 1 starts from noise.
+        generator: on the processor.
+        group: blocks at a time.
+        callback: called after every block with the frames done so far.
+    """
+
+    def __init__(
+        self,
+        autoencoder: TriplaneAutoencoder,
+        denoiser: MotionToVideo,
+        scheduler: SchedulerMixin,
+        face: EncodedFace,
+        *,
+        steps: int,
+        start: float,
+        generator: torch.Generator,
+        group: int = 4,
+        callback: Callable[[int], None] | None = None,
+    ) -> None:
+        self.autoencoder, self.denoiser, self.scheduler = autoencoder, denoiser, scheduler
+        self.face, self.steps, self.start, self.group, self.callback = face, steps, start, group, callback
+        self.generator = generator
+        channels, size = autoencoder.config["latent_channels"], autoencoder.config["frames"]
+        self._plane = (channels, size, size)
+        self._still_noise = torch.randn(self._plane, generator=generator)
+        self._carried_noise: torch.Tensor | None = None
+        self._carried_rows: torch.Tensor | None = None
+        self._carried_delta: torch.Tensor | None = None
+
+    def __call__(self, landmarks: np.ndarray) -> Iterator[FaceLayers]:
+        """(T, 68, 3) picture space -> layers that cover all frames in order, each once."""
+        frames = len(landmarks)
+        count = window_count(frames, BLOCK, OVERLAP)
+        length = padded_length(count, BLOCK, OVERLAP)
+        padded = np.concatenate([landmarks, np.repeat(landmarks[-1:], length - frames, 0)])
+        matrices = aligning_matrix(padded)
+        stride = BLOCK - OVERLAP
+        for first in range(0, count, self.group):
+            blocks = min(self.group, count - first)
+            start = first * stride
+            span = slice(start, start + padded_length(blocks, BLOCK, OVERLAP))
+            delta = self._group(padded[span], matrices[span], blocks)
+            last = first + blocks == count
+            keep = min(frames, span.stop) - start if last else blocks * stride
+            if self._carried_delta is not None:
+                ramp = torch.linspace(0, 1, OVERLAP + 2)[1:-1].reshape(-1, 1, 1, 1)
+                delta[:OVERLAP] = delta[:OVERLAP] * ramp + self._carried_delta * (1 - ramp)
+            self._carried_delta = delta[blocks * stride :].clone()
+            yield FaceLayers(start, delta[:keep].numpy(), matrices[start : start + keep])
+            if self.callback is not None:
+                self.callback(min(frames, start + keep))
+
+    @torch.no_grad()
+    def _group(self, landmarks: np.ndarray, matrices: np.ndarray, blocks: int) -> torch.Tensor:
+        """Frames of one group -> (n, 3, 128, 128) what to add to the warp."""
+        conditions = block_conditions(self.face.aligned, self.face.landmarks, self.face.matrix, landmarks, matrices)
+        device = self.autoencoder.device
+        stride = BLOCK - OVERLAP
+        cut = {
+            key: torch.stack([value[:, i * stride : i * stride + BLOCK] for i in range(blocks)]).to(device)
+            for key, value in conditions.items()
+        }
+        warped, drawn = cut["warped"].float() / 127.5 - 1, cut["drawn"].float() / 255
+        with _autocast(device):
+            planes = self._denoise(warped, drawn, cut["visible"], blocks)
+            colour, mask = self.autoencoder.decode(planes, warped, drawn)
+        # Both ends are pictures, so the sum is one too.
+        delta = (mask * (colour.clamp(-1, 1) - warped) * 127.5).float().cpu().transpose(1, 2)
+        joined = agree(delta, OVERLAP)
+        return torch.cat([joined[:, :stride].flatten(0, 1), joined[-1, stride:]])
+
+    def _denoise(self, warped: torch.Tensor, drawn: torch.Tensor, visible: torch.Tensor, blocks: int) -> torch.Tensor:
+        """Conditions of one group -> (blocks, C, 3, 16, 16) planes."""
+        if self.steps == 0:
+            return torch.zeros(blocks, self._plane[0], 3, *self._plane[1:], device=warped.device)
+        pose = self.autoencoder.encode(torch.where(visible.bool(), warped, torch.zeros_like(warped)))
+        marks = self.denoiser.encode_landmarks(drawn)
+        identity = self.face.identity.to(warped.device).expand(blocks, -1, -1, -1, -1)
+        scheduler = self.scheduler
+        scheduler.set_timesteps(self.steps, device=warped.device)
+        timesteps = scheduler.timesteps
+        noise = self._noise(blocks).to(warped.device)
+        sample = noise
+        if self.start < 1:
+            first = int(self.start * scheduler.config["num_train_timesteps"]) - 1
+            timesteps = torch.linspace(first, first / self.steps, self.steps, device=warped.device).round().long()
+            scheduler.timesteps = timesteps
+            scheduler.num_inference_steps = round(scheduler.config["num_train_timesteps"] / max(1, first / self.steps))
+            sample = scheduler.add_noise(self.autoencoder.encode(warped), noise, timesteps[:1])
+        clean = sample
+        for timestep in timesteps:
+            clean = self.denoiser(sample, timestep.expand(blocks), identity, pose, marks)
+            clean = self._agree(clean)
+            sample = scheduler.step(clean, timestep, sample).prev_sample
+        self._carried_rows = self._rows(clean)[-1, -OVERLAP:].clone()
+        return clean
+
+    @staticmethod
+    def _rows(planes: torch.Tensor) -> torch.Tensor:
+        """(B, C, 3, 16, 16) -> (B, 16, 2, C, 16): the time rows of yt and xt."""
+        return torch.stack([planes[:, :, YT], planes[:, :, XT]], 1).permute(0, 3, 1, 2, 4)
+
+    def _agree(self, clean: torch.Tensor) -> torch.Tensor:
+        rows = self._rows(clean).clone()
+        if self._carried_rows is not None:
+            rows[0, :OVERLAP] = self._carried_rows
+        rows = agree(rows, OVERLAP).permute(0, 2, 3, 1, 4)
+        return torch.stack([clean[:, :, XY], rows[:, 0], rows[:, 1]], 2)
+
+    def _noise(self, blocks: int) -> torch.Tensor:
+        """Noise of one group: xy the same for every block, the time rows one stretch that goes on over groups."""
+        length = padded_length(blocks, BLOCK, OVERLAP)
+        fresh = torch.randn(length, 2, self._plane[0], self._plane[2], generator=self.generator)
+        if self._carried_noise is not None:
+            fresh[:OVERLAP] = self._carried_noise
+        self._carried_noise = fresh[-OVERLAP:].clone()
+        stride = BLOCK - OVERLAP
+        rows = torch.stack([fresh[i * stride : i * stride + BLOCK] for i in range(blocks)]).permute(0, 2, 3, 1, 4)
+        still = self._still_noise.expand(blocks, -1, -1, -1)
+        return torch.stack([still, rows[:, 0], rows[:, 1]], 2)

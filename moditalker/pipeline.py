@@ -1,0 +1,593 @@
+"""``MoDiTalkerPipeline``: a portrait and speech in, video out. A diffusers pipeline around AToM and MToV."""
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, SchedulerMixin
+from diffusers.utils import BaseOutput
+from PIL import Image
+
+from moditalker.atom.controls import fit_length, scale_blinks, scale_lips, settle_pose, untangle
+from moditalker.atom.head import HeadMotion
+from moditalker.atom.model import AudioToMotion
+from moditalker.atom.sampling import sample_pose, sample_residual
+from moditalker.audio.features import make_speech_encoder
+from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.errors import InputError
+from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
+from moditalker.face.landmark_file import FPS, write_landmarks
+from moditalker.face.portrait import load_portrait
+from moditalker.face.retarget import relative_pose, retarget
+from moditalker.face.tracker import make_tracker
+from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.sampling import BlockSampler, EncodedFace, encode_face
+from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
+from moditalker.video.compose import Composer
+from moditalker.video.read import read_video
+from moditalker.video.write import VideoWriter
+
+logger = logging.getLogger(__name__)
+
+PRESETS = ("compact",)
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how much of it is done and how much there is; what it raises ends the run."""
+PortraitSource = str | Path | Image.Image | np.ndarray
+StepEnd = Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
+
+_FACE_CROP = 4.2
+"""Side of the crop ``face`` in inter-ocular distances."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A portrait, tracked and encoded once; it can be driven many times.
+
+    Attributes:
+        picture: (H, W, 3) uint8.
+        frame: its face-centric frame; ``frame.landmarks`` is (68, 3) in pixels.
+        face: what MToV keeps of it.
+        warnings: for the user.
+    """
+
+    picture: np.ndarray
+    frame: FaceFrame
+    face: EncodedFace
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class MotionOutput(BaseOutput):
+    """What AToM made: ``landmarks`` (T, 68, 3) in the portrait's pixels, ``seed``, ``timings`` in seconds a stage."""
+
+    landmarks: np.ndarray
+    seed: int
+    timings: dict[str, float]
+
+
+@dataclass
+class MoDiTalkerOutput(BaseOutput):
+    """A talking portrait.
+
+    Attributes:
+        frames: (T, H, W, 3) uint8, or a list of PIL pictures with ``output_type="pil"``.
+        landmarks: (T, 68, 3) float32, pixels.
+        fps: 25.
+        audio: (N,) float32, 16 kHz.
+        seed: what was used.
+        timings: seconds a stage.
+    """
+
+    frames: np.ndarray | list[Image.Image]
+    landmarks: np.ndarray
+    fps: int
+    audio: np.ndarray
+    seed: int
+    timings: dict[str, float]
+
+
+class _Stopwatch:
+    """Seconds a stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        before = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - before
+
+
+class MoDiTalkerPipeline(DiffusionPipeline):
+    """Animates a portrait with speech.
+
+    Args:
+        atom: speech to landmark residuals.
+        head: speech to head pose.
+        autoencoder: tri-planes to pictures and back.
+        denoiser: landmarks to tri-planes.
+        atom_scheduler: of ``atom`` and ``head``; any diffusers scheduler that takes x0 predictions.
+        mtov_scheduler: of ``denoiser``.
+        tracker: name of the face tracker.
+        mtov_start: where in the noise schedule MToV starts, see ``BlockSampler``.
+    """
+
+    def __init__(
+        self,
+        atom: AudioToMotion,
+        head: HeadMotion,
+        autoencoder: TriplaneAutoencoder,
+        denoiser: MotionToVideo,
+        atom_scheduler: SchedulerMixin,
+        mtov_scheduler: SchedulerMixin,
+        tracker: str = "mediapipe",
+        mtov_start: float = 0.25,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            atom=atom,
+            head=head,
+            autoencoder=autoencoder,
+            denoiser=denoiser,
+            atom_scheduler=atom_scheduler,
+            mtov_scheduler=mtov_scheduler,
+        )
+        self.register_to_config(tracker=tracker, mtov_start=mtov_start)
+
+    def encode_portrait(self, portrait: PortraitSource | Portrait, crop: str = "full") -> Portrait:
+        """Find the face in a picture and encode it.
+
+        Args:
+            portrait: file, PIL picture, (H, W, 3) uint8, or a ``Portrait``, which is returned as it is.
+            crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
+        Raises:
+            InputError: not a picture, or no usable face in it.
+        """
+        if isinstance(portrait, Portrait):
+            return portrait
+        if crop not in ("full", "face"):
+            raise ValueError(f"crop must be 'full' or 'face', got {crop!r}")
+        picture = load_portrait(portrait)
+        landmarks, warnings = make_tracker(self.config["tracker"]).detect(picture)
+        if crop == "face":
+            picture, landmarks = crop_to_face(picture, landmarks)
+        aligned = aligned_face(picture, aligning_matrix(landmarks))
+        face = encode_face(self.autoencoder, aligned, landmarks)
+        return Portrait(picture, FaceFrame(landmarks), face, tuple(warnings))
+
+    def check_inputs(
+        self,
+        atom_steps: int = 1,
+        mtov_steps: int = 1,
+        guidance: float = 1.0,
+        lip_scale: float = 1.0,
+        head_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        crop: str = "full",
+        output_type: str = "np",
+    ) -> None:
+        """Raise a ValueError that names the first value out of its range."""
+        steps = {"atom_steps": (atom_steps, 1, 1000), "mtov_steps": (mtov_steps, 0, 1000)}
+        scales = {
+            "guidance": (guidance, 0.0, 10.0),
+            "lip_scale": (lip_scale, 0.0, 3.0),
+            "head_scale": (head_scale, 0.0, 3.0),
+            "blink_scale": (blink_scale, 0.0, 3.0),
+        }
+        for name, (value, low, high) in {**steps, **scales}.items():
+            if not low <= value <= high:
+                raise InputError(f"{name} must be between {low:g} and {high:g}, got {value!r}.")
+        choices = {"crop": (crop, ("full", "face")), "output_type": (output_type, ("np", "pil"))}
+        for name, (choice, allowed) in choices.items():
+            if choice not in allowed:
+                raise InputError(f"{name} must be one of {', '.join(allowed)}, got {choice!r}.")
+
+    @torch.inference_mode()
+    def motion(
+        self,
+        portrait: PortraitSource | Portrait,
+        audio: str | Path | np.ndarray,
+        *,
+        atom_steps: int = 8,
+        guidance: float = 1.5,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        lip_scale: float = 1.0,
+        head_motion: str | Path = "natural",
+        head_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        callback_on_step_end: StepEnd | None = None,
+        progress: Progress | None = None,
+    ) -> MotionOutput:
+        """AToM alone: landmarks of the portrait saying what the recording says.
+
+        Args:
+            portrait: see ``encode_portrait``.
+            audio: file, or (N,) float32 at 16 kHz.
+            atom_steps: denoising steps of lips, face and head.
+            guidance: how far the lips lean towards the speech; 1 is none.
+            seed: of everything random; a new one when None.
+            generator: on the processor, instead of a seed.
+            lip_scale: strength of the mouth's motion.
+            head_motion: ``natural``, ``still``, or a video whose head is followed.
+            head_scale: strength of head motion.
+            blink_scale: strength of blinking.
+            callback_on_step_end: as in every diffusers pipeline; the tensors it gets are empty.
+            progress: see ``Progress``.
+        Raises:
+            InputError: input that cannot be used.
+        """
+        self.check_inputs(atom_steps, 1, guidance, lip_scale=lip_scale, head_scale=head_scale, blink_scale=blink_scale)
+        report = progress or _ignore
+        clock = _Stopwatch()
+        face = self.encode_portrait(portrait).frame
+        seed, generators = _generators(seed, generator)
+        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        frames = frame_count(samples)
+        with clock("speech"):
+            report("speech", 0, 1)
+            speech = make_speech_encoder(self.atom.config["speech_encoder"])(samples)
+            speech = np.pad(speech[: 2 * frames], ((0, max(0, 2 * frames - len(speech))), (0, 0)), mode="edge")
+            report("speech", 1, 1)
+
+        def stepped(stage: str) -> Callable[[int, int], None]:
+            def call(step: int, steps: int) -> None:
+                report(stage, step, steps)
+                if callback_on_step_end is not None:
+                    timestep = int(self.atom_scheduler.timesteps[step - 1])
+                    callback_on_step_end(self, step - 1, timestep, {})
+
+            return call
+
+        with clock("motion"):
+            residual = sample_residual(
+                self.atom,
+                self.atom_scheduler,
+                speech,
+                face.shape,
+                steps=atom_steps,
+                guidance=guidance,
+                generator=generators["lips"],
+                callback=stepped("motion"),
+            )
+            residual = scale_blinks(scale_lips(residual, face.shape, lip_scale), blink_scale)
+            residual = untangle(residual, face.shape)
+        with clock("head"):
+            if head_motion == "still":
+                pose = np.zeros((frames, 6), np.float32)
+            elif head_motion == "natural":
+                pose = sample_pose(
+                    self.head,
+                    self.atom_scheduler,
+                    speech,
+                    steps=atom_steps,
+                    generator=generators["head"],
+                    callback=stepped("head"),
+                )
+            else:
+                pose = fit_length(relative_pose(self._track(Path(head_motion), report)), frames)
+            landmarks = face.compose(residual, settle_pose(pose, head_scale))
+        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds)
+
+    def _track(self, video: Path, report: Progress) -> np.ndarray:
+        if not video.is_file():
+            raise InputError(f"head_motion must be 'natural', 'still' or a video file, and {video} is none of them.")
+        return make_tracker(self.config["tracker"]).track(
+            read_video(video, fps=FPS, max_side=512), lambda done: report("head", done, done)
+        )
+
+    def render(
+        self,
+        portrait: PortraitSource | Portrait,
+        landmarks: np.ndarray,
+        *,
+        mtov_steps: int = 4,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[np.ndarray]:
+        """MToV alone: pictures of the portrait with these landmarks, a few at a time, so that memory stays bounded.
+
+        Args:
+            portrait: see ``encode_portrait``.
+            landmarks: (T, 68, 3) in the portrait's pixels, or of another video (then the motion is carried over).
+            mtov_steps: denoising steps; 0 leaves the planes empty, so only what warp and drawing tell is drawn.
+        Yields:
+            (n, H, W, 3) uint8, in order; T frames in all.
+        Raises:
+            InputError: input that cannot be used.
+        """
+        self.check_inputs(mtov_steps=mtov_steps)
+        if landmarks.ndim != 3 or landmarks.shape[1:] != (68, 3) or len(landmarks) == 0:
+            raise InputError(f"landmarks must have the shape (T, 68, 3) with T > 0, got {landmarks.shape}.")
+        return self._render(self.encode_portrait(portrait), landmarks, mtov_steps, seed, generator, progress or _ignore)
+
+    def _render(
+        self,
+        portrait: Portrait,
+        landmarks: np.ndarray,
+        steps: int,
+        seed: int | None,
+        generator: torch.Generator | None,
+        report: Progress,
+    ) -> Iterator[np.ndarray]:
+        frame = portrait.frame
+        landmarks = retarget(frame, landmarks)
+        _, pose = frame.analyse(landmarks)
+        _, generators = _generators(seed, generator)
+        reach = (1.2 * MOVING_RADII[0] * frame.unit, 1.2 * MOVING_RADII[1] * frame.unit)
+        composer = Composer(portrait.picture, face_centre(frame), reach)
+        sampler = BlockSampler(
+            self.autoencoder,
+            self.denoiser,
+            self.mtov_scheduler,
+            portrait.face,
+            steps=steps,
+            start=self.config["mtov_start"],
+            generator=generators["video"],
+            group=4 if self.device.type == "cpu" else 32,
+        )
+        for layers in sampler(landmarks):
+            span = slice(layers.start, layers.start + len(layers.delta))
+            field = WarpField(frame, landmarks[span], pose[span])
+            yield composer(field, layers.delta, layers.matrices)
+            report("video", span.stop, len(landmarks))
+
+    def __call__(
+        self,
+        portrait: PortraitSource | Portrait,
+        audio: str | Path | np.ndarray,
+        *,
+        atom_steps: int = 8,
+        mtov_steps: int = 4,
+        guidance: float = 1.5,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        lip_scale: float = 1.0,
+        head_motion: str | Path = "natural",
+        head_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        crop: str = "full",
+        output_type: str = "np",
+        callback_on_step_end: StepEnd | None = None,
+        progress: Progress | None = None,
+    ) -> MoDiTalkerOutput:
+        """Animate a portrait; all frames are held in memory (``animate`` writes a file instead).
+
+        Arguments are those of ``encode_portrait``, ``motion`` and ``render``; ``output_type`` is ``np`` or ``pil``.
+
+        Raises:
+            InputError: input that cannot be used, or a value out of its range.
+        """
+        # 1. check, 2. encode the portrait and the speech
+        self.check_inputs(atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, crop, output_type)
+        clock = _Stopwatch()
+        with clock("face"):
+            encoded = self.encode_portrait(portrait, crop)
+        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        # 3. speech to motion
+        motion = self.motion(
+            encoded,
+            samples,
+            atom_steps=atom_steps,
+            guidance=guidance,
+            seed=seed,
+            generator=generator,
+            lip_scale=lip_scale,
+            head_motion=head_motion,
+            head_scale=head_scale,
+            blink_scale=blink_scale,
+            callback_on_step_end=callback_on_step_end,
+            progress=progress,
+        )
+        # 4. motion to video
+        with clock("video"):
+            chunks = self.render(
+                encoded,
+                motion.landmarks,
+                mtov_steps=mtov_steps,
+                seed=motion.seed,
+                generator=generator,
+                progress=progress,
+            )
+            frames: np.ndarray | list[Image.Image] = np.concatenate(list(chunks))
+        if output_type == "pil":
+            frames = [Image.fromarray(frame) for frame in frames]
+        timings = {"face": clock.seconds["face"], **motion.timings, "video": clock.seconds["video"]}
+        return MoDiTalkerOutput(
+            frames=frames, landmarks=motion.landmarks, fps=FPS, audio=samples, seed=motion.seed, timings=timings
+        )
+
+    def animate(
+        self,
+        portrait: PortraitSource | Portrait,
+        audio: str | Path,
+        output: str | Path,
+        *,
+        landmarks: np.ndarray | None = None,
+        save_landmarks: str | Path | None = None,
+        atom_steps: int = 8,
+        mtov_steps: int = 4,
+        guidance: float = 1.5,
+        seed: int | None = None,
+        lip_scale: float = 1.0,
+        head_motion: str | Path = "natural",
+        head_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        crop: str = "full",
+        max_seconds: float = 600.0,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Animate a portrait into an MP4 file, with a report beside it (the same name, ``.json``).
+
+        Args:
+            portrait: see ``encode_portrait``.
+            audio: recording; the video is as long as it is.
+            output: ``.mp4``; its folder is made when missing.
+            landmarks: (T, 68, 3) to be used instead of AToM's; the shorter of them and the recording sets the length.
+            save_landmarks: ``.npz`` to write the landmarks to.
+            max_seconds: longest recording taken.
+            progress: see ``Progress``; raise in it to cancel. Nothing is left behind then.
+        Returns:
+            The report: seed, every parameter, hashes of the weights, seconds a stage, real-time factor, warnings.
+        Raises:
+            InputError: input that cannot be used.
+        """
+        self.check_inputs(atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, crop)
+        report = progress or _ignore
+        clock = _Stopwatch()
+        output = Path(output)
+        parameters = {
+            "portrait": _name_of(portrait),
+            "audio": Path(audio).name,
+            "atom_steps": atom_steps,
+            "mtov_steps": mtov_steps,
+            "guidance": guidance,
+            "lip_scale": lip_scale,
+            "head_motion": head_motion if head_motion in ("natural", "still") else Path(head_motion).name,
+            "head_scale": head_scale,
+            "blink_scale": blink_scale,
+            "crop": crop,
+            "landmarks": landmarks is not None,
+        }
+        started = time.perf_counter()
+        with clock("audio"):
+            samples = load_audio(audio, max_seconds)
+        with clock("face"):
+            report("face", 0, 1)
+            encoded = self.encode_portrait(portrait, crop)
+            report("face", 1, 1)
+        for warning in encoded.warnings:
+            logger.warning(warning)
+        frames = frame_count(samples)
+        if landmarks is not None:
+            frames = min(frames, len(landmarks))
+            samples = samples[: frames * SAMPLE_RATE // FPS]
+            landmarks = landmarks[:frames]
+            seed = secrets.randbelow(2**31) if seed is None else seed
+        height, width = encoded.picture.shape[:2]
+        metadata = {"comment": "AI-generated by MoDiTalker", "software": "moditalker"}
+        with VideoWriter(output, (width, height), FPS, samples, SAMPLE_RATE, metadata) as writer:
+            if landmarks is None:
+                motion = self.motion(
+                    encoded,
+                    samples,
+                    atom_steps=atom_steps,
+                    guidance=guidance,
+                    seed=seed,
+                    lip_scale=lip_scale,
+                    head_motion=head_motion,
+                    head_scale=head_scale,
+                    blink_scale=blink_scale,
+                    progress=progress,
+                )
+                landmarks, seed = motion.landmarks, motion.seed
+                clock.seconds.update(motion.timings)
+            with clock("video"):
+                report("video", 0, frames)
+                for chunk in self.render(encoded, landmarks, mtov_steps=mtov_steps, seed=seed, progress=progress):
+                    for frame in chunk:
+                        writer.write(frame)
+        spent = time.perf_counter() - started
+        if save_landmarks is not None:
+            write_landmarks(Path(save_landmarks), landmarks)
+        result = {
+            "output": str(output),
+            "seed": seed,
+            "parameters": parameters,
+            "preset": Path(str(self.config.get("_name_or_path", ""))).name,
+            "weights": self.weight_hashes(),
+            "seconds": {stage: round(value, 3) for stage, value in clock.seconds.items()},
+            "frames": frames,
+            "fps": FPS,
+            "audio_seconds": round(len(samples) / SAMPLE_RATE, 3),
+            "real_time_factor": round(spent / (frames / FPS), 3),
+            "warnings": list(encoded.warnings),
+        }
+        output.with_suffix(".json").write_text(json.dumps(result, indent=1))
+        return result
+
+    def weight_hashes(self) -> dict[str, str]:
+        """The first 16 hex digits of a SHA-256 over each network's weights."""
+        if not hasattr(self, "_hashes"):
+            self._hashes = {name: _digest(getattr(self, name)) for name in ("atom", "head", "autoencoder", "denoiser")}
+        return self._hashes
+
+
+def _digest(network: torch.nn.Module) -> str:
+    total = sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        total.update(name.encode())
+        total.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()[:16]
+
+
+def _ignore(stage: str, done: int, total: int) -> None:
+    """Progress that nobody asked for."""
+
+
+def _name_of(portrait: PortraitSource | Portrait) -> str:
+    return Path(portrait).name if isinstance(portrait, (str, Path)) else type(portrait).__name__
+
+
+def _generators(seed: int | None, generator: torch.Generator | None) -> tuple[int, dict[str, torch.Generator]]:
+    """One generator a part, so that one part's number of steps does not change another's noise."""
+    parts = ("lips", "head", "video")
+    if generator is not None:
+        return generator.initial_seed(), dict.fromkeys(parts, generator)
+    seed = secrets.randbelow(2**31) if seed is None else int(seed)
+    return seed, {part: torch.Generator().manual_seed(seed * len(parts) + i) for i, part in enumerate(parts)}
+
+
+def frame_count(samples: np.ndarray) -> int:
+    """How many frames a recording at 16 kHz gets: its length rounded, at least one."""
+    return max(1, round(len(samples) / SAMPLE_RATE * FPS))
+
+
+def crop_to_face(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a square around the head and bring it to a side between 256 and 768 pixels.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        landmarks: (68, 3) pixels.
+    Returns:
+        The crop, and the landmarks in its pixels.
+    """
+    frame = FaceFrame(landmarks)
+    centre = face_centre(frame)
+    side = min(round(_FACE_CROP * frame.unit), *picture.shape[:2])
+    x = int(np.clip(round(centre[0] - side / 2), 0, picture.shape[1] - side))
+    y = int(np.clip(round(centre[1] - side / 2), 0, picture.shape[0] - side))
+    size = int(np.clip(side, 256, 768)) // 2 * 2
+    scale = size / side
+    cut = Image.fromarray(picture[y : y + side, x : x + side]).resize((size, size), Image.Resampling.LANCZOS)
+    moved = (landmarks - np.array([x, y, 0], np.float32)) * scale
+    return np.asarray(cut), moved.astype(np.float32)
+
+
+def default_weights(preset: str = "compact") -> Path:
+    """Folder of a preset's weights in this repository.
+
+    Raises:
+        InputError: there is no such preset, or its weights are not there.
+    """
+    folder = Path(__file__).resolve().parent.parent / "assets" / preset
+    if not (folder / "model_index.json").is_file():
+        raise InputError(
+            f"The weights of the preset {preset!r} are missing from {folder}; clone the repository whole, or name a "
+            "folder or hub id that holds them."
+        )
+    return folder

@@ -1,0 +1,1 @@
+"""Training: clips to arrays, and the four networks from arrays to weights."""

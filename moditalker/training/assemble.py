@@ -1,0 +1,43 @@
+"""From four finished runs to one pipeline folder, in half precision safetensors."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from moditalker.atom.head import HeadMotion
+from moditalker.atom.model import AudioToMotion
+from moditalker.atom.schedule import atom_scheduler, mtov_scheduler
+from moditalker.errors import InputError
+from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.pipeline import MoDiTalkerPipeline
+
+_RUNS = {"atom": AudioToMotion, "head": HeadMotion, "autoencoder": TriplaneAutoencoder, "denoiser": MotionToVideo}
+
+
+def assemble(runs: Path, output: Path) -> int:
+    """Write a pipeline folder, and ``training.json`` in it: what each run was and how it ended.
+
+    Args:
+        runs: folder with the runs ``atom``, ``head``, ``autoencoder`` and ``mtov``.
+        output: pipeline folder.
+    Returns:
+        Bytes of weights.
+    Raises:
+        InputError: a run is missing or was never saved.
+    """
+    networks, history = {}, {}
+    for part, kind in _RUNS.items():
+        run = runs / ("mtov" if part == "denoiser" else part)
+        if not (run / "model" / "config.json").is_file():
+            raise InputError(f"There are no weights in {run}; run 'train {run.name} --output {run}' first.")
+        networks[part] = kind.from_pretrained(run / "model").to(torch.float16)
+        entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        described = json.loads((run / "run.json").read_text())
+        described.pop("output")
+        history[part] = {**described, "last": entries[-1]}
+    pipeline = MoDiTalkerPipeline(**networks, atom_scheduler=atom_scheduler(), mtov_scheduler=mtov_scheduler())
+    pipeline.save_pretrained(output)
+    (output / "training.json").write_text(json.dumps(history, indent=1))
+    return sum(file.stat().st_size for file in output.rglob("*.safetensors"))

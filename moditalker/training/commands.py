@@ -1,0 +1,57 @@
+"""From the command line's options to a training run."""
+
+import argparse
+from pathlib import Path
+
+from moditalker.errors import InputError
+from moditalker.training.loop import TrainingConfig
+
+
+def train(options: argparse.Namespace) -> dict[str, float]:
+    """Run ``train NETWORK``.
+
+    Args:
+        options: as ``moditalker.cli`` parses them.
+    Returns:
+        The final validation measures.
+    Raises:
+        InputError: the data or a network it builds on is missing.
+    """
+    network, data = options.network, options.data
+    config = TrainingConfig(
+        output=options.output or Path("runs") / network,
+        minutes=options.minutes,
+        max_steps=options.max_steps,
+        learning_rate=options.learning_rate,
+        ema_decay=options.ema_decay,
+        mixed_precision=options.precision,
+        gradient_accumulation=options.gradient_accumulation,
+        seed=options.seed,
+        workers=options.workers,
+        cpu=options.cpu,
+        notes={"network": network, "data": data.name, "batch": options.batch},
+    )
+    if network == "offsets":
+        from moditalker.training.offsets import measure_offsets
+
+        return measure_offsets(data)
+    if network == "autoencoder":
+        from moditalker.training.train_autoencoder import train_autoencoder
+
+        return train_autoencoder(data, config, blocks=options.batch or 4)
+    if network == "mtov":
+        from moditalker.training.train_mtov import train_mtov
+
+        if not (options.autoencoder / "config.json").is_file():
+            raise InputError(
+                f"There is no autoencoder in {options.autoencoder}; run 'train autoencoder' first, "
+                "or name its folder with --autoencoder."
+            )
+        return train_mtov(data, options.autoencoder, config, blocks=options.batch or 8)
+    if network == "atom":
+        from moditalker.training.train_atom import train_atom
+
+        return train_atom(data, config, frames=options.batch or 1536)
+    from moditalker.training.train_head import train_head
+
+    return train_head(data, config, frames=options.batch or 3072)

@@ -1,0 +1,234 @@
+"""Batches from prepared clips, for each of the networks. Speakers of a split are never mixed."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from moditalker.errors import InputError
+from moditalker.face.geometry import FaceFrame
+from moditalker.mtov.conditions import block_conditions
+from moditalker.training.prepare import PREPARATION
+
+BLOCK = 16
+
+
+@dataclass
+class PreparedClip:
+    """One prepared clip; faces stay on disk until they are asked for.
+
+    Attributes:
+        offset: frames by which the sound must be moved later to fit the picture; None when it is not known.
+    """
+
+    name: str
+    speaker: str
+    folder: Path
+    landmarks: np.ndarray
+    matrices: np.ndarray
+    features: np.ndarray
+    offset: int | None
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    def faces(self, frames: np.ndarray | slice) -> np.ndarray:
+        """(n, 128, 128, 3) uint8."""
+        return np.load(self.folder / "frames.npy", mmap_mode="r")[frames]
+
+    def speech(self, start: int, stop: int) -> np.ndarray:
+        """(2 (stop - start), D) float32 features of the frames, the clip's own offset removed."""
+        wanted = np.arange(2 * start, 2 * stop) - 2 * (self.offset or 0)
+        return self.features[np.clip(wanted, 0, len(self.features) - 1)].astype(np.float32)
+
+
+def load_clips(folder: Path, split: str, aligned_below_seconds: float = 2.0) -> list[PreparedClip]:
+    """The prepared clips of a split.
+
+    Clips shorter than ``aligned_below_seconds`` are taken as aligned in sound and picture; for longer ones the offset
+    comes from ``DIR/offsets.json`` (``train offsets`` writes it), and is None where that says nothing.
+
+    Raises:
+        InputError: the folder holds no prepared clips of that split, or was prepared by another version.
+    """
+    index = folder / "index.json"
+    if not index.is_file():
+        raise InputError(f"{folder} holds no prepared clips; run 'python -m moditalker prepare CLIPS.csv -o {folder}'.")
+    content = json.loads(index.read_text())
+    if content["preparation"] != PREPARATION:
+        raise InputError(f"{folder} was prepared by another version; run 'prepare' again into the same folder.")
+    known = folder / "offsets.json"
+    offsets = json.loads(known.read_text())["clips"] if known.is_file() else {}
+    clips = []
+    for entry in content["clips"]:
+        if entry["split"] != split:
+            continue
+        place = folder / "clips" / entry["name"]
+        with np.load(place / "motion.npz") as stored:
+            landmarks, matrices, features = stored["landmarks"], stored["matrices"], stored["features"]
+        offset = 0 if len(landmarks) < 25 * aligned_below_seconds else offsets.get(entry["name"], {}).get("offset")
+        clips.append(PreparedClip(entry["name"], entry["speaker"], place, landmarks, matrices, features, offset))
+    if not clips:
+        raise InputError(f"{folder} holds no clip of the split {split!r}; its list needs the splits 'train' and 'val'.")
+    return clips
+
+
+MIRROR = np.array(
+    [
+        *range(16, -1, -1),
+        *range(26, 16, -1),
+        27,
+        28,
+        29,
+        30,
+        35,
+        34,
+        33,
+        32,
+        31,
+        45,
+        44,
+        43,
+        42,
+        47,
+        46,
+        39,
+        38,
+        37,
+        36,
+        41,
+        40,
+        54,
+        53,
+        52,
+        51,
+        50,
+        49,
+        48,
+        59,
+        58,
+        57,
+        56,
+        55,
+        64,
+        63,
+        62,
+        61,
+        60,
+        67,
+        66,
+        65,
+    ]
+)
+"""Which point each of the 68 becomes when left and right are exchanged."""
+
+
+class MotionBatches:
+    """Windows of motion with their speech, for AToM and the head pose network.
+
+    Long and short clips come in separate batches, so that no window is padded.
+
+    Args:
+        clips: of one split.
+        window: frames of a window of a long clip.
+        frames: frames of a batch, whatever its windows' length.
+        long_share: how many batches are drawn from clips of at least ``window`` frames.
+        mirror: exchange left and right in half of the windows.
+    """
+
+    def __init__(
+        self,
+        clips: list[PreparedClip],
+        window: int = 96,
+        frames: int = 1536,
+        long_share: float = 0.4,
+        mirror: bool = True,
+    ) -> None:
+        self.window, self.frames, self.mirror = window, frames, mirror
+        self.long = [clip for clip in clips if len(clip) >= window]
+        self.short = [clip for clip in clips if len(clip) < window]
+        self.long_share = long_share if self.short and self.long else float(bool(self.long))
+        self._weights = np.array([len(clip) for clip in self.long], np.float64)
+
+    def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """``residual`` (B, T, 68, 3), ``pose`` (B, T, 6), ``identity`` (B, 68, 3), ``speech`` (B, 2T, D), ``heard`` (B)."""
+        if rng.random() < self.long_share:
+            length = self.window
+            chosen = rng.choice(len(self.long), self.frames // length, p=self._weights / self._weights.sum())
+            clips = [self.long[i] for i in chosen]
+        else:
+            length = 24
+            picks = rng.integers(len(self.short), size=self.frames // length)
+            clips = [self.short[i] for i in picks]
+            length = max(16, min(len(clip) for clip in clips))
+        items = [self._item(clip, length, rng) for clip in clips]
+        return {key: torch.from_numpy(np.stack([item[key] for item in items])) for key in items[0]}
+
+    def _item(self, clip: PreparedClip, length: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        start = int(rng.integers(len(clip) - length + 1))
+        landmarks = clip.landmarks[start : start + length]
+        reference = clip.landmarks[rng.integers(len(clip))]
+        if self.mirror and rng.random() < 0.5:
+            flip = np.array([-1, 1, 1], np.float32)
+            landmarks, reference = landmarks[:, MIRROR] * flip, reference[MIRROR] * flip
+        frame = FaceFrame(reference)
+        residual, pose = frame.analyse(landmarks)
+        return {
+            "residual": residual,
+            "pose": pose,
+            "identity": frame.shape,
+            "speech": clip.speech(start, start + length),
+            "heard": np.array(clip.offset is not None),
+        }
+
+
+class BlockBatches:
+    """Sixteen-frame blocks with a portrait from another moment of the same clip, for the autoencoder and MToV.
+
+    Args:
+        clips: of one split; those shorter than a block are passed over.
+        blocks: of a batch.
+        frames: how many frames of each block get a warp and a drawing (the decoder works frame by frame); 16 for all.
+    """
+
+    def __init__(self, clips: list[PreparedClip], blocks: int = 4, frames: int = BLOCK) -> None:
+        self.clips = [clip for clip in clips if len(clip) >= BLOCK]
+        self.blocks, self.frames = blocks, frames
+        # A speaker's share grows with the root of its footage: many short clips of one face must not crowd out others.
+        count: dict[str, int] = {}
+        for clip in self.clips:
+            count[clip.speaker] = count.get(clip.speaker, 0) + len(clip)
+        weights = np.array([len(clip) / np.sqrt(count[clip.speaker]) for clip in self.clips])
+        self._weights = weights / weights.sum()
+
+    def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """A batch, n = ``frames``.
+
+        Returns:
+            ``video`` (B, 3, 16, 128, 128), ``portrait`` (B, 3, 128, 128), ``warped`` (B, 3, n, 128, 128) and
+            ``drawn`` (B, 3, n, 128, 128), uint8; ``visible`` (B, 1, n, 128, 128) uint8, 0 over the lower face;
+            ``frames`` (B, n) int64, which frames of the block the last three are.
+        """
+        chosen = rng.choice(len(self.clips), self.blocks, p=self._weights)
+        items = [self._item(self.clips[i], rng) for i in chosen]
+        return {key: torch.stack([item[key] for item in items]) for key in items[0]}
+
+    def _item(self, clip: PreparedClip, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        start = int(rng.integers(len(clip) - BLOCK + 1))
+        reference = int(rng.integers(len(clip)))
+        video = torch.from_numpy(clip.faces(slice(start, start + BLOCK)).copy()).permute(3, 0, 1, 2)
+        portrait = torch.from_numpy(clip.faces(slice(reference, reference + 1))[0].copy()).permute(2, 0, 1)
+        wanted = np.sort(rng.permutation(BLOCK)[: self.frames])
+        conditions = block_conditions(
+            portrait.float(),
+            clip.landmarks[reference],
+            clip.matrices[reference],
+            clip.landmarks[start + wanted],
+            clip.matrices[start + wanted],
+        )
+        item = {"video": video, "portrait": portrait, "frames": torch.from_numpy(wanted), **conditions}
+        if rng.random() < 0.5:
+            item = {key: value.flip(-1) if value.dim() > 1 else value for key, value in item.items()}
+        return item

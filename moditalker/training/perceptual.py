@@ -1,0 +1,74 @@
+"""Perceptual loss: LPIPS (R. Zhang et al., CVPR 2018) with the shift-tolerant AlexNet of Ghildyal and Liu (ECCV 2022).
+
+The weights are read from the package ``stlpips-pytorch`` (BSD), the network is written out here: the package's own code
+needs torchvision. The first convolution steps by two instead of one and its blur is dropped, which makes it four times
+cheaper; a loss does not need the last bit of shift tolerance, a metric does.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from moditalker.errors import InputError
+
+
+def _weights_file() -> Path:
+    package = importlib.util.find_spec("stlpips_pytorch")
+    if package is None or package.origin is None:
+        raise InputError("The perceptual loss needs a package; run 'pip install -r requirements-train.txt'.")
+    return Path(package.origin).parent / "weights" / "vST0.0" / "alex_shift_tolerant.pth"
+
+
+class PerceptualLoss(nn.Module):
+    """Distance of two pictures in the layers of a trained network.
+
+    Raises:
+        InputError: the package with the weights is not installed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        state = torch.load(_weights_file(), map_location="cpu", weights_only=True)
+        convolutions = ["net.slice1.0", "net.slice2.5", "net.slice3.9", "net.slice4.11", "net.slice5.13"]
+        self.convolutions = nn.ModuleList()
+        self.importance = nn.ParameterList()
+        for index, name in enumerate(convolutions):
+            weight = state[f"{name}.weight"]
+            stride, padding = (2, 4) if index == 0 else (1, weight.shape[-1] // 2)
+            convolution = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[-1], stride, padding)
+            convolution.load_state_dict({"weight": weight, "bias": state[f"{name}.bias"]})
+            self.convolutions.append(convolution)
+            self.importance.append(state[f"lin{index}.model.1.weight"])
+        self.shift = nn.Parameter(state["scaling_layer.shift"])
+        self.scale = nn.Parameter(state["scaling_layer.scale"])
+        row = torch.tensor([1.0, 2.0, 1.0])
+        self.blur = nn.Parameter(row[:, None] * row / 16)
+        self.requires_grad_(False)
+
+    def _shrink(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.max_pool2d(x, 3, stride=1)
+        kernel = self.blur.to(x.dtype).expand(x.shape[1], 1, 3, 3)
+        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
+
+    def _layers(self, picture: torch.Tensor) -> list[torch.Tensor]:
+        x = ((picture - self.shift) / self.scale).contiguous(memory_format=torch.channels_last)
+        layers = []
+        for index, convolution in enumerate(self.convolutions):
+            if index in (1, 2):
+                x = self._shrink(x)
+            x = F.relu(convolution(x))
+            layers.append(x)
+        return layers
+
+    def forward(self, generated: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W) both, in [-1, 1]; H, W >= 48 -> (N,) distances."""
+        with torch.no_grad():
+            wanted = self._layers(real)
+        total = torch.zeros(len(real), device=real.device)
+        for got, want, importance in zip(self._layers(generated), wanted, self.importance, strict=True):
+            apart = F.normalize(got.float(), dim=1) - F.normalize(want.float(), dim=1)
+            total = total + (apart.square() * importance).sum(1).mean((1, 2))
+        return total

@@ -1,0 +1,99 @@
+"""``train mtov``: the denoiser over the tri-planes, on a trained autoencoder that stays as it is."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from moditalker.atom.schedule import mtov_scheduler
+from moditalker.mtov.autoencoder import TriplaneAutoencoder, overlay
+from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.training.data import BlockBatches, load_clips
+from moditalker.training.diffusion import add_noise
+from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.train_autoencoder import PictureLoss, to_unit
+
+WARP_START = 0.25
+"""Share of the noise schedule up to which a run may start from the warped portrait's planes."""
+
+
+class MtovObjective(nn.Module):
+    """Squared error of the clean planes, and of what the decoder makes of them in a few frames.
+
+    In a third of the blocks the noised planes are the warped portrait's instead of the real video's, as at run time,
+    where denoising may start from them; the target is the real video's all the same.
+
+    Args:
+        denoiser: trained.
+        autoencoder: frozen.
+        picture_weight: of the decoded frames' loss.
+        frames: decoded of each block.
+    """
+
+    def __init__(
+        self,
+        denoiser: MotionToVideo,
+        autoencoder: TriplaneAutoencoder,
+        picture_weight: float = 1.0,
+        frames: int = 2,
+    ) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.autoencoder = autoencoder.eval().requires_grad_(False)
+        self.picture = PictureLoss(1.0)
+        self.scheduler = mtov_scheduler()
+        self.picture_weight, self.frames = picture_weight, frames
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        video, warped = to_unit(batch["video"]), to_unit(batch["warped"])
+        visible, drawn = batch["visible"], batch["drawn"].float() / 255
+        blocks = len(video)
+        with torch.no_grad():
+            clean = self.autoencoder.encode(video)
+            pose = self.autoencoder.encode(torch.where(visible.bool(), warped, torch.zeros_like(warped)))
+            identity = self.autoencoder.encode_still(to_unit(batch["portrait"]))
+            noise = torch.randn_like(clean)
+            noisy, steps = add_noise(self.scheduler, clean, noise)
+            if self.training:
+                from_warp = torch.rand(blocks, device=clean.device) < 0.33
+                limit = int(WARP_START * self.scheduler.config["num_train_timesteps"])
+                steps = torch.where(from_warp, steps % limit, steps)
+                base = torch.where(from_warp[:, None, None, None, None], self.autoencoder.encode(warped), clean)
+                noisy = self.scheduler.add_noise(base, noise, steps)
+        marks = self.denoiser.encode_landmarks(drawn)
+        predicted = self.denoiser(noisy, steps, identity, pose, marks)
+        planes = (predicted - clean).square().mean()
+        chosen = torch.rand(blocks, video.shape[2], device=video.device).argsort(1)[:, : self.frames]
+        few = {
+            key: _frames(value, chosen) for key, value in {"v": video, "w": warped, "d": drawn, "m": visible}.items()
+        }
+        colour, mask = self.autoencoder.decode(predicted, few["w"], few["d"], chosen)
+        losses = self.picture(overlay(colour, mask, few["w"]), few["v"], few["m"])
+        return {"loss": planes + self.picture_weight * losses["picture"], "planes": planes, **losses}
+
+
+def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """(B, C, 16, H, W) and (B, n) -> (B, C, n, H, W)."""
+    index = chosen[:, None, :, None, None].expand(-1, video.shape[1], -1, *video.shape[-2:])
+    return video.gather(2, index)
+
+
+def train_mtov(data: Path, autoencoder: Path, config: TrainingConfig, blocks: int = 8) -> dict[str, float]:
+    """Train the denoiser on prepared clips.
+
+    Args:
+        data: folder that ``prepare`` wrote.
+        autoencoder: folder of a trained ``TriplaneAutoencoder``.
+        blocks: of a batch.
+    Returns:
+        Validation losses.
+    """
+    trained = TriplaneAutoencoder.from_pretrained(autoencoder)
+    denoiser = MotionToVideo(latent_channels=trained.config["latent_channels"])
+    return fit(
+        denoiser,
+        MtovObjective(denoiser, trained),
+        BlockBatches(load_clips(data, "train"), blocks),
+        BlockBatches(load_clips(data, "val"), blocks),
+        config,
+    )

@@ -1,0 +1,89 @@
+"""The full picture: the portrait warped at its own resolution, with the aligned face's changes laid over it.
+
+What MToV adds is a difference to the warp, so the portrait's own sharpness stays wherever nothing had to change.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+Flow = Callable[[np.ndarray], np.ndarray]
+"""(P, 2) points of the frames -> (T, P, 2) points of the portrait, picture space."""
+
+_CELL = 8
+"""The warp is evaluated on a grid of so many pixels and interpolated."""
+
+
+class Composer:
+    """Draws frames of one portrait.
+
+    Args:
+        picture: (H, W, 3) uint8, the portrait.
+        centre: (2,) around which pixels may move, picture space.
+        radii: x and y reach of what may move, pixels.
+    """
+
+    def __init__(self, picture: np.ndarray, centre: np.ndarray, radii: tuple[float, float]) -> None:
+        self.picture = picture
+        height, width = picture.shape[:2]
+        low = np.floor(np.maximum(centre - radii, 0)).astype(int)
+        high = np.ceil(np.minimum(centre + radii, [width, height])).astype(int)
+        self._x0, self._y0 = int(low[0]), int(low[1])
+        self._width, self._height = max(2, int(high[0]) - self._x0), max(2, int(high[1]) - self._y0)
+        self._columns = max(2, -(-self._width // _CELL) + 1)
+        self._rows = max(2, -(-self._height // _CELL) + 1)
+        x = np.linspace(self._x0, self._x0 + self._width - 1, self._columns)
+        y = np.linspace(self._y0, self._y0 + self._height - 1, self._rows)
+        self._grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+        # Pixel positions on the coarse grid, for cv2.remap of the flow itself.
+        column = np.linspace(0, self._columns - 1, self._width, dtype=np.float32)
+        row = np.linspace(0, self._rows - 1, self._height, dtype=np.float32)
+        fine_x, fine_y = np.meshgrid(column, row)
+        self._fine = fine_x.astype(np.float32), fine_y.astype(np.float32)
+
+    def __call__(self, flow: Flow, delta: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+        """Draw consecutive frames.
+
+        Args:
+            flow: backward map of the T frames.
+            delta: (T, 3, S, S) to be added to the warp in the aligned face, as of 0 to 255.
+            matrices: (T, 2, 3) picture -> aligned.
+        Returns:
+            (T, H, W, 3) uint8
+        """
+        coarse = flow(self._grid).reshape(-1, self._rows, self._columns, 2)
+        window = _feather(delta.shape[-1])
+        frames = np.repeat(self.picture[None], len(delta), 0)
+        for frame, points, change, matrix in zip(frames, coarse, delta, matrices, strict=True):
+            x, y = cv2.split(cv2.remap(np.ascontiguousarray(points, np.float32), *self._fine, cv2.INTER_LINEAR))
+            moved = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            region = (slice(self._y0, self._y0 + self._height), slice(self._x0, self._x0 + self._width))
+            frame[region] = moved
+            self._add(frame, change.transpose(1, 2, 0) * window, matrix)
+        return frames
+
+    def _add(self, frame: np.ndarray, change: np.ndarray, matrix: np.ndarray) -> None:
+        """Add (S, S, 3) of the aligned face to a frame, only where the aligned face lies."""
+        size = change.shape[0]
+        corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32)
+        inverse = cv2.invertAffineTransform(matrix)
+        placed = corners @ inverse[:, :2].T + inverse[:, 2]
+        height, width = frame.shape[:2]
+        x0, y0 = np.clip(np.floor(placed.min(0)).astype(int), 0, [width, height])
+        x1, y1 = np.clip(np.ceil(placed.max(0)).astype(int) + 1, 0, [width, height])
+        if x1 <= x0 or y1 <= y0:
+            return
+        shifted = inverse - np.array([[0, 0, x0], [0, 0, y0]], inverse.dtype)
+        enlarged = np.sqrt(abs(np.linalg.det(inverse[:, :2])))
+        how = cv2.INTER_CUBIC if enlarged > 1 else cv2.INTER_LINEAR
+        spread = cv2.warpAffine(change, shifted, (int(x1 - x0), int(y1 - y0)), flags=how)
+        part = frame[y0:y1, x0:x1]
+        part[:] = np.clip(part + spread, 0, 255).round().astype(np.uint8)
+
+
+def _feather(size: int) -> np.ndarray:
+    """(size, size, 1) that falls to nothing over the outer tenth, so that no border shows."""
+    ramp = np.clip(np.minimum(np.arange(size), np.arange(size)[::-1]) / (size * 0.1), 0, 1)
+    ramp = ramp * ramp * (3 - 2 * ramp)
+    return (ramp[:, None] * ramp[None, :])[..., None].astype(np.float32)
