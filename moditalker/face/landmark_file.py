@@ -1,5 +1,6 @@
 """Landmarks on disk: ``FILE.npz`` with ``landmarks`` float32 (T, 68, 3) in pixels and ``fps``."""
 
+import math
 import zipfile
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def read_landmarks(path: Path) -> np.ndarray:
     try:
         with np.load(path, allow_pickle=False) as stored:
             landmarks, fps = np.asarray(stored["landmarks"], np.float32), float(stored["fps"])
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    # A plain .npy comes out of np.load as an array, which is no context manager: TypeError.
+    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path} is not a landmark file; make one with 'python -m moditalker track VIDEO -o FILE.npz'."
         ) from error
@@ -48,6 +50,8 @@ def read_landmarks(path: Path) -> np.ndarray:
         raise InputError(
             f"{path} holds landmarks of shape {landmarks.shape} and (T, 68, 3) of finite numbers is needed."
         )
+    if not (math.isfinite(fps) and fps > 0):
+        raise InputError(f"{path} gives {fps} frames a second and a positive number is needed.")
     if abs(fps - FPS) < 0.01:
         return landmarks
     times = np.arange(max(1, round(len(landmarks) * FPS / fps))) * fps / FPS
