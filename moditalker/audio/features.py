@@ -5,6 +5,7 @@ travels in the package ``moonshine-voice`` and runs in onnxruntime. It is joined
 the loudness and the exact onsets that an encoder made for transcription smooths away.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,11 +78,39 @@ def _resample_in_time(values: np.ndarray, source_rate: float, first: float, fram
     return values[low] * (1 - weight) + values[high] * weight
 
 
+def _encode_in_pieces(
+    audio: np.ndarray, encode: Callable[[np.ndarray], np.ndarray], seconds: float, context: float
+) -> np.ndarray:
+    """Encode a long recording in pieces that reach into each other, and pass steadily from one to the next.
+
+    What an encoder says of a moment depends on the whole piece, so pieces that were only set side by side would jump.
+
+    Args:
+        audio: (N,) at 16 kHz.
+        encode: piece (n,) -> features (feature_frames(n), D).
+        seconds: from one piece to the next.
+        context: seconds that a piece reaches beyond that on either side.
+    Returns:
+        (feature_frames(N), D)
+    """
+    chunk, reach = int(seconds * SAMPLE_RATE), int(context * SAMPLE_RATE)
+    ramp = feature_frames(2 * reach)
+    share = ((np.arange(ramp) + 0.5) / ramp)[:, None]
+    pieces: list[np.ndarray] = []
+    for start in range(0, max(1, len(audio) - reach), chunk):
+        encoded = encode(audio[max(0, start - reach) : start + chunk + reach])
+        if pieces:
+            encoded[:ramp] = pieces[-1][-ramp:] * (1 - share) + encoded[:ramp] * share
+            pieces[-1] = pieces[-1][:-ramp]
+        pieces.append(encoded)
+    return np.concatenate(pieces)
+
+
 class MoonshineEncoder:
     """Moonshine-tiny's encoder (288 numbers at 41.5 Hz, brought to 50 Hz) beside 40 log-mel bands.
 
-    Long recordings pass in pieces of 4 s with half a second of context on either side, so memory is bounded and the
-    features of a moment do not depend on how long the recording is.
+    Long recordings pass in pieces of 4 s that reach half a second into each other, so memory is bounded and the features
+    of a moment do not depend on how long the recording is.
     """
 
     name = "moonshine"
@@ -106,20 +135,16 @@ class MoonshineEncoder:
 
     def __call__(self, audio: np.ndarray) -> np.ndarray:
         audio = normalise_loudness(audio)
-        chunk, context = int(CHUNK_SECONDS * SAMPLE_RATE), int(CONTEXT_SECONDS * SAMPLE_RATE)
-        pieces = []
-        for start in range(0, len(audio), chunk):
-            low, high = max(0, start - context), min(len(audio), start + chunk + context)
-            piece = audio[low:high]
-            encoded = _resample_in_time(
-                self._encode(piece),
-                SAMPLE_RATE / self.stride_samples,
-                self.first_samples / SAMPLE_RATE,
-                feature_frames(len(piece)),
-            )
-            first = feature_frames(start - low)
-            pieces.append(encoded[first : first + feature_frames(min(chunk, len(audio) - start))])
-        return np.concatenate([np.concatenate(pieces), log_mel(audio)], -1).astype(np.float32)
+        encoded = _encode_in_pieces(audio, self._features, CHUNK_SECONDS, CONTEXT_SECONDS)
+        return np.concatenate([encoded, log_mel(audio)], -1).astype(np.float32)
+
+    def _features(self, piece: np.ndarray) -> np.ndarray:
+        return _resample_in_time(
+            self._encode(piece),
+            SAMPLE_RATE / self.stride_samples,
+            self.first_samples / SAMPLE_RATE,
+            feature_frames(len(piece)),
+        )
 
     def _encode(self, piece: np.ndarray) -> np.ndarray:
         if len(piece) < 2 * 1024:
@@ -155,19 +180,15 @@ class HubEncoder:
         self.dim = int(self._model.config.hidden_size)
 
     def __call__(self, audio: np.ndarray) -> np.ndarray:
+        return _encode_in_pieces(audio, self._features, 20.0, 1.0).astype(np.float32)
+
+    def _features(self, piece: np.ndarray) -> np.ndarray:
         import torch
 
-        chunk, context = int(20 * SAMPLE_RATE), SAMPLE_RATE
-        pieces = []
-        for start in range(0, len(audio), chunk):
-            low, high = max(0, start - context), min(len(audio), start + chunk + context)
-            inputs = self._extractor(audio[low:high], sampling_rate=SAMPLE_RATE, return_tensors="pt")
-            with torch.inference_mode():
-                encoded = self._model(inputs["input_values"]).last_hidden_state[0].float().numpy()
-            encoded = _resample_in_time(encoded, FEATURE_RATE, 0.5 / FEATURE_RATE, feature_frames(high - low))
-            first = feature_frames(start - low)
-            pieces.append(encoded[first : first + feature_frames(min(chunk, len(audio) - start))])
-        return np.concatenate(pieces).astype(np.float32)
+        inputs = self._extractor(piece, sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        with torch.inference_mode():
+            encoded = self._model(inputs["input_values"]).last_hidden_state[0].float().numpy()
+        return _resample_in_time(encoded, FEATURE_RATE, 0.5 / FEATURE_RATE, feature_frames(len(piece)))
 
 
 @lru_cache(maxsize=2)
