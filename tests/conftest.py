@@ -1,0 +1,125 @@
+"""What the tests of the core share: a face, a voice, and a pipeline small enough to run in a blink."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import soundfile
+import torch
+from PIL import Image
+
+from moditalker.atom.head import HeadMotion
+from moditalker.atom.model import AudioToMotion
+from moditalker.atom.schedule import atom_scheduler, mtov_scheduler
+from moditalker.audio.load import SAMPLE_RATE
+from moditalker.audio.speech import synthesize
+from moditalker.face.geometry import FaceFrame
+from moditalker.face.tracker import MediaPipeTracker
+from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.pipeline import MoDiTalkerPipeline, Portrait
+
+torch.set_num_threads(1)
+
+Talking = Callable[..., np.ndarray]
+
+LOWER_LIP_AND_JAW = [*range(5, 12), *range(55, 60), 65, 66, 67]
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """(512, 512, 3) uint8, NASA's portrait of Eileen Collins."""
+    picture = skimage.data.astronaut()
+    picture.flags.writeable = False
+    return picture
+
+
+@pytest.fixture(scope="session")
+def landmarks(astronaut: np.ndarray) -> np.ndarray:
+    """(68, 3) of the astronaut, pixels."""
+    points, _ = MediaPipeTracker().detect(astronaut)
+    points.flags.writeable = False
+    return points
+
+
+@pytest.fixture(scope="session")
+def talking() -> Talking:
+    """Function (landmarks, frames, sway=0) -> (frames, 68, 3): the mouth opens every 10 frames, the head turns."""
+
+    def make(landmarks: np.ndarray, frames: int, sway: float = 0.0) -> np.ndarray:
+        time = np.arange(frames)
+        residual = np.zeros((frames, 68, 3), np.float32)
+        residual[:, LOWER_LIP_AND_JAW, 1] = (0.06 * (1 - np.cos(2 * np.pi * time / 10)))[:, None]
+        pose = np.zeros((frames, 6), np.float32)
+        pose[:, 1] = sway * np.sin(2 * np.pi * time / 40)
+        return FaceFrame(landmarks).compose(residual, pose)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def speech() -> np.ndarray:
+    """(N,) float32 at 16 kHz, about two seconds."""
+    samples = synthesize("My mama put the big map up.")
+    samples.flags.writeable = False
+    return samples
+
+
+@pytest.fixture(scope="session")
+def speech_file(speech: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("speech") / "speech.wav"
+    soundfile.write(path, speech, SAMPLE_RATE)
+    return path
+
+
+def wake(network: torch.nn.Module) -> None:
+    """Draw the weights that start at zero, so that every path through an untrained network carries something."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.1)
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> MoDiTalkerPipeline:
+    """Random weights whose motion has the size of a real face's; tests must not change it."""
+    torch.manual_seed(0)
+    atom = AudioToMotion(width=32, num_layers=1, num_speech_layers=1, heads=2, window=32, overlap=8)
+    head = HeadMotion(width=16, num_layers=1, heads=2, window=32, overlap=8)
+    autoencoder = TriplaneAutoencoder(encoder_widths=(8, 16), decoder_widths=(8, 16, 16))
+    denoiser = MotionToVideo(width=16, num_blocks=1, heads=2, landmark_widths=(8, 8), landmark_channels=4)
+    for network in (atom, head, autoencoder, denoiser):
+        wake(network)
+        network.eval()
+    atom.residual_std.fill_(0.02)
+    head.pose_std.fill_(0.03)
+    return MoDiTalkerPipeline(atom, head, autoencoder, denoiser, atom_scheduler(), mtov_scheduler())
+
+
+@pytest.fixture(scope="session")
+def weights(pipeline: MoDiTalkerPipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the tiny pipeline."""
+    folder = tmp_path_factory.mktemp("weights") / "tiny"
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_picture(astronaut: np.ndarray) -> np.ndarray:
+    """(256, 256, 3) uint8: the astronaut at half size."""
+    return astronaut.reshape(256, 2, 256, 2, 3).mean((1, 3)).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def portrait(pipeline: MoDiTalkerPipeline, small_picture: np.ndarray) -> Portrait:
+    """The small picture, encoded."""
+    return pipeline.encode_portrait(small_picture)
+
+
+@pytest.fixture(scope="session")
+def portrait_file(small_picture: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("portrait") / "portrait.png"
+    Image.fromarray(small_picture).save(path)
+    return path
