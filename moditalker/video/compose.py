@@ -41,6 +41,8 @@ class Composer:
         row = np.linspace(0, self._rows - 1, self._height, dtype=np.float32)
         fine_x, fine_y = np.meshgrid(column, row)
         self._fine = fine_x.astype(np.float32), fine_y.astype(np.float32)
+        self._pixels = np.stack(np.meshgrid(np.arange(self._width), np.arange(self._height)), -1).astype(np.float32)
+        self._pixels += np.array([self._x0, self._y0], np.float32)
 
     def __call__(self, flow: Flow, delta: np.ndarray, matrices: np.ndarray) -> np.ndarray:
         """Draw consecutive frames.
@@ -52,11 +54,13 @@ class Composer:
         Returns:
             (T, H, W, 3) uint8
         """
-        coarse = flow(self._grid).reshape(-1, self._rows, self._columns, 2)
+        # Displacements and not places are interpolated: cv2.remap rounds to a 32nd of a cell, a quarter of a pixel.
+        coarse = (flow(self._grid) - self._grid).reshape(-1, self._rows, self._columns, 2)
         window = _feather(delta.shape[-1])
         frames = np.repeat(self.picture[None], len(delta), 0)
         for frame, points, change, matrix in zip(frames, coarse, delta, matrices, strict=True):
-            x, y = cv2.split(cv2.remap(np.ascontiguousarray(points, np.float32), *self._fine, cv2.INTER_LINEAR))
+            moves = cv2.remap(np.ascontiguousarray(points, np.float32), *self._fine, cv2.INTER_LINEAR)
+            x, y = cv2.split(self._pixels + moves)
             moved = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             region = (slice(self._y0, self._y0 + self._height), slice(self._x0, self._x0 + self._width))
             frame[region] = moved
