@@ -109,8 +109,8 @@ def _encode_in_pieces(
 class MoonshineEncoder:
     """Moonshine-tiny's encoder (288 numbers at 41.5 Hz, brought to 50 Hz) beside 40 log-mel bands.
 
-    Long recordings pass in pieces of 4 s that reach half a second into each other, so memory is bounded and the features
-    of a moment do not depend on how long the recording is.
+    Long recordings pass in pieces of 4 s that reach half a second into each other, so memory is bounded and the
+    features of a moment do not depend on how long the recording is.
     """
 
     name = "moonshine"
