@@ -1,0 +1,248 @@
+"""Audio to motion: who hears the speech, sampling of any length, and what a user may turn."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DPMSolverMultistepScheduler, SchedulerMixin
+from torch.nn import functional as F
+
+from moditalker.atom.controls import fit_length, scale_blinks, scale_lips, settle_pose, untangle
+from moditalker.atom.head import HeadMotion
+from moditalker.atom.model import AudioToMotion
+from moditalker.atom.sampling import sample_pose, sample_residual
+from moditalker.atom.schedule import atom_scheduler
+from moditalker.face.geometry import FaceFrame
+from moditalker.face.layout import (
+    BROWS,
+    LEFT_EYE,
+    LIP_BRANCH,
+    NOSE,
+    OTHER_BRANCH,
+    RIGHT_EYE,
+    eye_opening,
+    mouth_opening,
+)
+from moditalker.pipeline import MoDiTalkerPipeline
+
+SPEECH_DIM = 328
+
+
+@pytest.fixture(autouse=True)
+def _no_gradients() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def shape(landmarks: np.ndarray) -> np.ndarray:
+    return FaceFrame(landmarks).shape
+
+
+@pytest.fixture(scope="module")
+def atom(pipeline: MoDiTalkerPipeline) -> AudioToMotion:
+    return pipeline.atom
+
+
+def features(frames: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(2 * frames, SPEECH_DIM)).astype(np.float32)
+
+
+def sampled(
+    atom: AudioToMotion,
+    shape: np.ndarray,
+    frames: int,
+    *,
+    seed: int = 0,
+    guidance: float = 1.5,
+    steps: int = 2,
+    scheduler: SchedulerMixin | None = None,
+) -> np.ndarray:
+    return sample_residual(
+        atom,
+        scheduler or atom_scheduler(),
+        features(frames),
+        shape,
+        steps=steps,
+        guidance=guidance,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def test_only_the_lip_branch_hears_the_speech(shape: np.ndarray) -> None:
+    torch.manual_seed(0)
+    atom = AudioToMotion(width=32, num_layers=2, num_speech_layers=1, heads=2).eval()  # fusion starts at zero
+    sample, time = torch.randn(1, 20, 68, 3), torch.tensor([500])
+    identity = torch.from_numpy(shape)[None]
+    one, other = (
+        atom(sample, time, identity, atom.encode_speech(torch.from_numpy(features(20, seed))[None])) for seed in (1, 2)
+    )
+    assert torch.equal(one[:, :, OTHER_BRANCH], other[:, :, OTHER_BRANCH])
+    assert (one[:, :, LIP_BRANCH] - other[:, :, LIP_BRANCH]).abs().mean() > 0.01
+
+
+def test_lips_follow_the_speech_of_their_own_moment(atom: AudioToMotion, shape: np.ndarray) -> None:
+    sample, time = torch.randn(1, 32, 68, 3), torch.tensor([999])
+    speech = torch.from_numpy(features(32))[None]
+    changed = speech.clone()
+    changed[:, 40:] = 0  # from frame 20 on
+    identity = torch.from_numpy(shape)[None]
+    tokens = [atom.encode_speech(x) for x in (speech, changed)]
+    # What is far from the change hears it less than what lies in it.
+    difference = (tokens[0] - tokens[1]).abs().mean((0, 2))
+    assert difference[:14].max() < 1e-5
+    lips = [atom(sample, time, identity, x)[0, :, LIP_BRANCH] for x in tokens]
+    apart = (lips[0] - lips[1]).abs().mean((1, 2))
+    assert apart[24:].mean() > 3 * apart[:6].mean()
+
+
+@pytest.mark.parametrize("frames", [1, 31, 32, 33, 106])
+def test_motion_is_as_long_as_the_speech(pipeline: MoDiTalkerPipeline, shape: np.ndarray, frames: int) -> None:
+    assert sampled(pipeline.atom, shape, frames).shape == (frames, 68, 3)
+    generator = torch.Generator().manual_seed(0)
+    pose = sample_pose(pipeline.head, atom_scheduler(), features(frames), steps=2, generator=generator)
+    assert pose.shape == (frames, 6)
+    assert np.isfinite(pose).all()
+
+
+def test_the_same_seed_gives_the_same_motion_and_another_seed_another(atom: AudioToMotion, shape: np.ndarray) -> None:
+    first = sampled(atom, shape, 50, seed=1)
+    np.testing.assert_array_equal(sampled(atom, shape, 50, seed=1), first)
+    assert np.abs(sampled(atom, shape, 50, seed=2) - first).mean() > 0.1 * first.std()
+
+
+def test_the_beginning_does_not_depend_on_how_long_the_recording_is(atom: AudioToMotion, shape: np.ndarray) -> None:
+    def beginning(frames: int) -> np.ndarray:
+        speech = features(200)[: 2 * frames]
+        generator = torch.Generator().manual_seed(0)
+        motion = sample_residual(atom, atom_scheduler(), speech, shape, steps=1, guidance=1.0, generator=generator)
+        return motion[:20]
+
+    np.testing.assert_allclose(beginning(104), beginning(152), atol=1e-6)
+
+
+class SmoothAtom(AudioToMotion):
+    """Predictions are smooth within a window, as a trained network's are, and differ between windows."""
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        clean = super().forward(*inputs).flatten(2).transpose(1, 2)
+        padded = F.pad(clean, (12, 12), mode="reflect")
+        return F.avg_pool1d(padded, 25, stride=1).transpose(1, 2).unflatten(-1, (68, 3))
+
+
+@pytest.mark.parametrize(("overlap", "seamless"), [(12, True), (0, False)])
+def test_no_jump_where_windows_meet(shape: np.ndarray, overlap: int, seamless: bool) -> None:
+    torch.manual_seed(0)
+    atom = SmoothAtom(width=32, num_layers=1, num_speech_layers=1, heads=2, window=48, overlap=overlap).eval()
+    motion = sampled(atom, shape, 500, steps=4)
+    step = np.linalg.norm(np.diff(motion, axis=0), axis=(1, 2))
+    stride = 48 - overlap
+    at_border = np.isin(np.arange(len(step)) % stride, [stride - 1, (overlap - 1) % stride])
+    at_border[:overlap] = False
+    # Without an overlap the border shows: that is what the test would see.
+    assert (step[at_border].max() <= 1.3 * step[~at_border].max()) == seamless
+
+
+def test_guidance_of_one_is_the_prediction_from_the_speech(atom: AudioToMotion, shape: np.ndarray) -> None:
+    frames = atom.config["window"]
+    noise = torch.randn(frames, 68, 3, generator=torch.Generator().manual_seed(0))[None]
+    tokens = atom.encode_speech(torch.from_numpy(features(frames))[None])
+    identity, time = torch.from_numpy(shape)[None], torch.tensor([999])
+    heard = atom.denormalise(atom(noise, time, identity, tokens))[0].numpy()
+    unheard = atom.denormalise(atom(noise, time, identity, atom.without_speech(tokens)))[0].numpy()
+    np.testing.assert_allclose(sampled(atom, shape, frames, guidance=1.0, steps=1), heard, atol=1e-5)
+    np.testing.assert_allclose(sampled(atom, shape, frames, guidance=0.0, steps=1), unheard, atol=1e-5)
+    leaned = sampled(atom, shape, frames, guidance=2.5, steps=1)
+    np.testing.assert_allclose(leaned, unheard + 2.5 * (heard - unheard), atol=1e-5)
+
+
+def test_another_scheduler_of_diffusers_does_as_well(atom: AudioToMotion, shape: np.ndarray) -> None:
+    usual = sampled(atom, shape, 60, steps=10)
+    solver = DPMSolverMultistepScheduler.from_config(atom_scheduler().config)
+    assert solver.config["prediction_type"] == "sample"
+    other = sampled(atom, shape, 60, steps=10, scheduler=solver)
+    assert np.isfinite(other).all()
+    assert other.std() == pytest.approx(usual.std(), rel=0.3)
+    assert np.corrcoef(other.ravel(), usual.ravel())[0, 1] > 0.8
+    np.testing.assert_array_equal(sampled(atom, shape, 60, steps=10, scheduler=solver), other)
+
+
+def test_every_step_is_reported(pipeline: MoDiTalkerPipeline) -> None:
+    seen: list[tuple[int, int]] = []
+    head: HeadMotion = pipeline.head
+    generator = torch.Generator().manual_seed(0)
+    sample_pose(
+        head,
+        atom_scheduler(),
+        features(40),
+        steps=3,
+        generator=generator,
+        callback=lambda step, steps: seen.append((step, steps)),
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.fixture
+def residual() -> np.ndarray:
+    return (np.random.default_rng(5).normal(size=(60, 68, 3)) * 0.03).astype(np.float32)
+
+
+def test_lip_scale_moves_the_mouth_more_or_less_and_nothing_else(residual: np.ndarray, shape: np.ndarray) -> None:
+    still, half, double = (scale_lips(residual, shape, scale) for scale in (0.0, 0.5, 2.0))
+    assert np.ptp(still[:, LIP_BRANCH], axis=0).max() < 1e-6
+    assert mouth_opening(still + shape)[0] < mouth_opening(residual + shape).mean()
+    for scaled, scale in ((half, 0.5), (double, 2.0)):
+        lips, usual = scaled[:, LIP_BRANCH], residual[:, LIP_BRANCH]
+        np.testing.assert_allclose(lips.std(0), scale * usual.std(0), rtol=1e-3)
+    for scaled in (still, half, double):
+        np.testing.assert_array_equal(scaled[:, OTHER_BRANCH], residual[:, OTHER_BRANCH])
+    np.testing.assert_array_equal(scale_lips(residual, shape, 1.0), residual)
+
+
+def test_blink_scale_moves_the_eyes_and_nothing_else(residual: np.ndarray, shape: np.ndarray) -> None:
+    eyes = np.concatenate([RIGHT_EYE, LEFT_EYE])
+    others = np.setdiff1d(np.arange(68), eyes)
+    still = scale_blinks(residual, 0.0)
+    assert np.ptp(eye_opening(still + shape)) < 1e-6
+    np.testing.assert_array_equal(still[:, others], residual[:, others])
+    np.testing.assert_array_equal(scale_blinks(residual, 1.0), residual)
+
+
+def test_eyes_stay_open_without_blinks(shape: np.ndarray) -> None:
+    residual = np.zeros((50, 68, 3), np.float32)
+    residual[20:24, [41, 40, 47, 46], 1] -= 0.05
+    opening = eye_opening(scale_blinks(residual, 0.0) + shape)
+    np.testing.assert_allclose(opening, eye_opening(shape), atol=1e-6)
+    deeper = eye_opening(scale_blinks(residual, 1.5) + shape)
+    assert deeper[21] < eye_opening(residual + shape)[21]
+
+
+def test_lips_and_lids_do_not_pass_through_each_other(shape: np.ndarray) -> None:
+    residual = np.zeros((3, 68, 3), np.float32)
+    residual[1, 62, 1] = 0.3  # the upper lip far below the lower one
+    residual[2, 37, 1] = 0.3  # an upper lid below the lower one
+    parted = untangle(residual, shape) + shape
+    assert parted[1, 62, 1] == pytest.approx(parted[1, 66, 1])
+    assert parted[2, 37, 1] == pytest.approx(parted[2, 41, 1])
+    np.testing.assert_allclose(parted[0], shape, atol=1e-6)
+    untouched = np.concatenate([BROWS, NOSE, np.arange(0, 17), np.arange(48, 60)])
+    np.testing.assert_allclose(parted[:, untouched], (residual + shape)[:, untouched], atol=1e-6)
+
+
+def test_head_motion_can_be_scaled_and_never_goes_too_far() -> None:
+    pose = np.random.default_rng(6).normal(size=(100, 6)).astype(np.float32) * 0.01 + 0.4
+    assert not settle_pose(pose, 0.0).any()
+    np.testing.assert_allclose(settle_pose(pose, 1.0), pose - pose.mean(0), atol=0.005)
+    far = settle_pose(pose, 1000.0)
+    assert np.abs(far[:, :3]).max() <= 0.26  # radians: 15 degrees
+    assert np.abs(far[:, 3:]).max() <= 0.26
+
+
+@pytest.mark.parametrize("length", [1, 2, 10, 300])
+def test_a_short_head_motion_is_played_to_and_fro(length: int) -> None:
+    pose = np.cumsum(np.ones((length, 6), np.float32), 0)
+    played = fit_length(pose, 120)
+    assert played.shape == (120, 6)
+    np.testing.assert_array_equal(played[: min(length, 120)], pose[:120])
+    assert np.abs(np.diff(played, axis=0)).max(initial=0) <= 1

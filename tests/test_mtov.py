@@ -1,0 +1,298 @@
+"""Motion to video: warp, drawings, tri-planes and the blocks that must join without a seam."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import Talking
+
+from moditalker.atom.schedule import mtov_scheduler
+from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligned_face, aligning_matrix, transform_points
+from moditalker.face.layout import BROWS, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
+from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.conditions import block_conditions
+from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
+from moditalker.mtov.planes import expand_planes
+from moditalker.mtov.sampling import BlockSampler, FaceLayers
+from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre, warp_aligned
+from moditalker.pipeline import MoDiTalkerPipeline, Portrait
+
+MOUTH = np.arange(48, 68)
+
+
+def field_of(landmarks: np.ndarray, moved: np.ndarray) -> WarpField:
+    frame = FaceFrame(landmarks)
+    return WarpField(frame, moved, frame.analyse(moved)[1])
+
+
+def aligned_portrait(picture: np.ndarray, landmarks: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+    """(3, 128, 128), 0 to 255, and the matrix to it."""
+    matrix = aligning_matrix(landmarks)
+    return torch.from_numpy(aligned_face(picture, matrix)).permute(2, 0, 1).float(), matrix
+
+
+def test_the_warp_of_the_portraits_own_landmarks_changes_nothing(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
+    picture, matrix = aligned_portrait(astronaut, landmarks)
+    still = np.repeat(landmarks[None], 2, 0)
+    warped = warp_aligned(picture, matrix, field_of(landmarks, still), np.repeat(matrix[None], 2, 0))
+    assert (warped - picture).abs().max() < 0.1
+
+
+def test_every_part_of_the_face_comes_from_where_it_was(landmarks: np.ndarray, talking: Talking) -> None:
+    moving = talking(landmarks, 8, sway=0.15)
+    origin = field_of(landmarks, moving)(moving[..., :2])
+    assert np.abs(np.asarray(origin) - landmarks[:, :2]).max() < 0.04 * FaceFrame(landmarks).unit
+
+
+def test_a_head_that_shifts_and_turns_takes_its_picture_along(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
+    frame = FaceFrame(landmarks)
+    pose = np.array([[0, 0, 0.1, 0.1, 0.05, 0.03]], np.float32)
+    moved = frame.compose(np.zeros((1, 68, 3), np.float32), pose)
+    picture, matrix = aligned_portrait(astronaut, landmarks)
+    warped = warp_aligned(picture, matrix, WarpField(frame, moved, pose), aligning_matrix(moved))[0]
+    inner = (slice(None), slice(30, 110), slice(30, 98))
+    assert (warped - picture)[inner].abs().mean() < 3
+    assert np.abs(aligning_matrix(moved)[0] - matrix).max() > 1
+
+
+def test_only_pixels_around_the_face_move(landmarks: np.ndarray, talking: Talking) -> None:
+    frame = FaceFrame(landmarks)
+    moving = talking(landmarks, 5, sway=0.2)
+    field = field_of(landmarks, moving)
+    angle = np.linspace(0, 2 * np.pi, 60)
+    ring = np.stack([MOVING_RADII[0] * np.cos(angle), MOVING_RADII[1] * np.sin(angle)], -1) * frame.unit
+    beyond = face_centre(frame) + np.concatenate([1.13 * ring, 1.5 * ring, 4 * ring])
+    np.testing.assert_allclose(np.asarray(field(beyond)), np.repeat(beyond[None], 5, 0), atol=1e-3)
+    mouth = landmarks[None, [57, 66], :2] + [0, 3]
+    assert np.abs(np.asarray(field(mouth[0]))[5 // 2] - mouth).max() > 1
+
+
+def test_neighbouring_pixels_stay_neighbours(landmarks: np.ndarray, talking: Talking) -> None:
+    """Nothing folds over, not even between lips that close."""
+    moving = talking(landmarks, 10, sway=0.15)
+    centre, unit = face_centre(FaceFrame(landmarks)), FaceFrame(landmarks).unit
+    axis = np.linspace(-2.9 * unit, 2.9 * unit, 120)
+    grid = centre + np.stack(np.meshgrid(axis, axis), -1)
+    origin = np.asarray(field_of(landmarks, moving)(grid.reshape(-1, 2))).reshape(10, 120, 120, 2)
+    across, down = np.diff(origin, axis=2)[:, :-1], np.diff(origin, axis=1)[:, :, :-1]
+    area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
+    assert (area > 0).mean() > 0.999
+
+
+def aligned_points(landmarks: np.ndarray) -> np.ndarray:
+    return transform_points(aligning_matrix(landmarks), landmarks)
+
+
+@pytest.mark.parametrize("axis", [0, 1], ids=["across", "down"])
+def test_drawings_show_movements_smaller_than_a_pixel(landmarks: np.ndarray, axis: int) -> None:
+    shifts = np.arange(0, 4.01, 0.25)
+    points = np.repeat(aligned_points(landmarks)[None], len(shifts), 0)
+    points[:, MOUTH, axis] += shifts[:, None]
+    drawn = draw_landmarks(points).astype(float)
+    assert (np.abs(np.diff(drawn[:, 2], axis=0)).max((1, 2)) > 10).all()
+    assert not np.diff(drawn[:, :2], axis=0).any()
+    place = np.mgrid[:ALIGNED_SIZE, :ALIGNED_SIZE][1 - axis]
+    centre = (drawn[:, 2] * place).sum((1, 2)) / drawn[:, 2].sum((1, 2))
+    np.testing.assert_allclose(centre - centre[0], shifts, atol=0.5)
+
+
+def test_drawings_tell_an_open_mouth_and_closed_eyes(landmarks: np.ndarray) -> None:
+    points = aligned_points(landmarks)
+    opened, closed = points.copy(), points.copy()
+    opened[[65, 66, 67, 55, 56, 57, 58, 59], 1] += 8
+    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
+        closed[lower] = closed[upper]
+    usual, wide, shut = draw_landmarks(np.stack([points, opened, closed]))
+    assert (wide[2] == 255).sum() > 2 * (usual[2] == 255).sum()
+    assert (shut[1] > 0).sum() < 0.7 * (usual[1] > 0).sum()
+    for row, column in points[JAW[3:14], ::-1].round().astype(int):
+        assert usual[0, row - 1 : row + 2, column - 1 : column + 2].max() > 100
+
+
+def test_the_lower_face_is_hidden_and_the_upper_one_is_not(landmarks: np.ndarray, talking: Talking) -> None:
+    moving = talking(landmarks, 10)
+    aligned = transform_points(aligning_matrix(moving), moving)
+    for mask, points in zip(lower_face_mask(aligned)[:, 0], aligned, strict=True):
+        lips = cv2.fillPoly(np.zeros(mask.shape), [points[OUTER_LIPS].round().astype(np.int32)], 1) > 0
+        assert not mask[lips].any()
+        column, row = points[8].round().astype(int)
+        assert mask[row - 2, column] == 0
+        for point in np.concatenate([points[RIGHT_EYE], points[LEFT_EYE], points[BROWS]]):
+            column, row = point.round().astype(int)
+            assert mask[row, column] == 1
+
+
+def test_the_hidden_face_cannot_tell_the_mouths_shape(
+    astronaut: np.ndarray, landmarks: np.ndarray, talking: Talking
+) -> None:
+    picture, matrix = aligned_portrait(astronaut, landmarks)
+    moving = talking(landmarks, 6)
+    shown = block_conditions(picture, landmarks, matrix, moving, aligning_matrix(moving))
+    lips = (slice(None), slice(None), slice(80, 104), slice(48, 80))
+    hidden = shown["warped"] * shown["visible"]
+    assert not hidden[lips].any()
+    assert shown["warped"][lips].float().std() > 5
+    assert {key: (tuple(value.shape), value.dtype) for key, value in shown.items()} == {
+        "warped": ((3, 6, 128, 128), torch.uint8),
+        "drawn": ((3, 6, 128, 128), torch.uint8),
+        "visible": ((1, 6, 128, 128), torch.uint8),
+    }
+
+
+@pytest.fixture(scope="module")
+def autoencoder(pipeline: MoDiTalkerPipeline) -> TriplaneAutoencoder:
+    return pipeline.autoencoder
+
+
+@torch.inference_mode()
+def test_three_planes_of_a_block_and_back(autoencoder: TriplaneAutoencoder) -> None:
+    video = torch.rand(2, 3, 16, 128, 128) * 2 - 1
+    planes = autoencoder.encode(video)
+    assert planes.shape == (2, 8, 3, 16, 16)
+    colour, mask = autoencoder.decode(planes, video, torch.zeros_like(video))
+    assert colour.shape == video.shape
+    assert mask.shape == (2, 1, 16, 128, 128)
+    assert mask.min() >= 0
+    assert mask.max() <= 1
+
+
+@torch.inference_mode()
+def test_each_plane_sees_its_own_two_axes(autoencoder: TriplaneAutoencoder) -> None:
+    """A video that only changes over time differs along the frames of yt and xt, as its frames do."""
+    ramp = torch.linspace(-1, 1, 16)[None, None, :, None, None].expand(1, 3, 16, 128, 128)
+    _, yt, xt = autoencoder.encode(ramp.contiguous())[0].unbind(1)
+    for plane in (yt, xt):
+        # Away from the border, where padding is seen.
+        assert plane[:, :, 4:12].std(1).mean() > 2 * plane[:, :, 4:12].std(2).mean()
+
+
+def test_planes_spread_over_rows_columns_and_frames() -> None:
+    planes = torch.zeros(1, 1, 3, 16, 16)
+    planes[0, 0, 0, 5, 7] = 1  # xy: row 5, column 7
+    planes[0, 0, 1, 2, 5] = 10  # yt: frame 2, row 5
+    planes[0, 0, 2, 2, 7] = 100  # xt: frame 2, column 7
+    volume = expand_planes(planes)[0, :, 0]
+    assert volume[2, 5, 7] == 111
+    assert volume[9, 5, 7] == 1
+    assert volume[2, 5, 0] == 10
+    assert volume[2, 0, 7] == 100
+    assert volume.sum() == 16 * (1 + 10 + 100)
+
+
+@torch.inference_mode()
+def test_a_few_frames_come_out_as_they_do_among_all(autoencoder: TriplaneAutoencoder) -> None:
+    planes = torch.randn(2, 8, 3, 16, 16)
+    frames = torch.tensor([[0, 5, 15], [3, 4, 9]])
+    everything = expand_planes(planes)
+    assert torch.equal(expand_planes(planes, frames), torch.stack([everything[i, frames[i]] for i in range(2)]))
+    warped, drawn = torch.rand(2, 3, 16, 128, 128), torch.rand(2, 3, 16, 128, 128)
+    index = frames[:, None, :, None, None].expand(-1, 3, -1, 128, 128)
+    colour, _ = autoencoder.decode(planes, warped, drawn)
+    few, _ = autoencoder.decode(planes, warped.gather(2, index), drawn.gather(2, index), frames)
+    torch.testing.assert_close(few, colour.gather(2, index), atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_a_picture_that_stands_still_is_encoded_as_its_repetition(autoencoder: TriplaneAutoencoder) -> None:
+    picture = torch.rand(1, 3, 128, 128) * 2 - 1
+    repeated = autoencoder.encode(picture[:, :, None].expand(-1, -1, 16, -1, -1))
+    torch.testing.assert_close(autoencoder.encode_still(picture), repeated, atol=1e-4, rtol=0)
+
+
+def test_an_untrained_decoder_leaves_the_warp_as_it_is() -> None:
+    torch.manual_seed(0)
+    autoencoder = TriplaneAutoencoder(encoder_widths=(8, 16), decoder_widths=(8, 16, 16))
+    warped = torch.rand(1, 3, 16, 128, 128) * 2 - 1
+    with torch.inference_mode():
+        colour, _ = autoencoder.decode(torch.randn(1, 8, 3, 16, 16), warped, torch.rand_like(warped))
+    assert torch.equal(colour, warped)
+
+
+def test_sides_that_cannot_make_square_planes_are_named() -> None:
+    with pytest.raises(ValueError, match="size=96, frames=16"):
+        TriplaneAutoencoder(size=96)
+
+
+@torch.inference_mode()
+def test_the_denoiser_sees_every_condition_in_every_plane(pipeline: MoDiTalkerPipeline) -> None:
+    denoiser: MotionToVideo = pipeline.denoiser
+    shape = (1, 8, 3, 16, 16)
+    inputs = {name: torch.randn(shape) for name in ("sample", "identity", "pose")}
+    inputs["landmarks"] = denoiser.encode_landmarks(torch.rand(1, 3, 16, 128, 128))
+    time = torch.tensor([300])
+    usual = denoiser(timestep=time, **inputs)
+    assert usual.shape == shape
+    for name, value in inputs.items():
+        changed = denoiser(timestep=time, **{**inputs, name: torch.randn_like(value)})
+        assert ((changed - usual).abs().mean((0, 1, 3, 4)) > 1e-3).all(), name
+    # Attention carries what is in one plane to the others.
+    one = inputs["sample"].clone()
+    one[:, :, 0] = 0
+    assert (denoiser(timestep=time, **{**inputs, "sample": one}) - usual)[:, :, 1:].abs().mean() > 1e-4
+
+
+def layers_of(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, landmarks: np.ndarray, *, steps: int, group: int, seed: int = 0
+) -> list[FaceLayers]:
+    sampler = BlockSampler(
+        pipeline.autoencoder,
+        pipeline.denoiser,
+        mtov_scheduler(),
+        portrait.face,
+        steps=steps,
+        start=0.25,
+        generator=torch.Generator().manual_seed(seed),
+        group=group,
+    )
+    return list(sampler(landmarks))
+
+
+def joined(layers: list[FaceLayers]) -> np.ndarray:
+    return np.concatenate([layer.delta for layer in layers])
+
+
+@pytest.mark.parametrize("group", [1, 4])
+@pytest.mark.parametrize("frames", [1, 15, 16, 17, 60])
+def test_layers_cover_every_frame_once_and_in_order(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, frames: int, group: int
+) -> None:
+    moving = talking(portrait.frame.landmarks, frames, sway=0.1)
+    layers = layers_of(pipeline, portrait, moving, steps=0 if frames == 60 else 1, group=group)
+    covered = [layer.start + i for layer in layers for i in range(len(layer.delta))]
+    assert covered == list(range(frames))
+    assert joined(layers).shape == (frames, 3, 128, 128)
+    matrices = np.concatenate([layer.matrices for layer in layers])
+    np.testing.assert_allclose(matrices, aligning_matrix(moving), atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_layers(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking
+) -> None:
+    moving = talking(portrait.frame.landmarks, 30)
+    first, again, other = (
+        joined(layers_of(pipeline, portrait, moving, steps=2, group=2, seed=seed)) for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.1
+
+
+@pytest.mark.parametrize("group", [1, 4])
+def test_no_jump_where_blocks_meet(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, group: int
+) -> None:
+    moving = talking(portrait.frame.landmarks, 64, sway=0.1)
+    delta = joined(layers_of(pipeline, portrait, moving, steps=2, group=group))
+    step = np.abs(np.diff(delta, axis=0)).mean((1, 2, 3))
+    borders = np.arange(11, 63, 12)  # from the last frame that is one block's alone to the first that two share
+    borders = np.concatenate([borders, borders[:-1] + 4])
+    others = np.delete(step, borders)
+    assert step[borders].max() <= 1.1 * others.max()
+
+
+def test_empty_planes_still_follow_the_landmarks(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking
+) -> None:
+    moving = talking(portrait.frame.landmarks, 10)
+    delta = joined(layers_of(pipeline, portrait, moving, steps=0, group=1))
+    assert np.abs(delta[5] - delta[0]).max() > 0.5
