@@ -11,6 +11,7 @@ from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame
 from moditalker.mtov.conditions import block_conditions
 from moditalker.training.prepare import PREPARATION
+from moditalker.training.silence import make_silent, most_closed
 
 BLOCK = 16
 
@@ -42,6 +43,11 @@ class PreparedClip:
         """(2 (stop - start), D) float32 features of the frames, the clip's own offset removed."""
         wanted = np.arange(2 * start, 2 * stop) - 2 * (self.offset or 0)
         return self.features[np.clip(wanted, 0, len(self.features) - 1)].astype(np.float32)
+
+
+def encoder_of(folder: Path) -> str:
+    """Name of the speech encoder that a folder was prepared with."""
+    return str(json.loads((folder / "index.json").read_text())["encoder"])
 
 
 def load_clips(folder: Path, split: str, aligned_below_seconds: float = 2.0) -> list[PreparedClip]:
@@ -136,6 +142,7 @@ class MotionBatches:
         frames: frames of a batch, whatever its windows' length.
         long_share: how many batches are drawn from clips of at least ``window`` frames.
         mirror: exchange left and right in half of the windows.
+        silence: features of silence, see ``silence_features``; a stretch of one window in five is then made silent.
     """
 
     def __init__(
@@ -145,15 +152,16 @@ class MotionBatches:
         frames: int = 1536,
         long_share: float = 0.4,
         mirror: bool = True,
+        silence: np.ndarray | None = None,
     ) -> None:
-        self.window, self.frames, self.mirror = window, frames, mirror
+        self.window, self.frames, self.mirror, self.silence = window, frames, mirror, silence
         self.long = [clip for clip in clips if len(clip) >= window]
         self.short = [clip for clip in clips if len(clip) < window]
         self.long_share = long_share if self.short and self.long else float(bool(self.long))
         self._weights = np.array([len(clip) for clip in self.long], np.float64)
 
     def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """``residual`` (B, T, 68, 3), ``pose`` (B, T, 6), ``identity`` (B, 68, 3), ``speech`` (B, 2T, D), ``heard`` (B)."""
+        """Arrays ``residual`` (B, T, 68, 3), ``pose`` (B, T, 6), ``identity`` (B, 68, 3), ``speech`` (B, 2T, D), ``heard``."""
         if rng.random() < self.long_share:
             length = self.window
             chosen = rng.choice(len(self.long), self.frames // length, p=self._weights / self._weights.sum())
@@ -170,18 +178,26 @@ class MotionBatches:
         start = int(rng.integers(len(clip) - length + 1))
         landmarks = clip.landmarks[start : start + length]
         reference = clip.landmarks[rng.integers(len(clip))]
-        if self.mirror and rng.random() < 0.5:
-            flip = np.array([-1, 1, 1], np.float32)
+        flip = np.array([-1, 1, 1], np.float32)
+        mirrored = self.mirror and rng.random() < 0.5
+        if mirrored:
             landmarks, reference = landmarks[:, MIRROR] * flip, reference[MIRROR] * flip
         frame = FaceFrame(reference)
         residual, pose = frame.analyse(landmarks)
-        return {
+        item = {
             "residual": residual,
             "pose": pose,
             "identity": frame.shape,
             "speech": clip.speech(start, start + length),
             "heard": np.array(clip.offset is not None),
         }
+        if self.silence is not None and rng.random() < 0.2:
+            closed = most_closed(clip.landmarks)
+            if closed is not None:
+                points = clip.landmarks[closed]
+                points = points[MIRROR] * flip if mirrored else points
+                item = make_silent(item, frame.analyse(points[None])[0][0], self.silence, rng)
+        return item
 
 
 class BlockBatches:
@@ -207,7 +223,7 @@ class BlockBatches:
         """A batch, n = ``frames``.
 
         Returns:
-            ``video`` (B, 3, 16, 128, 128), ``portrait`` (B, 3, 128, 128), ``warped`` (B, 3, n, 128, 128) and
+            ``video`` (B, 3, 16, 128, 128), ``portrait`` (B, 3, 128, 128), ``warped`` (B, 3, n, 128, 128),
             ``drawn`` (B, 3, n, 128, 128), uint8; ``visible`` (B, 1, n, 128, 128) uint8, 0 over the lower face;
             ``frames`` (B, n) int64, which frames of the block the last three are.
         """

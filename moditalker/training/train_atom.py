@@ -9,9 +9,10 @@ from torch import nn
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.schedule import atom_scheduler
 from moditalker.face.layout import INNER_LIPS, LIDS
-from moditalker.training.data import MotionBatches, load_clips
+from moditalker.training.data import MotionBatches, encoder_of, load_clips
 from moditalker.training.diffusion import add_noise
 from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.silence import silence_features
 
 DROP_SPEECH = 0.2
 """How often speech is left out, so that guidance has something to push away from (the paper: 0.25)."""
@@ -108,7 +109,8 @@ def train_atom(data: Path, config: TrainingConfig, frames: int = 1536) -> dict[s
     """
     training, validation = load_clips(data, "train"), load_clips(data, "val")
     atom = AudioToMotion(speech_dim=training[0].features.shape[-1])
-    source = MotionBatches(training, atom.config["window"], frames)
+    silence = silence_features(data, encoder_of(data))
+    source = MotionBatches(training, atom.config["window"], frames, silence=silence)
     measure_motion(atom, source)
     held_out = MotionBatches(validation, atom.config["window"], frames, mirror=False)
     return fit(atom, AtomObjective(atom), source, held_out, config)
