@@ -103,7 +103,8 @@ def _load_pipeline(preset: str) -> Any:
         source = preset
     try:
         pipeline = MoDiTalkerPipeline.from_pretrained(source)
-    except OSError as error:
+    # ValueError is what diffusers raises for a path that does not exist and that cannot be a hub id either.
+    except (OSError, ValueError) as error:
         raise InputError(
             f"No weights could be loaded from {source!r}; give a preset ({', '.join(PRESETS)}), a folder, or a hub id."
         ) from error
