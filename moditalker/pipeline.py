@@ -501,9 +501,10 @@ class MoDiTalkerPipeline(DiffusionPipeline):
                 for chunk in self.render(encoded, landmarks, mtov_steps=mtov_steps, seed=seed, progress=progress):
                     for frame in chunk:
                         writer.write(frame)
+            # Still inside: when this fails, no video without its landmarks and report is left behind.
+            if save_landmarks is not None:
+                write_landmarks(Path(save_landmarks), landmarks)
         spent = time.perf_counter() - started
-        if save_landmarks is not None:
-            write_landmarks(Path(save_landmarks), landmarks)
         result = {
             "output": str(output),
             "seed": seed,
