@@ -38,6 +38,6 @@ clean:
 		$(PIP) install --no-deps --force-reinstall opencv-contrib-python-headless==5.0.0.93
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-dev.txt
+.venv/installed-dev: .venv/installed requirements-dev.txt requirements-train.txt
 	@$(PIP) install -r requirements-dev.txt
 	@touch $@

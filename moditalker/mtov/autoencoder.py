@@ -38,7 +38,9 @@ class TriplaneDecoder(nn.Module):
         self.decode1 = ResidualBlock(half)
         self.out = nn.Conv2d(half, 4 * 4, 3, padding=1)
         self.unfold = nn.PixelShuffle(2)
-        nn.init.zeros_(self.out.weight)
+        # An open mask and a faint colour: the planes get a gradient from the first step on. A mask that starts or is
+        # pushed shut starves them, and the decoder then learns to do without.
+        nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, features: torch.Tensor, warped: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
@@ -120,7 +122,7 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         out = self.decoder(features, warped.transpose(1, 2).flatten(0, 1), drawn.transpose(1, 2).flatten(0, 1)).float()
         out = out.reshape(batch, count, 4, *out.shape[2:]).transpose(1, 2)
         # Colour starts out as the warp itself: otherwise the mask closes over the first garbage and never opens again.
-        return warped + 2 * torch.tanh(out[:, :3]), torch.sigmoid(out[:, 3:])
+        return warped + 2 * torch.tanh(out[:, :3]), torch.sigmoid(out[:, 3:] + 1)
 
 
 def overlay(colour: torch.Tensor, mask: torch.Tensor, warped: torch.Tensor) -> torch.Tensor:

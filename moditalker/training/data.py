@@ -161,7 +161,7 @@ class MotionBatches:
         self._weights = np.array([len(clip) for clip in self.long], np.float64)
 
     def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """Arrays ``residual`` (B, T, 68, 3), ``pose`` (B, T, 6), ``identity`` (B, 68, 3), ``speech`` (B, 2T, D), ``heard``."""
+        """``residual`` (B, T, 68, 3), ``pose`` (B, T, 6), ``identity``, ``speech`` (B, 2T, D) and ``heard`` (B)."""
         if rng.random() < self.long_share:
             length = self.window
             chosen = rng.choice(len(self.long), self.frames // length, p=self._weights / self._weights.sum())

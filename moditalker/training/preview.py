@@ -1,0 +1,92 @@
+"""Contact sheets of people the networks never saw: ``python -m moditalker.training.preview --data DIR -o SHEET.png``.
+
+Two rows a clip: the widest open mouth and the most closed one. Columns: the portrait (first frame of the clip),
+landmarks, warp, MToV without planes, MToV, the autoencoder given the real video's planes, the real frame.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from moditalker.face.layout import mouth_opening
+from moditalker.mtov.conditions import block_conditions
+from moditalker.mtov.sampling import BLOCK, BlockSampler, encode_face
+from moditalker.pipeline import MoDiTalkerPipeline, default_weights
+from moditalker.training.data import PreparedClip, load_clips
+
+COLUMNS = ("portrait", "landmarks", "warp", "no planes", "output", "real planes", "real")
+
+
+@torch.no_grad()
+def clip_rows(pipeline: MoDiTalkerPipeline, clip: PreparedClip, steps: int) -> list[np.ndarray]:
+    """Two rows of a sheet, (128, 7 * 128, 3) uint8 each: the block around the widest open mouth and its extremes."""
+    opening = mouth_opening(clip.landmarks)
+    reference = int(opening.argmin()) if opening.argmax() == 0 else 0
+    start = int(np.clip(opening.argmax() - BLOCK // 2, 0, len(clip) - BLOCK))
+    span = slice(start, start + BLOCK)
+    portrait = clip.faces(slice(reference, reference + 1))[0]
+    landmarks, real = clip.landmarks[span], clip.faces(span)
+    face = encode_face(pipeline.autoencoder, portrait, clip.landmarks[reference])
+    face = type(face)(face.aligned, face.landmarks, clip.matrices[reference], face.identity)
+    conditions = block_conditions(face.aligned, face.landmarks, face.matrix, landmarks, clip.matrices[span])
+    warped = conditions["warped"].permute(1, 2, 3, 0).numpy()
+
+    def rendered(count: int) -> np.ndarray:
+        sampler = BlockSampler(
+            pipeline.autoencoder,
+            pipeline.denoiser,
+            pipeline.mtov_scheduler,
+            face,
+            steps=count,
+            start=pipeline.config["mtov_start"],
+            generator=torch.Generator().manual_seed(0),
+        )
+        delta = next(iter(sampler(landmarks))).delta.transpose(0, 2, 3, 1)
+        return np.clip(warped + delta, 0, 255).round().astype(np.uint8)
+
+    video = torch.from_numpy(real.copy()).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+    warp = conditions["warped"][None].float() / 127.5 - 1
+    planes = pipeline.autoencoder.encode(video)
+    colour, mask = pipeline.autoencoder.decode(planes, warp, conditions["drawn"][None].float() / 255)
+    best = (mask * colour + (1 - mask) * warp)[0].permute(1, 2, 3, 0)
+    best_pictures = ((best + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).numpy()
+    empty, output = rendered(0), rendered(steps)
+    drawn = conditions["drawn"].permute(1, 2, 3, 0).numpy()
+    rows = []
+    for index in (int(opening[span].argmax()), int(opening[span].argmin())):
+        columns = (drawn, warped, empty, output, best_pictures, real)
+        rows.append(np.concatenate([portrait, *(column[index] for column in columns)], 1))
+    return rows
+
+
+def main() -> None:
+    """Read the options, draw the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder that 'prepare' wrote")
+    parser.add_argument("--weights", help="pipeline folder; the shipped one by default")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--people", type=int, default=8)
+    parser.add_argument("--mtov-steps", type=int, default=4)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    pipeline = MoDiTalkerPipeline.from_pretrained(options.weights or str(default_weights()))
+    by_speaker: dict[str, PreparedClip] = {}
+    for clip in load_clips(options.data, options.split):
+        if len(clip) >= BLOCK and clip.speaker not in by_speaker:
+            by_speaker[clip.speaker] = clip
+    clips = sorted(by_speaker.values(), key=len, reverse=True)[: options.people]
+    rows = [row for clip in clips for row in clip_rows(pipeline, clip, options.mtov_steps)]
+    sheet = Image.fromarray(np.concatenate(rows, 0))
+    labelled = Image.new("RGB", (sheet.width, sheet.height + 16), "white")
+    labelled.paste(sheet, (0, 16))
+    for index, name in enumerate(COLUMNS):
+        ImageDraw.Draw(labelled).text((index * 128 + 4, 2), name, fill="black")
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    labelled.save(options.output)
+
+
+if __name__ == "__main__":
+    main()
