@@ -204,6 +204,8 @@ def fit(
         prefetch_factor=4 if config.workers else None,
         persistent_workers=config.workers > 0,
         worker_init_fn=_one_thread,
+        # Its own, as it draws a number whenever it starts: a resumed run would go on with other noise.
+        generator=torch.Generator(),
     )
     objective.train()
     bar = tqdm(total=100.0, desc=config.output.name, unit="%", disable=not accelerator.is_main_process)
