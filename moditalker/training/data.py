@@ -139,7 +139,7 @@ class MotionBatches:
     Args:
         clips: of one split.
         window: frames of a window of a long clip.
-        frames: frames of a batch, whatever its windows' length.
+        frames: frames of a batch, whatever its windows' length; at least one window is drawn.
         long_share: how many batches are drawn from clips of at least ``window`` frames.
         mirror: exchange left and right in half of the windows.
         silence: features of silence, see ``silence_features``; a stretch of one window in five is then made silent.
@@ -164,11 +164,11 @@ class MotionBatches:
         """``residual`` (B, T, 68, 3), ``pose`` (B, T, 6), ``identity``, ``speech`` (B, 2T, D) and ``heard`` (B)."""
         if rng.random() < self.long_share:
             length = self.window
-            chosen = rng.choice(len(self.long), self.frames // length, p=self._weights / self._weights.sum())
+            chosen = rng.choice(len(self.long), max(1, self.frames // length), p=self._weights / self._weights.sum())
             clips = [self.long[i] for i in chosen]
         else:
             length = 24
-            picks = rng.integers(len(self.short), size=self.frames // length)
+            picks = rng.integers(len(self.short), size=max(1, self.frames // length))
             clips = [self.short[i] for i in picks]
             length = max(16, min(len(clip) for clip in clips))
         items = [self._item(clip, length, rng) for clip in clips]

@@ -158,11 +158,11 @@ def prepare(
         else:
             logger.warning("left out: %s", outcome)
             rejected.append({**row, "reason": outcome})
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "rejected.json").write_text(json.dumps(rejected, indent=1))
     if not entries:
         raise InputError(f"No clip of {clip_list} could be used; {output}/rejected.json gives the reason for each.")
     entries.sort(key=lambda row: str(row["name"]))
-    output.mkdir(parents=True, exist_ok=True)
     header = {"preparation": PREPARATION, "encoder": encoder, "tracker": tracker, "fps": FPS}
     (output / "index.json").write_text(json.dumps({**header, "clips": entries}, indent=1))
-    (output / "rejected.json").write_text(json.dumps(rejected, indent=1))
     return len(entries), len(rejected)
