@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
 
 NETWORKS = ("autoencoder", "mtov", "atom", "head", "offsets")
@@ -49,9 +50,9 @@ def _add_animate(commands: Commands) -> None:
     command.add_argument("-o", "--output", type=Path, required=True, help="OUT.mp4; OUT.json is written beside it")
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
     command.add_argument("--seed", type=int, help="the same seed gives the same frames; a new one when left out")
-    command.add_argument("--atom-steps", type=int, default=8, help="denoising steps, speech to motion")
-    command.add_argument("--mtov-steps", type=int, default=4, help="denoising steps, motion to video")
-    command.add_argument("--guidance", type=float, default=1.5, help="how far the lips lean towards the speech")
+    command.add_argument("--atom-steps", type=int, default=ATOM_STEPS, help="denoising steps, speech to motion")
+    command.add_argument("--mtov-steps", type=int, default=MTOV_STEPS, help="denoising steps, motion to video")
+    command.add_argument("--guidance", type=float, default=GUIDANCE, help="how far the lips lean towards the speech")
     command.add_argument("--lip-scale", type=float, default=1.0)
     command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
     command.add_argument("--head-scale", type=float, default=1.0)

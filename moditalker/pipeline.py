@@ -23,6 +23,7 @@ from moditalker.atom.model import AudioToMotion
 from moditalker.atom.sampling import sample_pose, sample_residual
 from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.landmark_file import FPS, write_landmarks
@@ -201,8 +202,8 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         portrait: PortraitSource | Portrait,
         audio: str | Path | np.ndarray,
         *,
-        atom_steps: int = 8,
-        guidance: float = 1.5,
+        atom_steps: int = ATOM_STEPS,
+        guidance: float = GUIDANCE,
         seed: int | None = None,
         generator: torch.Generator | None = None,
         lip_scale: float = 1.0,
@@ -294,7 +295,8 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         portrait: PortraitSource | Portrait,
         landmarks: np.ndarray,
         *,
-        mtov_steps: int = 4,
+        own: bool = False,
+        mtov_steps: int = MTOV_STEPS,
         seed: int | None = None,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
@@ -304,6 +306,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         Args:
             portrait: see ``encode_portrait``.
             landmarks: (T, 68, 3) in the portrait's pixels, or of another video (then the motion is carried over).
+            own: the landmarks are the portrait's own, ``motion`` made them; otherwise it is found out.
             mtov_steps: denoising steps; 0 leaves the planes empty, so only what warp and drawing tell is drawn.
         Yields:
             (n, H, W, 3) uint8, in order; T frames in all.
@@ -313,7 +316,10 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         self.check_inputs(mtov_steps=mtov_steps)
         if landmarks.ndim != 3 or landmarks.shape[1:] != (68, 3) or len(landmarks) == 0:
             raise InputError(f"landmarks must have the shape (T, 68, 3) with T > 0, got {landmarks.shape}.")
-        return self._render(self.encode_portrait(portrait), landmarks, mtov_steps, seed, generator, progress or _ignore)
+        encoded = self.encode_portrait(portrait)
+        if not own:
+            landmarks = retarget(encoded.frame, landmarks)
+        return self._render(encoded, landmarks, mtov_steps, seed, generator, progress or _ignore)
 
     def _render(
         self,
@@ -325,7 +331,6 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         report: Progress,
     ) -> Iterator[np.ndarray]:
         frame = portrait.frame
-        landmarks = retarget(frame, landmarks)
         _, pose = frame.analyse(landmarks)
         _, generators = _generators(seed, generator)
         reach = (1.2 * MOVING_RADII[0] * frame.unit, 1.2 * MOVING_RADII[1] * frame.unit)
@@ -351,9 +356,9 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         portrait: PortraitSource | Portrait,
         audio: str | Path | np.ndarray,
         *,
-        atom_steps: int = 8,
-        mtov_steps: int = 4,
-        guidance: float = 1.5,
+        atom_steps: int = ATOM_STEPS,
+        mtov_steps: int = MTOV_STEPS,
+        guidance: float = GUIDANCE,
         seed: int | None = None,
         generator: torch.Generator | None = None,
         lip_scale: float = 1.0,
@@ -398,6 +403,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             chunks = self.render(
                 encoded,
                 motion.landmarks,
+                own=True,
                 mtov_steps=mtov_steps,
                 seed=motion.seed,
                 generator=generator,
@@ -419,9 +425,9 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         *,
         landmarks: np.ndarray | None = None,
         save_landmarks: str | Path | None = None,
-        atom_steps: int = 8,
-        mtov_steps: int = 4,
-        guidance: float = 1.5,
+        atom_steps: int = ATOM_STEPS,
+        mtov_steps: int = MTOV_STEPS,
+        guidance: float = GUIDANCE,
         seed: int | None = None,
         lip_scale: float = 1.0,
         head_motion: str | Path = "natural",
@@ -473,6 +479,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         for warning in encoded.warnings:
             logger.warning(warning)
         frames = frame_count(samples)
+        own = landmarks is None
         if landmarks is not None:
             frames = min(frames, len(landmarks))
             samples = samples[: frames * SAMPLE_RATE // FPS]
@@ -498,7 +505,8 @@ class MoDiTalkerPipeline(DiffusionPipeline):
                 clock.seconds.update(motion.timings)
             with clock("video"):
                 report("video", 0, frames)
-                for chunk in self.render(encoded, landmarks, mtov_steps=mtov_steps, seed=seed, progress=progress):
+                chunks = self.render(encoded, landmarks, own=own, mtov_steps=mtov_steps, seed=seed, progress=progress)
+                for chunk in chunks:
                     for frame in chunk:
                         writer.write(frame)
             # Still inside: when this fails, no video without its landmarks and report is left behind.

@@ -36,6 +36,7 @@ class TriplaneDecoder(nn.Module):
         self.decode2 = ResidualBlock(quarter)
         self.up1 = nn.Conv2d(quarter, half, 3, padding=1)
         self.decode1 = ResidualBlock(half)
+        self.out_norm = nn.GroupNorm(8, half)
         self.out = nn.Conv2d(half, 4 * 4, 3, padding=1)
         self.unfold = nn.PixelShuffle(2)
         # An open mask and a faint colour: the planes get a gradient from the first step on. A mask that starts or is
@@ -53,7 +54,7 @@ class TriplaneDecoder(nn.Module):
             x = block(x)
         x = self.decode2(self.up2(F.interpolate(x, scale_factor=2.0)) + at_quarter)
         x = self.decode1(self.up1(F.interpolate(x, scale_factor=2.0)) + at_half)
-        return self.unfold(self.out(F.silu(x)))
+        return self.unfold(self.out(F.silu(self.out_norm(x))))
 
 
 class TriplaneAutoencoder(ModelMixin, ConfigMixin):

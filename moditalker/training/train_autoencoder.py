@@ -66,7 +66,7 @@ class PictureLoss(nn.Module):
             perceptual_crops(generated[:, :, few], EYES_CENTRE, far),
             perceptual_crops(real[:, :, few], EYES_CENTRE, far),
         ).mean()
-        picture = l1 + self.perceptual_weight * (mouth + 0.5 * eyes)
+        picture = 2 * l1 + self.perceptual_weight * (mouth + 0.5 * eyes)
         return {"picture": picture, "l1": l1, "lpips": mouth, "lpips_eyes": eyes}
 
 

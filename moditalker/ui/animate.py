@@ -13,6 +13,7 @@ import spaces
 from gradio.data_classes import ImageData
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
 
 MAX_AUDIO_SECONDS = 60.0
@@ -97,13 +98,18 @@ class AnimatePanel:
                     )
                 with gr.Accordion("More settings", open=False):
                     atom_steps = gr.Slider(
-                        1, 50, value=8, step=1, precision=0, label="Motion steps (AToM)", elem_id="atom-steps"
+                        1, 50, value=ATOM_STEPS, step=1, precision=0, label="Motion steps (AToM)", elem_id="atom-steps"
                     )
                     mtov_steps = gr.Slider(
-                        1, 25, value=4, step=1, precision=0, label="Video steps (MToV)", elem_id="mtov-steps"
+                        1, 25, value=MTOV_STEPS, step=1, precision=0, label="Video steps (MToV)", elem_id="mtov-steps"
                     )
                     guidance = gr.Slider(
-                        1.0, 4.0, value=1.5, step=0.1, label="Guidance", info="How closely the lips follow the speech"
+                        1.0,
+                        4.0,
+                        value=GUIDANCE,
+                        step=0.1,
+                        label="Guidance",
+                        info="How closely the lips follow the speech",
                     )
                     seed = gr.Number(
                         NEW_SEED,
@@ -138,9 +144,9 @@ class AnimatePanel:
         self,
         portrait: str | None,
         audio: str | None,
-        atom_steps: int = 8,
-        mtov_steps: int = 4,
-        guidance: float = 1.5,
+        atom_steps: int = ATOM_STEPS,
+        mtov_steps: int = MTOV_STEPS,
+        guidance: float = GUIDANCE,
         seed: int = NEW_SEED,
         head_motion: HeadMotion = "natural",
         crop: Crop = "full",
