@@ -17,13 +17,20 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
 from moditalker.ui.animate import MAX_SEED, AnimatePanel
 from moditalker.ui.page import build_page, launch_options
 
 FPS = 25
 NO_FACE = "No face was found in the portrait: use a picture with one face seen from the front."
-DEFAULTS = {"atom_steps": 8, "mtov_steps": 4, "guidance": 1.5, "head_motion": "natural", "crop": "full"}
+DEFAULTS = {
+    "atom_steps": ATOM_STEPS,
+    "mtov_steps": MTOV_STEPS,
+    "guidance": GUIDANCE,
+    "head_motion": "natural",
+    "crop": "full",
+}
 
 
 class FakePipeline:

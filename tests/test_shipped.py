@@ -1,0 +1,157 @@
+"""The shipped weights, end to end on real input: what somebody sees who runs the demo."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+
+from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.speech import synthesize
+from moditalker.face.geometry import FaceFrame
+from moditalker.face.layout import STABLE, eye_opening, mouth_opening
+from moditalker.face.tracker import MediaPipeTracker
+from moditalker.mtov.warp import MOVING_RADII, face_centre
+from moditalker.pipeline import MoDiTalkerPipeline, Portrait, default_weights
+from moditalker.video.read import probe_video, read_video
+
+TEXT = "Mama, Bob and Papa made a big apple pie. Why? Maybe they want to open a bakery."
+
+
+@pytest.fixture(scope="module", autouse=True)
+def all_cores() -> Iterator[None]:
+    """The other tests keep to one core; these do real work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> MoDiTalkerPipeline:
+    return MoDiTalkerPipeline.from_pretrained(str(default_weights()))
+
+
+@pytest.fixture(scope="module")
+def portrait(pipeline: MoDiTalkerPipeline, astronaut: np.ndarray) -> Portrait:
+    return pipeline.encode_portrait(astronaut)
+
+
+@pytest.fixture(scope="module")
+def made(pipeline: MoDiTalkerPipeline, astronaut: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One short run through files, as the demo does it."""
+    folder = tmp_path_factory.mktemp("shipped")
+    soundfile.write(folder / "speech.wav", synthesize(TEXT), SAMPLE_RATE)
+    Image.fromarray(astronaut).save(folder / "portrait.png")
+    pipeline.animate(
+        folder / "portrait.png",
+        folder / "speech.wav",
+        folder / "out.mp4",
+        seed=3,
+        save_landmarks=folder / "landmarks.npz",
+    )
+    return folder
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def test_the_video_is_as_long_as_its_recording_and_is_h264_with_aac(made: Path) -> None:
+    import imageio_ffmpeg
+
+    audio = load_audio(made / "speech.wav")
+    info = probe_video(made / "out.mp4")
+    assert abs(info.duration - len(audio) / SAMPLE_RATE) <= 0.04
+    assert info.fps == pytest.approx(25)
+    told = subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(made / "out.mp4")], capture_output=True, text=True, check=False
+    ).stderr
+    assert "Video: h264" in told
+    assert "Audio: aac" in told
+
+
+def test_the_mouth_in_the_video_does_what_the_landmarks_ask(made: Path) -> None:
+    with np.load(made / "landmarks.npz") as stored:
+        wanted = mouth_opening(stored["landmarks"])
+    seen = mouth_opening(MediaPipeTracker().track(read_video(made / "out.mp4")))
+    assert wanted.std() > 0.02, "the mouth hardly moves"
+    assert correlation(seen, wanted) > 0.85
+    assert 0.6 < np.polyfit(wanted, seen, 1)[0] < 1.4
+
+
+def test_the_rest_of_the_picture_stays_as_it_is(made: Path, portrait: Portrait) -> None:
+    frames = np.stack(list(read_video(made / "out.mp4")))
+    rows, columns = np.mgrid[: frames.shape[1], : frames.shape[2]]
+    away = (np.stack([columns, rows], -1) - face_centre(portrait.frame)) / portrait.frame.unit
+    far = (away[..., 0] / MOVING_RADII[0]) ** 2 + (away[..., 1] / MOVING_RADII[1]) ** 2 > 1.7
+    change = np.abs(frames.astype(np.int16) - portrait.picture).mean(-1)[:, far]
+    assert change.mean() < 4, "more than compression changed the background"
+
+
+def test_a_seed_gives_the_same_frames_and_another_seed_other_head_motion(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait
+) -> None:
+    audio = synthesize("My name is Bob.")
+    first, again, other = (pipeline(portrait, audio, seed=seed) for seed in (5, 5, 6))
+    assert np.array_equal(first.frames, again.frames)
+    heads = [portrait.frame.analyse(result.landmarks)[1] for result in (first, other)]
+    assert np.abs(heads[0] - heads[1]).max() > 0.01
+
+
+def test_lips_rest_in_silence(pipeline: MoDiTalkerPipeline, portrait: Portrait) -> None:
+    speech = synthesize("We were all about to go home after work.")
+    room = 1e-4 * np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE).astype(np.float32)
+    motion = pipeline.motion(portrait, np.concatenate([speech, room, speech]), seed=1, head_motion="still")
+    opening = mouth_opening(motion.landmarks)
+    start, stop = (round(25 * n / SAMPLE_RATE) for n in (len(speech), len(speech) + len(room)))
+    silent, spoken = opening[start + 12 : stop - 12], np.concatenate([opening[:start], opening[stop:]])
+    assert silent.std() < 0.5 * spoken.std()
+    assert silent.mean() < spoken.mean()
+
+
+def test_a_minute_is_made_in_bounded_memory_without_a_jump(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, tmp_path: Path
+) -> None:
+    speech = synthesize(TEXT)
+    minute = np.resize(speech, 60 * SAMPLE_RATE)
+    landmarks = pipeline.motion(portrait, minute, seed=2).landmarks
+    assert len(landmarks) == 1500
+    residual, _ = FaceFrame(portrait.frame.landmarks).analyse(landmarks)
+    steps = np.linalg.norm(np.diff(residual, axis=0), axis=-1).mean(-1)
+    stride = pipeline.atom.config["window"] - pipeline.atom.config["overlap"]
+    borders = np.concatenate([[k - 1, k, k + pipeline.atom.config["overlap"] - 1] for k in range(stride, 1400, stride)])
+    others = np.delete(steps, borders)
+    assert steps[borders].max() <= others.max()
+    blinks = eye_opening(landmarks)
+    assert blinks.min() < 0.5 * np.median(blinks), "no blink in a minute"
+    moved = landmarks[:, STABLE, :2].mean(1) / portrait.frame.unit
+    assert 0.005 < moved.std(0).max() < 0.3
+
+    soundfile.write(tmp_path / "minute.wav", minute, SAMPLE_RATE)
+    Image.fromarray(portrait.picture).save(tmp_path / "portrait.png")
+    options = ["animate", "portrait.png", "minute.wav", "-o", "minute.mp4", "--mtov-steps", "1", "--crop", "face"]
+    code = (
+        "import resource, runpy, sys; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_module('moditalker', run_name='__main__')\n"
+        "except SystemExit as end: code = end.code\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
+    )
+    root = Path(__file__).resolve().parent.parent
+    run = subprocess.run(
+        [sys.executable, "-c", code, "moditalker", *options],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert int(run.stdout.split()[-1]) < 4 * 1024 * 1024, "more than 4 GB"
+    assert abs(probe_video(tmp_path / "minute.mp4").duration - 60) <= 0.04
