@@ -13,8 +13,13 @@ from torch.nn import functional as F
 from moditalker.mtov.planes import ResidualBlock, TriplaneEncoder, expand_planes
 
 
+# A step of Adam moves every weight of the last layers by the learning rate, and hundreds of them add up in a pixel: without
+# this the picture jumps by a tenth of its range at every step, and nothing finer is ever learnt.
+_OUTPUT_SCALE = 0.1
+
+
 class TriplaneDecoder(nn.Module):
-    """A small U-Net a frame, given the planes in its middle.
+    """A small U-Net a frame, given the planes in its middle; colour is the sum of three scales, coarse to fine.
 
     Args:
         latent_channels: of the planes.
@@ -30,7 +35,9 @@ class TriplaneDecoder(nn.Module):
         self.down1 = nn.Conv2d(half, quarter, 4, stride=2, padding=1)
         self.encode2 = ResidualBlock(quarter)
         self.down2 = nn.Conv2d(quarter, eighth, 4, stride=2, padding=1)
-        self.planes_in = nn.Conv2d(latent_channels, eighth, 3, padding=1)
+        self.planes_in = nn.Sequential(
+            nn.Conv2d(latent_channels, eighth, 3, padding=1), nn.SiLU(), nn.Conv2d(eighth, eighth, 3, padding=1)
+        )
         self.middle = nn.ModuleList(ResidualBlock(eighth) for _ in range(3))
         self.up2 = nn.Conv2d(eighth, quarter, 3, padding=1)
         self.decode2 = ResidualBlock(quarter)
@@ -39,10 +46,11 @@ class TriplaneDecoder(nn.Module):
         self.out_norm = nn.GroupNorm(8, half)
         self.out = nn.Conv2d(half, 4 * 4, 3, padding=1)
         self.unfold = nn.PixelShuffle(2)
-        # An open mask and a faint colour: the planes get a gradient from the first step on. A mask that starts or is
-        # pushed shut starves them, and the decoder then learns to do without.
-        nn.init.normal_(self.out.weight, std=0.01)
-        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+        self.coarse_norm, self.coarse = nn.GroupNorm(8, eighth), nn.Conv2d(eighth, 3, 3, padding=1)
+        self.medium_norm, self.medium = nn.GroupNorm(8, quarter), nn.Conv2d(quarter, 3, 3, padding=1)
+        for head in (self.out, self.coarse, self.medium):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
     def forward(self, features: torch.Tensor, warped: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
         """(N, C, S, S) expanded planes, (N, 3, 8S, 8S) warp, (N, 3, 8S, 8S) landmarks -> (N, 4, 8S, 8S)."""
@@ -52,9 +60,16 @@ class TriplaneDecoder(nn.Module):
         x = self.down2(at_quarter) + self.planes_in(features.contiguous(memory_format=torch.channels_last))
         for block in self.middle:
             x = block(x)
+        colour = _enlarged(self.coarse(F.silu(self.coarse_norm(x))), 8)
         x = self.decode2(self.up2(F.interpolate(x, scale_factor=2.0)) + at_quarter)
+        colour = colour + _enlarged(self.medium(F.silu(self.medium_norm(x))), 4)
         x = self.decode1(self.up1(F.interpolate(x, scale_factor=2.0)) + at_half)
-        return self.unfold(self.out(F.silu(self.out_norm(x))))
+        fine = self.unfold(self.out(F.silu(self.out_norm(x))))
+        return torch.cat([fine[:, :3] + colour, fine[:, 3:]], 1)
+
+
+def _enlarged(picture: torch.Tensor, times: int) -> torch.Tensor:
+    return F.interpolate(picture, scale_factor=float(times), mode="bilinear", align_corners=False)
 
 
 class TriplaneAutoencoder(ModelMixin, ConfigMixin):
@@ -122,8 +137,9 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         features = expand_planes(planes * self.latent_std + self.latent_mean, frames).flatten(0, 1)
         out = self.decoder(features, warped.transpose(1, 2).flatten(0, 1), drawn.transpose(1, 2).flatten(0, 1)).float()
         out = out.reshape(batch, count, 4, *out.shape[2:]).transpose(1, 2)
-        # Colour starts out as the warp itself: otherwise the mask closes over the first garbage and never opens again.
-        return warped + 2 * torch.tanh(out[:, :3]), torch.sigmoid(out[:, 3:] + 1)
+        # Colour starts out as the warp itself and the mask open: a mask that closes over the first garbage never opens
+        # again, and starves the planes of their gradient.
+        return warped + 2 * torch.tanh(_OUTPUT_SCALE * out[:, :3]), torch.sigmoid(_OUTPUT_SCALE * out[:, 3:] + 1)
 
 
 def overlay(colour: torch.Tensor, mask: torch.Tensor, warped: torch.Tensor) -> torch.Tensor:

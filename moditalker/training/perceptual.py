@@ -25,12 +25,16 @@ def _weights_file() -> Path:
 class PerceptualLoss(nn.Module):
     """Distance of two pictures in the layers of a trained network.
 
+    Args:
+        softened: scale the features by their size over the whole picture instead of at each place. LPIPS itself blows
+            up what happens on flat skin, and a network that minimises it learns invisible grain before it learns teeth.
     Raises:
         InputError: the package with the weights is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, softened: bool = False) -> None:
         super().__init__()
+        self.softened = softened
         state = torch.load(_weights_file(), map_location="cpu", weights_only=True)
         convolutions = ["net.slice1.0", "net.slice2.5", "net.slice3.9", "net.slice4.11", "net.slice5.13"]
         self.convolutions = nn.ModuleList()
@@ -69,6 +73,11 @@ class PerceptualLoss(nn.Module):
             wanted = self._layers(real)
         total = torch.zeros(len(real), device=real.device)
         for got, want, importance in zip(self._layers(generated), wanted, self.importance, strict=True):
-            apart = F.normalize(got.float(), dim=1) - F.normalize(want.float(), dim=1)
+            got, want = got.float(), want.float()
+            if self.softened:
+                scale = want.square().sum(1, keepdim=True).mean((2, 3), keepdim=True).sqrt()
+                apart = (got - want) / scale.clamp_min(1e-6)
+            else:
+                apart = F.normalize(got, dim=1) - F.normalize(want, dim=1)
             total = total + (apart.square() * importance).sum(1).mean((1, 2))
         return total

@@ -50,7 +50,7 @@ class PictureLoss(nn.Module):
 
     def __init__(self, perceptual_weight: float) -> None:
         super().__init__()
-        self.perceptual = PerceptualLoss()
+        self.perceptual = PerceptualLoss(softened=True)
         self.perceptual_weight = perceptual_weight
 
     def forward(self, generated: torch.Tensor, real: torch.Tensor, visible: torch.Tensor) -> dict[str, torch.Tensor]:
