@@ -12,9 +12,8 @@ from torch.nn import functional as F
 
 from moditalker.mtov.planes import ResidualBlock, TriplaneEncoder, expand_planes
 
-
-# A step of Adam moves every weight of the last layers by the learning rate, and hundreds of them add up in a pixel: without
-# this the picture jumps by a tenth of its range at every step, and nothing finer is ever learnt.
+# A step of Adam moves every weight of the last layers by the learning rate, and hundreds of them add up in a pixel:
+# without this the picture jumps by a tenth of its range at every step, and nothing finer is ever learnt.
 _OUTPUT_SCALE = 0.1
 
 
