@@ -17,7 +17,8 @@ tags: [talking-head, audio-to-video, diffusion, lip-sync]
 # MoDiTalker compact
 
 Weights of the preset `compact`: AToM (speech to 68 landmarks), a head pose network, the tri-plane autoencoder and
-MToV's denoiser. Half precision safetensors, loaded as float32. Made from nothing by the commands in the project's README.
+MToV's denoiser. Half precision safetensors, loaded as float32. Made from nothing by the commands in the
+project's README.
 
 ## Intended use
 Animating a portrait with a recording, with the consent of the people both belong to; research on talking heads. Not for
@@ -25,11 +26,23 @@ impersonation, deception, harassment or getting past identity checks. Say that t
 
 ## Data
 1,770 clips for training (43 minutes, 79 speakers) and 150 for validation (4 minutes, 14 speakers, none of them in
-training): 1,858 one-second clips of 31 Arabic news presenters from the Arabic-Lip-Reading repository, and 62 clips of 3
-to 60 seconds that the repositories of TalkVid, StyleTalk, MimicTalk, VoxCeleb derivatives, GRID, HDTF, EDTalk,
-LatentSync and video-retalking carry as samples, in several languages. The repositories are MIT or Apache-2.0 for the
-most part; the footage is of real people and its own media rights are mostly unstated. No clip, frame or recording is in
-this project. Sound and picture of the long clips were brought together first (`train offsets`).
+training). It is footage of real people whose own media rights are mostly unstated; what the places they come from say:
+
+| clips | source | licence there |
+|---|---|---|
+| 1,858 of about one second, 31 Arabic news presenters | Essa-Ramzy/Arabic-Lip-Reading | MIT (repository); broadcast footage |
+| 24 | FreedomIntelligence/talk-vid | CC BY-SA 4.0 (site); YouTube |
+| 9 | FuxiVirtualHuman/styletalk | MIT (repository); YouTube |
+| 8 | Hangz-nju-cuhk/Talking-Face_PC-AVS | CC BY 4.0; VoxCeleb2 |
+| 7 | rizkiarm/LipNet | MIT (repository); GRID, CC BY 4.0 |
+| 4 | OpenTalker/video-retalking | Apache-2.0 (repository) |
+| 3 | yerfor/MimicTalk | MIT (repository); TV |
+| 3 | tanshuai0219/EDTalk | Apache-2.0 (repository); HDTF |
+| 2 | OpenTalker/SadTalker | Apache-2.0 (repository); HDTF, CC BY 4.0 annotations; YouTube |
+| 2 | bytedance/LatentSync | Apache-2.0 (repository) |
+
+No clip, frame or recording of it is in this project. Sound and picture of the long clips were brought together first
+(`train offsets`).
 """
 
 _TAIL = """
