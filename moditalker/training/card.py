@@ -30,7 +30,7 @@ training). It is footage of real people whose own media rights are mostly unstat
 
 | clips | source | licence there |
 |---|---|---|
-| 1,858 of about one second, 31 Arabic news presenters | Essa-Ramzy/Arabic-Lip-Reading | MIT (repository); broadcast footage |
+| 1,858 of one second, 31 Arabic news presenters | Essa-Ramzy/Arabic-Lip-Reading | MIT (repository); broadcast |
 | 24 | FreedomIntelligence/talk-vid | CC BY-SA 4.0 (site); YouTube |
 | 9 | FuxiVirtualHuman/styletalk | MIT (repository); YouTube |
 | 8 | Hangz-nju-cuhk/Talking-Face_PC-AVS | CC BY 4.0; VoxCeleb2 |

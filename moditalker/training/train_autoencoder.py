@@ -73,8 +73,10 @@ class PictureLoss(nn.Module):
 class AutoencoderObjective(nn.Module):
     """L1 and LPIPS of the overlaid frames.
 
-    The planes are disturbed in half of the blocks, and left out in a tenth of them: at run time they come
-    from a denoiser that is never quite right, and the decoder must not fall apart over it.
+    In half of the blocks the warp's lower face is hidden, from the decoder and from under its mask: what is there must
+    come through the planes. Left alone, the decoder makes do with the warp and the planes stay empty, and then there is
+    nothing to denoise. In the other half the planes are disturbed, and sometimes left out: at run time they come from a
+    denoiser that is never quite right, and the decoder must not fall apart over it.
     """
 
     def __init__(self, autoencoder: TriplaneAutoencoder, perceptual_weight: float) -> None:
@@ -84,16 +86,18 @@ class AutoencoderObjective(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         video, warped = to_unit(batch["video"]), to_unit(batch["warped"])
-        frames = batch["frames"]
+        frames, blocks = batch["frames"], len(batch["video"])
         planes = self.autoencoder.encode(video)
+        seen = warped
         if self.training:
-            blocks = len(planes)
-            noise = torch.rand(blocks, 1, 1, 1, 1, device=planes.device) - 0.5
-            disturbed = planes + noise.clamp_min(0) * planes.detach().std() * torch.randn_like(planes)
-            dropped = torch.rand(blocks, 1, 1, 1, 1, device=planes.device) < 0.1
-            planes = torch.where(dropped, torch.zeros_like(planes), disturbed)
-        colour, mask = self.autoencoder.decode(planes, warped, batch["drawn"].float() / 255, frames)
-        generated = overlay(colour, mask, warped)
+            draw = torch.rand(3, blocks, 1, 1, 1, 1, device=planes.device)
+            hidden = draw[0] < 0.5
+            seen = torch.where(hidden & (batch["visible"] == 0), torch.zeros_like(warped), warped)
+            disturbed = planes + 0.5 * draw[1] * planes.detach().std() * torch.randn_like(planes)
+            disturbed = torch.where(draw[2] < 0.15, torch.zeros_like(planes), disturbed)
+            planes = torch.where(hidden, planes, disturbed)
+        colour, mask = self.autoencoder.decode(planes, seen, batch["drawn"].float() / 255, frames)
+        generated = overlay(colour, mask, seen)
         real = video.gather(2, frames[:, None, :, None, None].expand(-1, 3, -1, *video.shape[-2:]))
         losses = self.picture(generated, real, batch["visible"])
         with torch.no_grad():
