@@ -66,6 +66,7 @@ def _add_animate(commands: Commands) -> None:
 
 def _animate(options: argparse.Namespace) -> None:
     from moditalker.face.landmark_file import read_landmarks
+    from moditalker.progress import StageBars
 
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
     pipeline = _load_pipeline(options.preset)
@@ -95,6 +96,7 @@ def _animate(options: argparse.Namespace) -> None:
 
 def _load_pipeline(preset: str) -> Any:
     import torch
+    from diffusers.utils.logging import disable_progress_bar
 
     from moditalker.pipeline import PRESETS, MoDiTalkerPipeline, default_weights
 
@@ -102,6 +104,7 @@ def _load_pipeline(preset: str) -> Any:
         source = str(default_weights(preset))
     else:
         source = preset
+    disable_progress_bar()
     try:
         pipeline = MoDiTalkerPipeline.from_pretrained(source)
     # ValueError is what diffusers raises for a path that does not exist and that cannot be a hub id either.
@@ -110,31 +113,6 @@ def _load_pipeline(preset: str) -> Any:
             f"No weights could be loaded from {source!r}; give a preset ({', '.join(PRESETS)}), a folder, or a hub id."
         ) from error
     return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
-
-
-class StageBars:
-    """A progress bar a stage, fed by the pipeline's ``progress``."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-        self._bar: Any = None
-
-    def __enter__(self) -> "StageBars":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` of a stage are done."""
-        from tqdm import tqdm
-
-        if stage != self._stage:
-            self.__exit__()
-            self._stage, self._bar = stage, tqdm(total=total, desc=stage)
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
 
 
 def _add_track(commands: Commands) -> None:
@@ -148,6 +126,7 @@ def _add_track(commands: Commands) -> None:
 def _track(options: argparse.Namespace) -> None:
     from moditalker.face.landmark_file import FPS, write_landmarks
     from moditalker.face.tracker import make_tracker
+    from moditalker.progress import StageBars
     from moditalker.video.read import read_video
 
     with StageBars() as bars:

@@ -10,40 +10,18 @@ from typing import Any
 
 import skimage.data
 import soundfile
+from diffusers.utils.logging import disable_progress_bar
 from PIL import Image
-from tqdm import tqdm
 
 from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.speech import synthesize
 from moditalker.errors import InputError
 from moditalker.pipeline import MoDiTalkerPipeline, default_weights
+from moditalker.progress import StageBars
 
 # Lips that close (m, b, p) and open wide (the vowels between them): what a viewer checks first.
 TEXT = "Hello! My name is Pam. Both my moon boots are by the door, and a big blue planet waits above the map."
 SEED = 0
-
-
-class StageBars:
-    """One progress bar after the other on standard error, for the `progress(stage, done, total)` of a pipeline."""
-
-    def __init__(self) -> None:
-        self._stage: str | None = None
-        self._bar: tqdm | None = None
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Moves the bar of `stage`, and starts it if it is not the one shown."""
-        if self._bar is None or stage != self._stage:
-            self.close()
-            self._stage = stage
-            self._bar = tqdm(desc=stage, total=total, leave=False, disable=not sys.stderr.isatty())
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        """Takes the last bar off the screen."""
-        if self._bar is not None:
-            self._bar.close()
-        self._bar = None
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -68,12 +46,10 @@ def make_demo(folder: Path) -> dict[str, Any]:
     Image.fromarray(skimage.data.astronaut()).save(portrait)
     soundfile.write(speech, synthesize(TEXT, seed=SEED), SAMPLE_RATE)
 
+    disable_progress_bar()
     pipeline = MoDiTalkerPipeline.from_pretrained(default_weights())
-    bars = StageBars()
-    try:
+    with StageBars() as bars:
         return pipeline.animate(portrait, speech, folder / "demo.mp4", seed=SEED, progress=bars)
-    finally:
-        bars.close()
 
 
 def main() -> int:

@@ -6,6 +6,8 @@ is the paper field's own (Bulat and Tzimiropoulos, ICCV 2017); it fetches weight
 
 import contextlib
 import logging
+import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -110,10 +112,8 @@ class MediaPipeTracker:
             )
         largest = max(faces, key=lambda face: float(np.prod(np.ptp(face[:, :2], axis=0))))
         check_usable(largest)
-        warnings = []
-        if len(faces) > 1:
-            warnings.append(f"{len(faces)} faces were found in the portrait; the largest is animated.")
-        return largest, warnings
+        several = f"{len(faces)} faces were found in the portrait; the largest is animated."
+        return largest, [several] if len(faces) > 1 else []
 
     def track(self, frames: Iterable[np.ndarray], progress: Progress | None = None) -> np.ndarray:
         tracked: list[np.ndarray | None] = []
@@ -152,6 +152,9 @@ class MediaPipeTracker:
     @staticmethod
     @contextlib.contextmanager
     def _mesh(**options: Any) -> Iterator[Any]:
+        # MediaPipe greets every user with warnings about its own insides.
+        os.environ.setdefault("GLOG_minloglevel", "2")
+        warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
         import mediapipe  # slow to import, and only this class needs it
 
         mesh = mediapipe.solutions.face_mesh.FaceMesh(
