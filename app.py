@@ -6,7 +6,8 @@ import logging
 import torch
 
 from moditalker.errors import InputError
-from moditalker.pipeline import MoDiTalkerPipeline, default_weights
+from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.weights import default_weights
 from moditalker.ui.page import build_page, launch_options
 
 

@@ -5,7 +5,10 @@ from moditalker.atom.model import AudioToMotion
 from moditalker.errors import InputError
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
-from moditalker.pipeline import MoDiTalkerOutput, MoDiTalkerPipeline, MotionOutput, Portrait, default_weights
+from moditalker.outputs import MoDiTalkerOutput, MotionOutput
+from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.portrait import Portrait
+from moditalker.weights import default_weights
 
 __all__ = [
     "AudioToMotion",

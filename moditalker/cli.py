@@ -98,7 +98,8 @@ def _load_pipeline(preset: str) -> Any:
     import torch
     from diffusers.utils.logging import disable_progress_bar
 
-    from moditalker.pipeline import PRESETS, MoDiTalkerPipeline, default_weights
+    from moditalker.pipeline import MoDiTalkerPipeline
+    from moditalker.weights import PRESETS, default_weights
 
     if preset in PRESETS:
         source = str(default_weights(preset))

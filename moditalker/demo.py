@@ -16,8 +16,9 @@ from PIL import Image
 from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.speech import synthesize
 from moditalker.errors import InputError
-from moditalker.pipeline import MoDiTalkerPipeline, default_weights
+from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.progress import StageBars
+from moditalker.weights import default_weights
 
 # Lips that close (m, b, p) and open wide (the vowels between them): what a viewer checks first.
 TEXT = "Hello! My name is Pam. Both my moon boots are by the door, and a big blue planet waits above the map."

@@ -5,16 +5,12 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline, SchedulerMixin
-from diffusers.utils import BaseOutput
 from PIL import Image
 
 from moditalker.atom.controls import fit_length, scale_blinks, scale_lips, settle_pose, untangle
@@ -32,84 +28,21 @@ from moditalker.face.retarget import relative_pose, retarget
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
-from moditalker.mtov.sampling import BlockSampler, EncodedFace, encode_face
+from moditalker.mtov.sampling import BlockSampler, encode_face
 from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
+from moditalker.outputs import MoDiTalkerOutput, MotionOutput
+from moditalker.portrait import Portrait, PortraitSource, crop_to_face
+from moditalker.stopwatch import Stopwatch
 from moditalker.video.compose import Composer
 from moditalker.video.read import read_video
 from moditalker.video.write import VideoWriter
+from moditalker.weights import digest
 
 logger = logging.getLogger(__name__)
 
-PRESETS = ("compact",)
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and how much there is; what it raises ends the run."""
-PortraitSource = str | Path | Image.Image | np.ndarray
 StepEnd = Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
-
-_FACE_CROP = 4.2
-"""Side of the crop ``face`` in inter-ocular distances."""
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """A portrait, tracked and encoded once; it can be driven many times.
-
-    Attributes:
-        picture: (H, W, 3) uint8.
-        frame: its face-centric frame; ``frame.landmarks`` is (68, 3) in pixels.
-        face: what MToV keeps of it.
-        warnings: for the user.
-    """
-
-    picture: np.ndarray
-    frame: FaceFrame
-    face: EncodedFace
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass
-class MotionOutput(BaseOutput):
-    """What AToM made: ``landmarks`` (T, 68, 3) in the portrait's pixels, ``seed``, ``timings`` in seconds a stage."""
-
-    landmarks: np.ndarray
-    seed: int
-    timings: dict[str, float]
-
-
-@dataclass
-class MoDiTalkerOutput(BaseOutput):
-    """A talking portrait.
-
-    Attributes:
-        frames: (T, H, W, 3) uint8, or a list of PIL pictures with ``output_type="pil"``.
-        landmarks: (T, 68, 3) float32, pixels.
-        fps: 25.
-        audio: (N,) float32, 16 kHz.
-        seed: what was used.
-        timings: seconds a stage.
-    """
-
-    frames: np.ndarray | list[Image.Image]
-    landmarks: np.ndarray
-    fps: int
-    audio: np.ndarray
-    seed: int
-    timings: dict[str, float]
-
-
-class _Stopwatch:
-    """Seconds a stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        before = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - before
 
 
 class MoDiTalkerPipeline(DiffusionPipeline):
@@ -233,7 +166,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         """
         self.check_inputs(atom_steps, 1, guidance, lip_scale=lip_scale, head_scale=head_scale, blink_scale=blink_scale)
         report = progress or _ignore
-        clock = _Stopwatch()
+        clock = Stopwatch()
         face = self.encode_portrait(portrait).frame
         seed, generators = _generators(seed, generator)
         samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
@@ -379,7 +312,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         """
         # 1. check, 2. encode the portrait and the speech
         self.check_inputs(atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, crop, output_type)
-        clock = _Stopwatch()
+        clock = Stopwatch()
         with clock("face"):
             encoded = self.encode_portrait(portrait, crop)
         samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
@@ -454,10 +387,10 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         """
         self.check_inputs(atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, crop)
         report = progress or _ignore
-        clock = _Stopwatch()
+        clock = Stopwatch()
         output = Path(output)
         parameters = {
-            "portrait": _name_of(portrait),
+            "portrait": Path(portrait).name if isinstance(portrait, (str, Path)) else type(portrait).__name__,
             "audio": Path(audio).name,
             "atom_steps": atom_steps,
             "mtov_steps": mtov_steps,
@@ -532,24 +465,12 @@ class MoDiTalkerPipeline(DiffusionPipeline):
     def weight_hashes(self) -> dict[str, str]:
         """The first 16 hex digits of a SHA-256 over each network's weights."""
         if not hasattr(self, "_hashes"):
-            self._hashes = {name: _digest(getattr(self, name)) for name in ("atom", "head", "autoencoder", "denoiser")}
+            self._hashes = {name: digest(getattr(self, name)) for name in ("atom", "head", "autoencoder", "denoiser")}
         return self._hashes
-
-
-def _digest(network: torch.nn.Module) -> str:
-    total = sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        total.update(name.encode())
-        total.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return total.hexdigest()[:16]
 
 
 def _ignore(stage: str, done: int, total: int) -> None:
     """Progress that nobody asked for."""
-
-
-def _name_of(portrait: PortraitSource | Portrait) -> str:
-    return Path(portrait).name if isinstance(portrait, (str, Path)) else type(portrait).__name__
 
 
 def _generators(seed: int | None, generator: torch.Generator | None) -> tuple[int, dict[str, torch.Generator]]:
@@ -564,39 +485,3 @@ def _generators(seed: int | None, generator: torch.Generator | None) -> tuple[in
 def frame_count(samples: np.ndarray) -> int:
     """How many frames a recording at 16 kHz gets: its length rounded, at least one."""
     return max(1, round(len(samples) / SAMPLE_RATE * FPS))
-
-
-def crop_to_face(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a square around the head and bring it to a side between 256 and 768 pixels.
-
-    Args:
-        picture: (H, W, 3) uint8.
-        landmarks: (68, 3) pixels.
-    Returns:
-        The crop, and the landmarks in its pixels.
-    """
-    frame = FaceFrame(landmarks)
-    centre = face_centre(frame)
-    side = min(round(_FACE_CROP * frame.unit), *picture.shape[:2])
-    x = int(np.clip(round(centre[0] - side / 2), 0, picture.shape[1] - side))
-    y = int(np.clip(round(centre[1] - side / 2), 0, picture.shape[0] - side))
-    size = int(np.clip(side, 256, 768)) // 2 * 2
-    scale = size / side
-    cut = Image.fromarray(picture[y : y + side, x : x + side]).resize((size, size), Image.Resampling.LANCZOS)
-    moved = (landmarks - np.array([x, y, 0], np.float32)) * scale
-    return np.asarray(cut), moved.astype(np.float32)
-
-
-def default_weights(preset: str = "compact") -> Path:
-    """Folder of a preset's weights in this repository.
-
-    Raises:
-        InputError: there is no such preset, or its weights are not there.
-    """
-    folder = Path(__file__).resolve().parent.parent / "assets" / preset
-    if not (folder / "model_index.json").is_file():
-        raise InputError(
-            f"The weights of the preset {preset!r} are missing from {folder}; clone the repository whole, or name a "
-            "folder or hub id that holds them."
-        )
-    return folder

@@ -19,7 +19,8 @@ from moditalker.face.geometry import FaceFrame
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
-from moditalker.pipeline import MoDiTalkerPipeline, Portrait
+from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.portrait import Portrait
 
 torch.set_num_threads(1)
 

@@ -16,7 +16,8 @@ from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
 from moditalker.mtov.planes import expand_planes
 from moditalker.mtov.sampling import BlockSampler, FaceLayers
 from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre, warp_aligned
-from moditalker.pipeline import MoDiTalkerPipeline, Portrait
+from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.portrait import Portrait
 
 MOUTH = np.arange(48, 68)
 

@@ -18,8 +18,10 @@ from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import STABLE, eye_opening, mouth_opening
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.mtov.warp import MOVING_RADII, face_centre
-from moditalker.pipeline import MoDiTalkerPipeline, Portrait, default_weights
+from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.portrait import Portrait
 from moditalker.video.read import probe_video, read_video
+from moditalker.weights import default_weights
 
 TEXT = "Mama, Bob and Papa made a big apple pie. Why? Maybe they want to open a bakery."
 

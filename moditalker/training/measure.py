@@ -19,10 +19,11 @@ from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import eye_opening, mouth_opening, mouth_width
 from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.sampling import BLOCK, BlockSampler, EncodedFace, encode_face
-from moditalker.pipeline import MoDiTalkerPipeline, default_weights
+from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.training.data import PreparedClip, load_clips
 from moditalker.training.perceptual import PerceptualLoss
 from moditalker.training.train_autoencoder import MOUTH_CENTRE, perceptual_crops
+from moditalker.weights import default_weights
 
 LONG = 50
 MAX_LAG = 5

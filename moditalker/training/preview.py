@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw
 from moditalker.face.layout import mouth_opening
 from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.sampling import BLOCK, BlockSampler, encode_face
-from moditalker.pipeline import MoDiTalkerPipeline, default_weights
+from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.training.data import PreparedClip, load_clips
+from moditalker.weights import default_weights
 
 COLUMNS = ("portrait", "landmarks", "warp", "no planes", "output", "real planes", "real")
 

@@ -1,0 +1,54 @@
+"""A portrait as the pipeline holds it: tracked and encoded once, driven many times."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from moditalker.face.geometry import FaceFrame
+from moditalker.mtov.sampling import EncodedFace
+from moditalker.mtov.warp import face_centre
+
+PortraitSource = str | Path | Image.Image | np.ndarray
+
+_FACE_CROP = 4.2
+"""Side of the crop ``face`` in inter-ocular distances."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A portrait, tracked and encoded once; it can be driven many times.
+
+    Attributes:
+        picture: (H, W, 3) uint8.
+        frame: its face-centric frame; ``frame.landmarks`` is (68, 3) in pixels.
+        face: what MToV keeps of it.
+        warnings: for the user.
+    """
+
+    picture: np.ndarray
+    frame: FaceFrame
+    face: EncodedFace
+    warnings: tuple[str, ...] = ()
+
+
+def crop_to_face(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a square around the head and bring it to a side between 256 and 768 pixels.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        landmarks: (68, 3) pixels.
+    Returns:
+        The crop, and the landmarks in its pixels.
+    """
+    frame = FaceFrame(landmarks)
+    centre = face_centre(frame)
+    side = min(round(_FACE_CROP * frame.unit), *picture.shape[:2])
+    x = int(np.clip(round(centre[0] - side / 2), 0, picture.shape[1] - side))
+    y = int(np.clip(round(centre[1] - side / 2), 0, picture.shape[0] - side))
+    size = int(np.clip(side, 256, 768)) // 2 * 2
+    scale = size / side
+    cut = Image.fromarray(picture[y : y + side, x : x + side]).resize((size, size), Image.Resampling.LANCZOS)
+    moved = (landmarks - np.array([x, y, 0], np.float32)) * scale
+    return np.asarray(cut), moved.astype(np.float32)
