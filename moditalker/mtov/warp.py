@@ -95,8 +95,8 @@ class WarpField:
 
 
 def _radial(squared: torch.Tensor) -> torch.Tensor:
-    """r^2 log r, written on r^2."""
-    return 0.5 * squared * torch.log(squared.clamp_min(1e-12))
+    """r^2 log r, written on r^2; in place on a copy, for these tensors are large and memory is what they cost."""
+    return squared.clamp_min(1e-12).log_().mul_(squared).mul_(0.5)
 
 
 def _rigid_ring(frame: FaceFrame, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
