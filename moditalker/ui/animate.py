@@ -107,7 +107,7 @@ class AnimatePanel:
                         1.0,
                         4.0,
                         value=GUIDANCE,
-                        step=0.1,
+                        step=0.05,
                         label="Guidance",
                         info="How closely the lips follow the speech",
                     )
