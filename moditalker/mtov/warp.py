@@ -11,15 +11,16 @@ import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 
 from moditalker.face.geometry import FaceFrame
-from moditalker.face.layout import STABLE
+from moditalker.face.layout import INNER_LIPS, LIDS, STABLE
 
 # Ellipses in inter-ocular distances around the centre between the eyes and the chin.
 _HEAD_RADII = (1.25, 1.7)
 _REST_RADII = (2.7, 3.1)
 MOVING_RADII = (2.4, 2.8)
 """Inside this ellipse (x and y, in inter-ocular distances) pixels may move; it fades out towards ``_REST_RADII``."""
-# Lids and lips that close bring points together; an exact spline would swirl between them.
-_STIFFNESS = 2e-2
+_STIFFNESS = 1e-3
+_SLIT = 0.02
+"""Lids and lips never come nearer to one another than this, inter-ocular distances."""
 
 
 def face_centre(frame: FaceFrame) -> np.ndarray:
@@ -43,6 +44,7 @@ class WarpField:
         head, head_moved = _rigid_ring(frame, pose)
         rest = self._ring(_REST_RADII, np.linspace(0, 2 * np.pi, 20, endpoint=False))
         frames = len(landmarks)
+        landmarks = _parted(landmarks, frame.unit)
         source = np.concatenate([frame.landmarks[:, :2], head, rest])
         target = np.concatenate([landmarks[..., :2], head_moved, np.broadcast_to(rest, (frames, *rest.shape))], 1)
         self._source = self._normalise(torch.from_numpy(source))
@@ -92,6 +94,24 @@ class WarpField:
         inside = ((1.12 - radius) / 0.24).clamp(0, 1)
         moved = moved * inside * inside * (3 - 2 * inside)
         return ((normal + moved).double() * self.unit + self.origin).numpy()
+
+
+def _parted(landmarks: np.ndarray, unit: float) -> np.ndarray:
+    """Keep lids and lips a slit apart: where two points meet that come from different places, the spline would swirl.
+
+    Args:
+        landmarks: (T, 68, 3) pixels.
+        unit: inter-ocular distance, pixels.
+    Returns:
+        (T, 68, 2)
+    """
+    parted = landmarks[..., :2].astype(np.float64)
+    inner = INNER_LIPS
+    for upper, lower in (*LIDS, (inner[1], inner[7]), (inner[2], inner[6]), (inner[3], inner[5])):
+        missing = np.maximum(0, _SLIT * unit - (parted[:, lower, 1] - parted[:, upper, 1]))
+        parted[:, upper, 1] -= missing / 2
+        parted[:, lower, 1] += missing / 2
+    return parted
 
 
 def _radial(squared: torch.Tensor) -> torch.Tensor:
