@@ -1,6 +1,7 @@
 """What a user may turn: lips, blinking and head motion, each without touching the others."""
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from moditalker.face.layout import (
     INNER_LIPS,
@@ -13,6 +14,8 @@ from moditalker.face.layout import (
 
 # How far a sampled head may go before it is held back softly: turning, shifting, growing.
 _POSE_LIMITS = np.array([0.22, 0.25, 0.18, 0.25, 0.2, 0.08], np.float32)
+
+_TREMBLE_FRAMES = 1.5
 
 
 def scale_lips(residual: np.ndarray, shape: np.ndarray, scale: float) -> np.ndarray:
@@ -73,7 +76,9 @@ def settle_pose(pose: np.ndarray, scale: float) -> np.ndarray:
     Returns:
         (T, 6), every number within its limit.
     """
-    centred = (pose - pose.mean(0)) * scale
+    # The network has learnt the tracker's tremble with the motion; a head has none.
+    smooth = gaussian_filter1d(pose, _TREMBLE_FRAMES, axis=0, mode="nearest")
+    centred = (smooth - smooth.mean(0)) * scale
     return (_POSE_LIMITS * np.tanh(centred / _POSE_LIMITS)).astype(np.float32)
 
 
