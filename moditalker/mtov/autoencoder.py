@@ -10,6 +10,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import nn
 from torch.nn import functional as F
 
+from moditalker.mtov.interior import COLUMNS, ROWS
 from moditalker.mtov.planes import ResidualBlock, TriplaneEncoder, expand_planes
 
 # A step of Adam moves every weight of the last layers by the learning rate, and hundreds of them add up in a pixel:
@@ -101,6 +102,8 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         # Statistics of the planes over the training clips, so that the denoiser sees unit variance.
         self.register_buffer("latent_mean", torch.zeros(latent_channels, 3, 1, 1))
         self.register_buffer("latent_std", torch.ones(latent_channels, 3, 1, 1))
+        # The mean inside of the training speakers' open mouths, see ``moditalker.mtov.interior``.
+        self.register_buffer("mouth_interior", torch.zeros(3, ROWS, COLUMNS))
         self.to(memory_format=torch.channels_last)
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:

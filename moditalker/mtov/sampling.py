@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
-from moditalker.face.geometry import aligning_matrix
+from moditalker.face.geometry import aligning_matrix, transform_points
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.interior import mouth_layer, skin_brightness
 from moditalker.mtov.planes import XT, XY, YT
 from moditalker.windows import agree, padded_length, window_count
 
@@ -46,12 +47,14 @@ class EncodedFace:
         landmarks: (68, 3) picture space.
         matrix: (2, 3) picture -> aligned.
         identity: (1, C, 3, 16, 16) planes of the portrait held still.
+        skin: brightness of its cheeks, 0 to 255.
     """
 
     aligned: torch.Tensor
     landmarks: np.ndarray
     matrix: np.ndarray
     identity: torch.Tensor
+    skin: float
 
 
 def to_network(pictures: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -69,7 +72,9 @@ def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks
     picture = torch.from_numpy(aligned).permute(2, 0, 1).float()
     with torch.inference_mode(), _autocast(autoencoder.device):
         identity = autoencoder.encode_still(to_network(picture, autoencoder.latent_mean)[None])
-    return EncodedFace(picture, landmarks, aligning_matrix(landmarks), identity)
+    matrix = aligning_matrix(landmarks)
+    skin = skin_brightness(aligned, transform_points(matrix, landmarks))
+    return EncodedFace(picture, landmarks, matrix, identity, skin)
 
 
 def _autocast(device: torch.device) -> torch.autocast:
@@ -153,7 +158,22 @@ class BlockSampler:
         # Both ends are pictures, so the sum is one too.
         delta = (mask * (colour.clamp(-1, 1) - warped) * 127.5).float().cpu().transpose(1, 2)
         joined = agree(delta, OVERLAP)
-        return torch.cat([joined[:, :stride].flatten(0, 1), joined[-1, stride:]])
+        frames = torch.cat([joined[:, :stride].flatten(0, 1), joined[-1, stride:]])
+        return self._open(frames, conditions["warped"].transpose(0, 1).float(), landmarks, matrices)
+
+    def _open(
+        self, delta: torch.Tensor, warped: torch.Tensor, landmarks: np.ndarray, matrices: np.ndarray
+    ) -> torch.Tensor:
+        """Lay the inside of the mouth over what the decoder made of it; all (n, ...), values as of 0 to 255."""
+        inside, cover = mouth_layer(
+            self.autoencoder.mouth_interior.float().cpu().numpy(),
+            self.face.skin,
+            transform_points(self.face.matrix, self.face.landmarks),
+            transform_points(matrices, landmarks),
+            warped.shape[-1],
+        )
+        amount = torch.from_numpy(cover)
+        return (1 - amount) * delta + amount * (torch.from_numpy(inside) - warped)
 
     def _denoise(self, warped: torch.Tensor, drawn: torch.Tensor, visible: torch.Tensor, blocks: int) -> torch.Tensor:
         """Conditions of one group -> (blocks, C, 3, 16, 16) planes."""

@@ -18,7 +18,7 @@ from moditalker.atom.sampling import sample_residual
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import eye_opening, mouth_opening, mouth_width
 from moditalker.mtov.conditions import block_conditions
-from moditalker.mtov.sampling import BLOCK, BlockSampler, EncodedFace, encode_face
+from moditalker.mtov.sampling import BLOCK, BlockSampler, encode_face
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.training.data import PreparedClip, load_clips
 from moditalker.training.perceptual import PerceptualLoss
@@ -103,7 +103,7 @@ def measure_pictures(
         start = min(len(clip) - BLOCK, BLOCK)
         span = slice(start, start + BLOCK)
         encoded = encode_face(pipeline.autoencoder, clip.faces(slice(0, 1))[0], clip.landmarks[0])
-        face = EncodedFace(encoded.aligned, encoded.landmarks, clip.matrices[0], encoded.identity)
+        face = encoded
         real = torch.from_numpy(clip.faces(span).copy()).permute(3, 0, 1, 2).float()
         conditions = block_conditions(
             face.aligned, face.landmarks, face.matrix, clip.landmarks[span], clip.matrices[span]

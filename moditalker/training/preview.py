@@ -31,7 +31,6 @@ def clip_rows(pipeline: MoDiTalkerPipeline, clip: PreparedClip, steps: int) -> l
     portrait = clip.faces(slice(reference, reference + 1))[0]
     landmarks, real = clip.landmarks[span], clip.faces(span)
     face = encode_face(pipeline.autoencoder, portrait, clip.landmarks[reference])
-    face = type(face)(face.aligned, face.landmarks, clip.matrices[reference], face.identity)
     conditions = block_conditions(face.aligned, face.landmarks, face.matrix, landmarks, clip.matrices[span])
     warped = conditions["warped"].permute(1, 2, 3, 0).numpy()
 

@@ -2,17 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
+from moditalker.face.geometry import transform_points
+from moditalker.face.layout import mouth_opening
 from moditalker.mtov.autoencoder import TriplaneAutoencoder, overlay
-from moditalker.training.data import BlockBatches, load_clips
+from moditalker.mtov.interior import skin_brightness, unroll
+from moditalker.training.data import BlockBatches, PreparedClip, load_clips
 from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.perceptual import PerceptualLoss
 
 MOUTH_CENTRE, EYES_CENTRE = (64, 88), (64, 44)
 """x and y of the mouth and of the eyes in the aligned face, pixels."""
 CROP = 64
+_BRIGHTEST = 0.4
+"""Of a mouth's inside, in shares of the skin's brightness."""
 
 
 def to_unit(pictures: torch.Tensor) -> torch.Tensor:
@@ -125,6 +131,7 @@ def train_autoencoder(
     def measure(folder: Path) -> None:
         averaged = TriplaneAutoencoder.from_pretrained(folder)
         measure_planes(averaged, BlockBatches(training, blocks, 1))
+        measure_interior(averaged, training)
         averaged.save_pretrained(folder)
 
     return fit(
@@ -137,11 +144,32 @@ def train_autoencoder(
     )
 
 
+def measure_interior(autoencoder: TriplaneAutoencoder, clips: list[PreparedClip], wide: float = 0.12) -> None:
+    """Set ``mouth_interior``: the mean over speakers of the widest open mouths, in shares of each one's skin.
+
+    Args:
+        clips: of the training split.
+        wide: mouths open further than this are taken, inter-ocular distances.
+    """
+    by_speaker: dict[str, list[np.ndarray]] = {}
+    for clip in clips:
+        widest = int(mouth_opening(clip.landmarks).argmax())
+        if mouth_opening(clip.landmarks[widest]) < wide:
+            continue
+        face = clip.faces(slice(widest, widest + 1))[0]
+        points = transform_points(clip.matrices[widest], clip.landmarks[widest])
+        share = unroll(face, points) / np.maximum(skin_brightness(face, points), 20)
+        by_speaker.setdefault(clip.speaker, []).append(share.clip(0, 1.5))
+    if by_speaker:
+        mean = np.mean([np.mean(shares, 0) for shares in by_speaker.values()], 0)
+        # The tracker's lower lip lies a little low: what is brighter than a mouth's inside is lip.
+        mean *= np.minimum(1, _BRIGHTEST / mean.mean(-1, keepdims=True))
+        autoencoder.mouth_interior.copy_(torch.from_numpy(mean.transpose(2, 0, 1)))
+
+
 @torch.inference_mode()
 def measure_planes(autoencoder: TriplaneAutoencoder, source: BlockBatches, batches: int = 24) -> None:
     """Set ``latent_mean`` and ``latent_std`` of an autoencoder from training blocks."""
-    import numpy as np
-
     autoencoder.latent_mean.zero_()
     autoencoder.latent_std.fill_(1)
     planes = torch.cat(
