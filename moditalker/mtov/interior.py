@@ -15,6 +15,8 @@ ROWS, COLUMNS = 12, 32
 _UPPER, _LOWER = [60, 61, 62, 63, 64], [60, 67, 66, 65, 64]
 _FULL = 0.05
 """The texture is laid on fully when the mouth is open this much further than the portrait's, inter-ocular distances."""
+_SHOWN = (0.03, 0.06)
+"""A portrait whose own mouth is open further than this shows an inside, and keeps it: fully, from the second on."""
 
 
 def skin_brightness(face: np.ndarray, landmarks: np.ndarray) -> float:
@@ -29,7 +31,8 @@ def skin_brightness(face: np.ndarray, landmarks: np.ndarray) -> float:
 
 def _edges(landmarks: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Height of the upper and of the lower inner lip at each x."""
-    return tuple(np.interp(x, landmarks[part, 0], landmarks[part, 1]) for part in (_UPPER, _LOWER))  # type: ignore[return-value]
+    upper, lower = landmarks[_UPPER], landmarks[_LOWER]
+    return np.interp(x, upper[:, 0], upper[:, 1]), np.interp(x, lower[:, 0], lower[:, 1])
 
 
 def unroll(face: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -57,7 +60,10 @@ def mouth_layer(
         colour (T, 3, size, size) as of 0 to 255, and how much of it to lay on (T, 1, size, size), 0 to 1.
     """
     picture = (texture.transpose(1, 2, 0) * skin).clip(0, 255).astype(np.float32)
-    amount = np.clip((mouth_opening(landmarks) - mouth_opening(portrait)) / _FULL, 0, 1)
+    shown = mouth_opening(portrait)
+    amount = np.clip((mouth_opening(landmarks) - shown) / _FULL, 0, 1) * np.clip(
+        (_SHOWN[1] - shown) / np.ptp(_SHOWN), 0, 1
+    )
     colour = np.zeros((len(landmarks), 3, size, size), np.float32)
     cover = np.zeros((len(landmarks), 1, size, size), np.float32)
     x, y = np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32)[:, None]

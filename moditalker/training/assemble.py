@@ -36,7 +36,8 @@ def assemble(runs: Path, output: Path) -> int:
         entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
         described = json.loads((run / "run.json").read_text())
         described.pop("output")
-        history[part] = {**described, "last": entries[-1]}
+        # Weights are saved where they are validated; what was logged after that is not in them.
+        history[part] = {**described, "last": [entry for entry in entries if "validation" in entry][-1]}
     pipeline = MoDiTalkerPipeline(**networks, atom_scheduler=atom_scheduler(), mtov_scheduler=mtov_scheduler())
     pipeline.save_pretrained(output)
     (output / "training.json").write_text(json.dumps(history, indent=1))

@@ -49,11 +49,12 @@ _TAIL = """
 ## Known failures
 - The aligned face is drawn at 128x128 pixels. In a large portrait what MToV adds, the inside of the mouth above all, is
   softer than what is around it.
-- Teeth and tongue are the average of 79 people's, and sometimes only a dark or light patch.
+- Teeth and tongue are hardly drawn: a mouth that the portrait shows closed opens on a soft dark patch, the mean of the
+  training speakers' mouths. Lips close over teeth that the portrait shows only in part.
 - Lips do not always meet on m, b and p.
 - Heads turned more than about 20 degrees stretch: the warp knows one view. Beyond 40 degrees a portrait is refused.
 - Hair, glasses and beards that cross the jaw move with it.
-- Two thirds of the speech is Arabic news reading; other languages rest on 8 minutes.
+- Four fifths of the speech is Arabic news reading; other languages rest on 8 minutes.
 - Head motion and blinks come from 8 minutes of long clips and the short ones; they are small and sometimes few.
 """
 
@@ -95,7 +96,7 @@ def write_card(weights: Path, measures: Path, notes: str = "") -> Path:
         + training_table(history)
         + (f"\n\n{notes}\n" if notes else "\n")
         + f"\n## Measured\nOn the validation speakers, {measured['clips']} clips, AToM with "
-        + f"{measured['atom_steps']} steps:\n\n"
+        + f"{measured['atom_steps']} steps (`moditalker.training.measure`; PSNR and LPIPS of the lower face):\n\n"
         + measures_table(measured)
         + "\n"
         + _TAIL
