@@ -277,7 +277,7 @@ def test_a_preset_whose_weights_are_missing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("moditalker.pipeline.__file__", str(tmp_path / "moditalker" / "pipeline.py"))
+    monkeypatch.setattr("moditalker.weights.__file__", str(tmp_path / "moditalker" / "weights.py"))
     assert cli.main(["animate", str(portrait_file), str(short_file), "-o", str(output)]) == 2
     assert "weights of the preset 'compact' are missing" in said(capsys)
     assert not output.exists()
