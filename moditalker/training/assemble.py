@@ -40,5 +40,10 @@ def assemble(runs: Path, output: Path) -> int:
         history[part] = {**described, "last": [entry for entry in entries if "validation" in entry][-1]}
     pipeline = MoDiTalkerPipeline(**networks, atom_scheduler=atom_scheduler(), mtov_scheduler=mtov_scheduler())
     pipeline.save_pretrained(output)
+    for part in networks:
+        # diffusers writes down where the weights were read from, which is nobody's business.
+        path = output / part / "config.json"
+        config = {key: value for key, value in json.loads(path.read_text()).items() if key != "_name_or_path"}
+        path.write_text(json.dumps(config, indent=2) + "\n")
     (output / "training.json").write_text(json.dumps(history, indent=1))
     return sum(file.stat().st_size for file in output.rglob("*.safetensors"))

@@ -54,6 +54,7 @@ _TAIL = """
 - Lips do not always meet on m, b and p.
 - Heads turned more than about 20 degrees stretch: the warp knows one view. Beyond 40 degrees a portrait is refused.
 - Hair, glasses and beards that cross the jaw move with it.
+- A grey picture gets a touch of red in the lower face: the decoder saw colour only.
 - Four fifths of the speech is Arabic news reading; other languages rest on 8 minutes.
 - Head motion and blinks come from 8 minutes of long clips and the short ones; they are small and sometimes few.
 """
