@@ -144,6 +144,11 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         return warped + 2 * torch.tanh(_OUTPUT_SCALE * out[:, :3]), torch.sigmoid(_OUTPUT_SCALE * out[:, 3:] + 1)
 
 
+def to_unit(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures of 0 to 255, any type -> float32 in [-1, 1], as the networks take them."""
+    return pictures.float() / 127.5 - 1
+
+
 def overlay(colour: torch.Tensor, mask: torch.Tensor, warped: torch.Tensor) -> torch.Tensor:
     """Lay the decoder's colour over the warp; all (B, ., n, H, W)."""
     return mask * colour + (1 - mask) * warped

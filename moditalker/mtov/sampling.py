@@ -13,7 +13,7 @@ import torch
 from diffusers import SchedulerMixin
 
 from moditalker.face.geometry import aligning_matrix, transform_points
-from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.autoencoder import TriplaneAutoencoder, to_unit
 from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.interior import mouth_layer, skin_brightness
@@ -57,11 +57,6 @@ class EncodedFace:
     skin: float
 
 
-def to_network(pictures: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """0 to 255 -> [-1, 1], on the device of ``like``."""
-    return pictures.to(like.device).float() / 127.5 - 1
-
-
 def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
     """Encode a portrait once.
 
@@ -71,7 +66,7 @@ def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks
     """
     picture = torch.from_numpy(aligned).permute(2, 0, 1).float()
     with torch.inference_mode(), _autocast(autoencoder.device):
-        identity = autoencoder.encode_still(to_network(picture, autoencoder.latent_mean)[None])
+        identity = autoencoder.encode_still(to_unit(picture.to(autoencoder.device))[None])
     matrix = aligning_matrix(landmarks)
     skin = skin_brightness(aligned, transform_points(matrix, landmarks))
     return EncodedFace(picture, landmarks, matrix, identity, skin)
@@ -151,7 +146,7 @@ class BlockSampler:
             key: torch.stack([value[:, i * stride : i * stride + BLOCK] for i in range(blocks)]).to(device)
             for key, value in conditions.items()
         }
-        warped, drawn = cut["warped"].float() / 127.5 - 1, cut["drawn"].float() / 255
+        warped, drawn = to_unit(cut["warped"]), cut["drawn"].float() / 255
         with _autocast(device):
             planes = self._denoise(warped, drawn, cut["visible"], blocks)
             colour, mask = self.autoencoder.decode(planes, warped, drawn)

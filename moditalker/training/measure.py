@@ -17,6 +17,7 @@ from moditalker.atom.controls import untangle
 from moditalker.atom.sampling import sample_residual
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import eye_opening, mouth_opening, mouth_width
+from moditalker.mtov.autoencoder import overlay, to_unit
 from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.sampling import BLOCK, BlockSampler, encode_face
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -102,8 +103,7 @@ def measure_pictures(
     for clip in clips:
         start = min(len(clip) - BLOCK, BLOCK)
         span = slice(start, start + BLOCK)
-        encoded = encode_face(pipeline.autoencoder, clip.faces(slice(0, 1))[0], clip.landmarks[0])
-        face = encoded
+        face = encode_face(pipeline.autoencoder, clip.faces(slice(0, 1))[0], clip.landmarks[0])
         real = torch.from_numpy(clip.faces(span).copy()).permute(3, 0, 1, 2).float()
         conditions = block_conditions(
             face.aligned, face.landmarks, face.matrix, clip.landmarks[span], clip.matrices[span]
@@ -123,14 +123,12 @@ def measure_pictures(
             )
             delta = torch.from_numpy(next(iter(sampler(clip.landmarks[span]))).delta).transpose(0, 1)
             pictures[f"{steps} steps from {share:g}" if steps else "no planes"] = (warped + delta).clamp(0, 255)
-        planes = pipeline.autoencoder.encode(real[None] / 127.5 - 1)
-        colour, mask = pipeline.autoencoder.decode(
-            planes, warped[None] / 127.5 - 1, conditions["drawn"][None].float() / 255
-        )
-        pictures["real planes"] = ((mask * colour)[0] + (1 - mask[0]) * (warped / 127.5 - 1) + 1).clamp(0, 2) * 127.5
+        planes, warp = pipeline.autoencoder.encode(to_unit(real[None])), to_unit(warped[None])
+        colour, mask = pipeline.autoencoder.decode(planes, warp, conditions["drawn"][None].float() / 255)
+        pictures["real planes"] = (overlay(colour, mask, warp)[0] + 1).clamp(0, 2) * 127.5
         for name, picture in pictures.items():
             error = ((picture - real).square() * hidden).sum() / (3 * hidden.sum())
-            crops = [perceptual_crops(x[None] / 127.5 - 1, MOUTH_CENTRE, (0, 0)) for x in (picture, real)]
+            crops = [perceptual_crops(to_unit(x[None]), MOUTH_CENTRE, (0, 0)) for x in (picture, real)]
             column = columns.setdefault(name, {"mouth_psnr_db": [], "mouth_lpips": []})
             column["mouth_psnr_db"].append(float(10 * torch.log10(255**2 / error)))
             column["mouth_lpips"].append(float(perceptual(*crops).mean()))

@@ -27,13 +27,13 @@ from moditalker.audio.features import FEATURE_RATE, make_speech_encoder
 from moditalker.audio.load import load_audio
 from moditalker.errors import InputError
 from moditalker.face.geometry import aligned_face, aligning_matrix
+from moditalker.face.landmark_file import FPS
 from moditalker.face.layout import interocular_distance
 from moditalker.face.tracker import make_tracker
 from moditalker.video.read import read_video
 
 logger = logging.getLogger(__name__)
 
-FPS = 25
 MIN_FRAMES = 16
 PREPARATION = 1
 """Raised when the arrays change their meaning, so that old ones are made again."""

@@ -8,7 +8,7 @@ from torch import nn
 
 from moditalker.face.geometry import transform_points
 from moditalker.face.layout import mouth_opening
-from moditalker.mtov.autoencoder import TriplaneAutoencoder, overlay
+from moditalker.mtov.autoencoder import TriplaneAutoencoder, overlay, to_unit
 from moditalker.mtov.interior import skin_brightness, unroll
 from moditalker.training.data import BlockBatches, PreparedClip, load_clips
 from moditalker.training.loop import Batch, TrainingConfig, fit
@@ -19,11 +19,6 @@ MOUTH_CENTRE, EYES_CENTRE = (64, 88), (64, 44)
 CROP = 64
 _BRIGHTEST = 0.4
 """Of a mouth's inside, in shares of the skin's brightness."""
-
-
-def to_unit(pictures: torch.Tensor) -> torch.Tensor:
-    """uint8 -> [-1, 1]."""
-    return pictures.float() / 127.5 - 1
 
 
 def face_weight(visible: torch.Tensor) -> torch.Tensor:

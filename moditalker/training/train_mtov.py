@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from moditalker.atom.schedule import mtov_scheduler
-from moditalker.mtov.autoencoder import TriplaneAutoencoder, overlay
+from moditalker.mtov.autoencoder import TriplaneAutoencoder, overlay, to_unit
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.training.data import BlockBatches, load_clips
 from moditalker.training.diffusion import add_noise
 from moditalker.training.loop import Batch, TrainingConfig, fit
-from moditalker.training.train_autoencoder import PictureLoss, to_unit
+from moditalker.training.train_autoencoder import PictureLoss
 
 WARP_START = 0.25
 """Share of the noise schedule up to which a run may start from the warped portrait's planes."""
