@@ -89,7 +89,7 @@ def pipeline() -> MoDiTalkerPipeline:
     torch.manual_seed(0)
     atom = AudioToMotion(width=32, num_layers=1, num_speech_layers=1, heads=2, window=32, overlap=8)
     head = HeadMotion(width=16, num_layers=1, heads=2, window=32, overlap=8)
-    autoencoder = TriplaneAutoencoder(encoder_widths=(8, 16), decoder_widths=(8, 16, 16))
+    autoencoder = TriplaneAutoencoder(encoder_widths=(8, 16), decoder_widths=(8, 16))
     denoiser = MotionToVideo(width=16, num_blocks=1, heads=2, landmark_widths=(8, 8), landmark_channels=4)
     for network in (atom, head, autoencoder, denoiser):
         wake(network)

@@ -9,7 +9,7 @@ from conftest import Talking
 from moditalker.atom.schedule import mtov_scheduler
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import BROWS, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
-from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, Window
 from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
@@ -151,11 +151,28 @@ def test_three_planes_of_a_block_and_back(autoencoder: TriplaneAutoencoder) -> N
     video = torch.rand(2, 3, 16, 128, 128) * 2 - 1
     planes = autoencoder.encode(video)
     assert planes.shape == (2, 8, 3, 16, 16)
-    colour, mask = autoencoder.decode(planes, video, torch.zeros_like(video))
-    assert colour.shape == video.shape
-    assert mask.shape == (2, 1, 16, 128, 128)
-    assert mask.min() >= 0
-    assert mask.max() <= 1
+    drawn = torch.zeros_like(video)
+    assert autoencoder.decode(planes, video, drawn).shape == video.shape
+    window = autoencoder.decode(planes, video, drawn, window=MOUTH_WINDOW)
+    assert window.shape == (2, 3, 16, MOUTH_WINDOW.height, MOUTH_WINDOW.width)
+
+
+@torch.inference_mode()
+def test_the_mouth_is_drawn_by_itself_and_blended_without_an_edge(autoencoder: TriplaneAutoencoder) -> None:
+    warped, drawn = torch.rand(1, 3, 16, 128, 128) * 2 - 1, torch.rand(1, 3, 16, 128, 128)
+    planes = torch.randn(1, 8, 3, 16, 16)
+    face, mouth = (
+        autoencoder.decode(planes, warped, drawn),
+        autoencoder.decode(planes, warped, drawn, None, MOUTH_WINDOW),
+    )
+    shown = autoencoder.render(planes, warped, drawn)
+    inner = Window(MOUTH_WINDOW.top + 16, MOUTH_WINDOW.left + 16, MOUTH_WINDOW.height - 32, MOUTH_WINDOW.width - 32)
+    torch.testing.assert_close(inner.cut(shown), mouth[..., 16:-16, 16:-16])
+    outside = torch.ones(128, 128, dtype=torch.bool)
+    MOUTH_WINDOW.cut(outside).fill_(False)
+    torch.testing.assert_close(shown[..., outside], face[..., outside])
+    first_row = (shown - face)[..., MOUTH_WINDOW.top, :].abs().max()
+    assert first_row <= 0.07 * (MOUTH_WINDOW.cut(face) - mouth).abs().max()
 
 
 @torch.inference_mode()
@@ -189,9 +206,9 @@ def test_a_few_frames_come_out_as_they_do_among_all(autoencoder: TriplaneAutoenc
     assert torch.equal(expand_planes(planes, frames), torch.stack([everything[i, frames[i]] for i in range(2)]))
     warped, drawn = torch.rand(2, 3, 16, 128, 128), torch.rand(2, 3, 16, 128, 128)
     index = frames[:, None, :, None, None].expand(-1, 3, -1, 128, 128)
-    colour, _ = autoencoder.decode(planes, warped, drawn)
-    few, _ = autoencoder.decode(planes, warped.gather(2, index), drawn.gather(2, index), frames)
-    torch.testing.assert_close(few, colour.gather(2, index), atol=1e-4, rtol=0)
+    everything = autoencoder.decode(planes, warped, drawn)
+    few = autoencoder.decode(planes, warped.gather(2, index), drawn.gather(2, index), frames)
+    torch.testing.assert_close(few, everything.gather(2, index), atol=1e-4, rtol=0)
 
 
 @torch.inference_mode()
@@ -203,20 +220,18 @@ def test_a_picture_that_stands_still_is_encoded_as_its_repetition(autoencoder: T
 
 def test_an_untrained_decoder_is_the_warp_and_hears_the_planes_after_one_step() -> None:
     torch.manual_seed(0)
-    autoencoder = TriplaneAutoencoder(encoder_widths=(8, 16), decoder_widths=(8, 16, 16))
+    autoencoder = TriplaneAutoencoder(encoder_widths=(8, 16), decoder_widths=(8, 16))
     warped = torch.rand(1, 3, 16, 128, 128) * 2 - 1
     drawn = torch.rand_like(warped)
     planes = torch.randn(1, 8, 3, 16, 16, requires_grad=True)
-    colour, mask = autoencoder.decode(planes, warped, drawn)
-    assert torch.equal(colour, warped)
-    assert mask.mean() > 0.5
-    (mask * colour).mean().backward()
+    picture = autoencoder.decode(planes, warped, drawn)
+    assert torch.equal(picture, warped)
+    picture.mean().backward()
     with torch.no_grad():
         for parameter in autoencoder.decoder.parameters():
             if parameter.grad is not None:
                 parameter -= parameter.grad.sign() * 1e-3
-    colour, mask = autoencoder.decode(planes, warped, drawn)
-    (mask * colour).mean().backward()
+    autoencoder.decode(planes, warped, drawn).mean().backward()
     assert (planes.grad.abs().amax((0, 1, 3, 4)) > 0).all()
 
 

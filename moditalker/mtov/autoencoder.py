@@ -4,72 +4,112 @@ The decoder sees the warped portrait and the landmarks, so the planes need to ho
 tongue, closed lids, light). It emits colour and a soft mask; the result is laid over the warp.
 """
 
+from dataclasses import dataclass
+
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 from torch.nn import functional as F
 
-from moditalker.mtov.interior import COLUMNS, ROWS
-from moditalker.mtov.planes import ResidualBlock, TriplaneEncoder, expand_planes
+from moditalker.mtov.planes import TriplaneEncoder, expand_planes
 
 # A step of Adam moves every weight of the last layers by the learning rate, and hundreds of them add up in a pixel:
 # without this the picture jumps by a tenth of its range at every step, and nothing finer is ever learnt.
 _OUTPUT_SCALE = 0.1
 
 
+class PlainBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut, without normalisation: the same in a window as in the whole face.
+
+    B. Lim et al., "Enhanced deep residual networks" (CVPRW 2017), drop it for the same reason.
+
+    Args:
+        channels: in and out.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.kaiming_normal_(self.conv1.weight)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        return x + self.conv2(F.silu(self.conv1(F.silu(x))))
+
+
 class TriplaneDecoder(nn.Module):
-    """A small U-Net a frame, given the planes in its middle; colour is the sum of three scales, coarse to fine.
+    """A small U-Net a frame, given the planes in its middle; colour is the sum of two scales, coarse and fine.
+
+    Pictures come in and go out folded four by four, so that all maps are small: that is what processors are fast at.
 
     Args:
         latent_channels: of the planes.
-        widths: channels at a half, a quarter and an eighth of the frame's side.
+        widths: channels at a quarter and at an eighth of the frame's side.
+        depths: residual blocks before, in and after the middle.
     """
 
-    def __init__(self, latent_channels: int, widths: tuple[int, int, int]) -> None:
+    def __init__(self, latent_channels: int, widths: tuple[int, int], depths: tuple[int, int, int]) -> None:
         super().__init__()
-        half, quarter, eighth = widths
-        self.fold = nn.PixelUnshuffle(2)
-        self.stem = nn.Conv2d(6 * 4, half, 3, padding=1)
-        self.encode1 = ResidualBlock(half)
-        self.down1 = nn.Conv2d(half, quarter, 4, stride=2, padding=1)
-        self.encode2 = ResidualBlock(quarter)
-        self.down2 = nn.Conv2d(quarter, eighth, 4, stride=2, padding=1)
+        quarter, eighth = widths
+        self.fold = nn.PixelUnshuffle(4)
+        self.stem = nn.Conv2d(6 * 16, quarter, 3, padding=1)
+        self.before = nn.Sequential(*(PlainBlock(quarter) for _ in range(depths[0])))
+        self.down = nn.Conv2d(quarter, eighth, 4, stride=2, padding=1)
         self.planes_in = nn.Sequential(
-            nn.Conv2d(latent_channels, eighth, 3, padding=1), nn.SiLU(), nn.Conv2d(eighth, eighth, 3, padding=1)
+            nn.Conv2d(latent_channels, eighth, 3, padding=1, bias=False),
+            nn.SiLU(),
+            nn.Conv2d(eighth, eighth, 3, padding=1, bias=False),
         )
-        self.middle = nn.ModuleList(ResidualBlock(eighth) for _ in range(3))
-        self.up2 = nn.Conv2d(eighth, quarter, 3, padding=1)
-        self.decode2 = ResidualBlock(quarter)
-        self.up1 = nn.Conv2d(quarter, half, 3, padding=1)
-        self.decode1 = ResidualBlock(half)
-        self.out_norm = nn.GroupNorm(8, half)
-        self.out = nn.Conv2d(half, 4 * 4, 3, padding=1)
-        self.unfold = nn.PixelShuffle(2)
-        self.coarse_norm, self.coarse = nn.GroupNorm(8, eighth), nn.Conv2d(eighth, 3, 3, padding=1)
-        self.medium_norm, self.medium = nn.GroupNorm(8, quarter), nn.Conv2d(quarter, 3, 3, padding=1)
-        for head in (self.out, self.coarse, self.medium):
+        self.middle = nn.Sequential(*(PlainBlock(eighth) for _ in range(depths[1])))
+        self.up = nn.Conv2d(eighth, quarter, 3, padding=1)
+        self.after = nn.Sequential(*(PlainBlock(quarter) for _ in range(depths[2])))
+        self.out = nn.Conv2d(quarter, 4 * 16, 3, padding=1)
+        self.unfold = nn.PixelShuffle(4)
+        self.coarse = nn.Conv2d(eighth, 3, 3, padding=1)
+        # Nothing is normalised, so the variance is brought to about one here and kept there.
+        for convolution, gain in ((self.stem, 3.0), (self.down, 1.0), (self.up, 1.0), (self.planes_in[0], 4.0)):
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear")
+            convolution.weight.data.mul_(gain)
+        for head in (self.out, self.coarse):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
-    def forward(self, features: torch.Tensor, warped: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
-        """(N, C, S, S) expanded planes, (N, 3, 8S, 8S) warp, (N, 3, 8S, 8S) landmarks -> (N, 4, 8S, 8S)."""
+    def forward(self, features: torch.Tensor | None, warped: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+        """(N, C, h/8, w/8) expanded planes or None for empty ones, (N, 3, h, w) warp and landmarks -> (N, 4, h, w)."""
         x = self.fold(torch.cat([warped, drawn], 1).contiguous(memory_format=torch.channels_last))
-        at_half = self.encode1(self.stem(x))
-        at_quarter = self.encode2(self.down1(at_half))
-        x = self.down2(at_quarter) + self.planes_in(features.contiguous(memory_format=torch.channels_last))
-        for block in self.middle:
-            x = block(x)
-        colour = _enlarged(self.coarse(F.silu(self.coarse_norm(x))), 8)
-        x = self.decode2(self.up2(F.interpolate(x, scale_factor=2.0)) + at_quarter)
-        colour = colour + _enlarged(self.medium(F.silu(self.medium_norm(x))), 4)
-        x = self.decode1(self.up1(F.interpolate(x, scale_factor=2.0)) + at_half)
-        fine = self.unfold(self.out(F.silu(self.out_norm(x))))
+        at_quarter = self.before(self.stem(x))
+        x = self.down(at_quarter)
+        if features is not None:
+            x = x + self.planes_in(features.contiguous(memory_format=torch.channels_last))
+        x = self.middle(x)
+        colour = F.interpolate(self.coarse(F.silu(x)), scale_factor=8.0, mode="bilinear", align_corners=False)
+        x = self.after(self.up(F.interpolate(x, scale_factor=2.0)) + at_quarter)
+        fine = self.unfold(self.out(F.silu(x)))
         return torch.cat([fine[:, :3] + colour, fine[:, 3:]], 1)
 
 
-def _enlarged(picture: torch.Tensor, times: int) -> torch.Tensor:
-    return F.interpolate(picture, scale_factor=float(times), mode="bilinear", align_corners=False)
+@dataclass(frozen=True)
+class Window:
+    """A part of the aligned face, in pixels; multiples of eight."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def cut(self, pictures: torch.Tensor, shrink: int = 1) -> torch.Tensor:
+        """(..., H, W) -> (..., height, width); ``shrink`` = 8 for what lies on the planes' grid."""
+        top, left, height, width = (n // shrink for n in (self.top, self.left, self.height, self.width))
+        return pictures[..., top : top + height, left : left + width]
+
+
+MOUTH_WINDOW = Window(56, 16, 64, 96)
+"""What moves when somebody speaks. The decoder practises most here, and looks at it once more by itself."""
+_FEATHER = 8
 
 
 class TriplaneAutoencoder(ModelMixin, ConfigMixin):
@@ -80,7 +120,7 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         frames: of a block; the planes' side is ``size / 8`` and must equal it.
         latent_channels: channels of each plane.
         encoder_widths: see ``TriplaneEncoder``.
-        decoder_widths: see ``TriplaneDecoder``.
+        decoder_widths, decoder_depths: see ``TriplaneDecoder``.
     Raises:
         ValueError: ``size / 8`` differs from ``frames``.
     """
@@ -92,18 +132,18 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         frames: int = 16,
         latent_channels: int = 8,
         encoder_widths: tuple[int, int] = (32, 96),
-        decoder_widths: tuple[int, int, int] = (48, 96, 192),
+        decoder_widths: tuple[int, int] = (96, 192),
+        decoder_depths: tuple[int, int, int] = (1, 3, 2),
     ) -> None:
         super().__init__()
         if size != 8 * frames:
             raise ValueError(f"size must be 8 * frames so that the planes are square, but size={size}, frames={frames}")
         self.encoder = TriplaneEncoder(3, latent_channels, (encoder_widths[0], encoder_widths[1]))
-        self.decoder = TriplaneDecoder(latent_channels, (decoder_widths[0], decoder_widths[1], decoder_widths[2]))
+        widths, depths = decoder_widths, decoder_depths
+        self.decoder = TriplaneDecoder(latent_channels, (widths[0], widths[1]), (depths[0], depths[1], depths[2]))
         # Statistics of the planes over the training clips, so that the denoiser sees unit variance.
         self.register_buffer("latent_mean", torch.zeros(latent_channels, 3, 1, 1))
         self.register_buffer("latent_std", torch.ones(latent_channels, 3, 1, 1))
-        # The mean inside of the training speakers' open mouths, see ``moditalker.mtov.interior``.
-        self.register_buffer("mouth_interior", torch.zeros(3, ROWS, COLUMNS))
         self.to(memory_format=torch.channels_last)
 
     def encode(self, video: torch.Tensor) -> torch.Tensor:
@@ -122,33 +162,56 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         return (torch.tanh(planes.float()) - self.latent_mean) / self.latent_std
 
     def decode(
-        self, planes: torch.Tensor, warped: torch.Tensor, drawn: torch.Tensor, frames: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Planes to video, against the warp.
+        self,
+        planes: torch.Tensor | None,
+        warped: torch.Tensor,
+        drawn: torch.Tensor,
+        frames: torch.Tensor | None = None,
+        window: Window | None = None,
+    ) -> torch.Tensor:
+        """Planes to video, against the warp; colour and soft mask are laid over it here.
 
         Args:
-            planes: (B, C, 3, 16, 16) as ``encode`` gives them.
+            planes: (B, C, 3, 16, 16) as ``encode`` gives them; None for empty ones.
             warped: (B, 3, n, 128, 128) the warped portrait in [-1, 1].
             drawn: (B, 3, n, 128, 128) landmarks in [0, 1].
             frames: (B, n) which frames of the block these are; all 16 by default.
+            window: only this part is looked at and drawn.
         Returns:
-            colour (B, 3, n, 128, 128), about [-1, 1], and mask (B, 1, n, 128, 128) in [0, 1]; the frame is
-            ``mask * colour + (1 - mask) * warped``.
+            (B, 3, n, 128, 128), or of the window's size; about [-1, 1].
         """
-        batch, _, count = warped.shape[:3]
-        features = expand_planes(planes * self.latent_std + self.latent_mean, frames).flatten(0, 1)
+        count = warped.shape[2]
+        features = None
+        if planes is not None:
+            features = expand_planes(planes * self.latent_std + self.latent_mean, frames).flatten(0, 1)
+        if window is not None:
+            warped, drawn = window.cut(warped), window.cut(drawn)
+            features = None if features is None else window.cut(features, 8)
         out = self.decoder(features, warped.transpose(1, 2).flatten(0, 1), drawn.transpose(1, 2).flatten(0, 1)).float()
-        out = out.reshape(batch, count, 4, *out.shape[2:]).transpose(1, 2)
+        out = out.unflatten(0, (-1, count)).transpose(1, 2)
         # Colour starts out as the warp itself and the mask open: a mask that closes over the first garbage never opens
         # again, and starves the planes of their gradient.
-        return warped + 2 * torch.tanh(_OUTPUT_SCALE * out[:, :3]), torch.sigmoid(_OUTPUT_SCALE * out[:, 3:] + 1)
+        change = 2 * torch.tanh(_OUTPUT_SCALE * out[:, :3])
+        return warped + torch.sigmoid(_OUTPUT_SCALE * out[:, 3:] + 1) * change
+
+    def render(self, planes: torch.Tensor | None, warped: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+        """The whole face, the mouth's window drawn by itself and blended in; as ``decode`` otherwise."""
+        face = self.decode(planes, warped, drawn)
+        mouth = self.decode(planes, warped, drawn, window=MOUTH_WINDOW)
+        share = _feathered(MOUTH_WINDOW).to(face)
+        part = MOUTH_WINDOW.cut(face)
+        part.copy_(share * mouth + (1 - share) * part)
+        return face
+
+
+def _feathered(window: Window) -> torch.Tensor:
+    """(height, width) that rises from 0 at a window's border to 1 within a few pixels."""
+    rows, columns = torch.arange(window.height) + 0.5, torch.arange(window.width) + 0.5
+    down = torch.minimum(rows, window.height - rows)
+    across = torch.minimum(columns, window.width - columns)
+    return torch.minimum(down[:, None], across[None, :]).div(_FEATHER).clamp(max=1)
 
 
 def to_unit(pictures: torch.Tensor) -> torch.Tensor:
     """Pictures of 0 to 255, any type -> float32 in [-1, 1], as the networks take them."""
     return pictures.float() / 127.5 - 1
-
-
-def overlay(colour: torch.Tensor, mask: torch.Tensor, warped: torch.Tensor) -> torch.Tensor:
-    """Lay the decoder's colour over the warp; all (B, ., n, H, W)."""
-    return mask * colour + (1 - mask) * warped

@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
-from moditalker.face.geometry import aligning_matrix, transform_points
+from moditalker.face.geometry import aligning_matrix
 from moditalker.mtov.autoencoder import TriplaneAutoencoder, to_unit
 from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.denoiser import MotionToVideo
-from moditalker.mtov.interior import mouth_layer, skin_brightness
 from moditalker.mtov.planes import XT, XY, YT
 from moditalker.windows import agree, padded_length, window_count
 
@@ -47,14 +46,12 @@ class EncodedFace:
         landmarks: (68, 3) picture space.
         matrix: (2, 3) picture -> aligned.
         identity: (1, C, 3, 16, 16) planes of the portrait held still.
-        skin: brightness of its cheeks, 0 to 255.
     """
 
     aligned: torch.Tensor
     landmarks: np.ndarray
     matrix: np.ndarray
     identity: torch.Tensor
-    skin: float
 
 
 def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
@@ -67,9 +64,7 @@ def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks
     picture = torch.from_numpy(aligned).permute(2, 0, 1).float()
     with torch.inference_mode(), _autocast(autoencoder.device):
         identity = autoencoder.encode_still(to_unit(picture.to(autoencoder.device))[None])
-    matrix = aligning_matrix(landmarks)
-    skin = skin_brightness(aligned, transform_points(matrix, landmarks))
-    return EncodedFace(picture, landmarks, matrix, identity, skin)
+    return EncodedFace(picture, landmarks, aligning_matrix(landmarks), identity)
 
 
 def _autocast(device: torch.device) -> torch.autocast:
@@ -149,31 +144,18 @@ class BlockSampler:
         warped, drawn = to_unit(cut["warped"]), cut["drawn"].float() / 255
         with _autocast(device):
             planes = self._denoise(warped, drawn, cut["visible"], blocks)
-            colour, mask = self.autoencoder.decode(planes, warped, drawn)
+            picture = self.autoencoder.render(planes, warped, drawn)
         # Both ends are pictures, so the sum is one too.
-        delta = (mask * (colour.clamp(-1, 1) - warped) * 127.5).float().cpu().transpose(1, 2)
+        delta = ((picture.clamp(-1, 1) - warped) * 127.5).float().cpu().transpose(1, 2)
         joined = agree(delta, OVERLAP)
-        frames = torch.cat([joined[:, :stride].flatten(0, 1), joined[-1, stride:]])
-        return self._open(frames, conditions["warped"].transpose(0, 1).float(), landmarks, matrices)
+        return torch.cat([joined[:, :stride].flatten(0, 1), joined[-1, stride:]])
 
-    def _open(
-        self, delta: torch.Tensor, warped: torch.Tensor, landmarks: np.ndarray, matrices: np.ndarray
-    ) -> torch.Tensor:
-        """Lay the inside of the mouth over what the decoder made of it; all (n, ...), values as of 0 to 255."""
-        inside, cover = mouth_layer(
-            self.autoencoder.mouth_interior.float().cpu().numpy(),
-            self.face.skin,
-            transform_points(self.face.matrix, self.face.landmarks),
-            transform_points(matrices, landmarks),
-            warped.shape[-1],
-        )
-        amount = torch.from_numpy(cover)
-        return (1 - amount) * delta + amount * (torch.from_numpy(inside) - warped)
-
-    def _denoise(self, warped: torch.Tensor, drawn: torch.Tensor, visible: torch.Tensor, blocks: int) -> torch.Tensor:
-        """Conditions of one group -> (blocks, C, 3, 16, 16) planes."""
+    def _denoise(
+        self, warped: torch.Tensor, drawn: torch.Tensor, visible: torch.Tensor, blocks: int
+    ) -> torch.Tensor | None:
+        """Conditions of one group -> (blocks, C, 3, 16, 16) planes, None for empty ones."""
         if self.steps == 0:
-            return torch.zeros(blocks, self._plane[0], 3, *self._plane[1:], device=warped.device)
+            return None
         pose = self.autoencoder.encode(torch.where(visible.bool(), warped, torch.zeros_like(warped)))
         marks = self.denoiser.encode_landmarks(drawn)
         identity = self.face.identity.to(warped.device).expand(blocks, -1, -1, -1, -1)

@@ -32,7 +32,9 @@ def assemble(runs: Path, output: Path) -> int:
         run = runs / ("mtov" if part == "denoiser" else part)
         if not (run / "model" / "config.json").is_file():
             raise InputError(f"There are no weights in {run}; run 'train {run.name} --output {run}' first.")
-        networks[part] = kind.from_pretrained(run / "model").to(torch.float16)
+        # The decoder goes on learning beside the denoiser, so the run of the latter has the last word.
+        joint = runs / "mtov" / part
+        networks[part] = kind.from_pretrained(joint if joint.is_dir() else run / "model").to(torch.float16)
         entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
         described = json.loads((run / "run.json").read_text())
         described.pop("output")

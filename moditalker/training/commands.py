@@ -38,7 +38,9 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     if network == "autoencoder":
         from moditalker.training.train_autoencoder import train_autoencoder
 
-        return train_autoencoder(data, config, blocks=options.batch or 4)
+        return train_autoencoder(
+            data, config, blocks=options.batch or 4, planes_after=options.planes_after, start=options.start
+        )
     if network == "mtov":
         from moditalker.training.train_mtov import train_mtov
 
@@ -47,7 +49,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
                 f"There is no autoencoder in {options.autoencoder}; run 'train autoencoder' first, "
                 "or name its folder with --autoencoder."
             )
-        return train_mtov(data, options.autoencoder, config, blocks=options.batch or 8)
+        return train_mtov(data, options.autoencoder, config, blocks=options.batch or 4)
     if network == "atom":
         from moditalker.training.train_atom import train_atom
 

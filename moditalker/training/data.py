@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from moditalker.errors import InputError
-from moditalker.face.geometry import FaceFrame
+from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.conditions import block_conditions
 from moditalker.training.prepare import PREPARATION
 from moditalker.training.silence import make_silent, most_closed
@@ -225,7 +225,8 @@ class BlockBatches:
         Returns:
             ``video`` (B, 3, 16, 128, 128), ``portrait`` (B, 3, 128, 128), ``warped`` (B, 3, n, 128, 128),
             ``drawn`` (B, 3, n, 128, 128), uint8; ``visible`` (B, 1, n, 128, 128) uint8, 0 over the lower face;
-            ``frames`` (B, n) int64, which frames of the block the last three are.
+            ``frames`` (B, n) int64, which frames of the block the last three are; ``lips`` (B, n, 20, 2) the mouth's
+            points in them, pixels of the aligned face.
         """
         chosen = rng.choice(len(self.clips), self.blocks, p=self._weights)
         items = [self._item(self.clips[i], rng) for i in chosen]
@@ -244,7 +245,10 @@ class BlockBatches:
             clip.landmarks[start + wanted],
             clip.matrices[start + wanted],
         )
-        item = {"video": video, "portrait": portrait, "frames": torch.from_numpy(wanted), **conditions}
+        points = transform_points(clip.matrices[start + wanted], clip.landmarks[start + wanted])
+        pictures = {"video": video, "portrait": portrait, **conditions}
         if rng.random() < 0.5:
-            item = {key: value.flip(-1) if value.dim() > 1 else value for key, value in item.items()}
-        return item
+            pictures = {key: value.flip(-1) for key, value in pictures.items()}
+            points = points[:, MIRROR] * np.array([-1, 1]) + np.array([video.shape[-1] - 1, 0])
+        lips = torch.from_numpy(points[:, 48:].astype(np.float32))
+        return {**pictures, "frames": torch.from_numpy(wanted), "lips": lips}

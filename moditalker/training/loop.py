@@ -112,6 +112,7 @@ def fit(
     validation: BatchSource,
     config: TrainingConfig,
     after_save: Callable[[Path], None] | None = None,
+    companions: dict[str, ModelMixin] | None = None,
 ) -> dict[str, float]:
     """Train until the budget is spent.
 
@@ -121,6 +122,7 @@ def fit(
         training, validation: batch sources; speakers must be disjoint.
         config: see ``TrainingConfig``.
         after_save: called with the ``model/`` folder whenever it was written.
+        companions: other parts of ``objective`` that learn beside the model; averaged too, and saved under their names.
     Returns:
         The last validation losses, measured with the averaged weights.
     Raises:
@@ -136,7 +138,8 @@ def fit(
     )
     trained = [p for p in objective.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.99))
-    averaged = [p for p in model.parameters() if p.requires_grad]
+    saved_models = {"model": model, **(companions or {})}
+    averaged = [p for network in saved_models.values() for p in network.parameters() if p.requires_grad]
     ema = EMAModel(averaged, decay=config.ema_decay, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
     progress = _Progress()
     objective, optimizer = accelerator.prepare(objective, optimizer)
@@ -166,7 +169,8 @@ def fit(
             fresh.rename(checkpoint)
             ema.store(averaged)
             ema.copy_to(averaged)
-            model.save_pretrained(config.output / "model")
+            for name, network in saved_models.items():
+                network.save_pretrained(config.output / name)
             ema.restore(averaged)
             if after_save is not None:
                 after_save(config.output / "model")

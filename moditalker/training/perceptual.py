@@ -26,13 +26,14 @@ class PerceptualLoss(nn.Module):
     """Distance of two pictures in the layers of a trained network.
 
     Args:
-        softened: scale the features by their size over the whole picture instead of at each place. LPIPS itself blows
-            up what happens on flat skin, and a network that minimises it learns invisible grain before it learns teeth.
+        softened: from 0 to 1, the share of a second distance whose features are scaled by their size over the whole
+            picture instead of at each place. LPIPS itself blows up what happens on flat skin, and a network that
+            minimises it alone learns invisible grain before it learns teeth.
     Raises:
         InputError: the package with the weights is not installed.
     """
 
-    def __init__(self, softened: bool = False) -> None:
+    def __init__(self, softened: float = 0.0) -> None:
         super().__init__()
         self.softened = softened
         state = torch.load(_weights_file(), map_location="cpu", weights_only=True)
@@ -74,10 +75,9 @@ class PerceptualLoss(nn.Module):
         total = torch.zeros(len(real), device=real.device)
         for got, want, importance in zip(self._layers(generated), wanted, self.importance, strict=True):
             got, want = got.float(), want.float()
+            apart = (F.normalize(got, dim=1) - F.normalize(want, dim=1)).square()
             if self.softened:
-                scale = want.square().sum(1, keepdim=True).mean((2, 3), keepdim=True).sqrt()
-                apart = (got - want) / scale.clamp_min(1e-6)
-            else:
-                apart = F.normalize(got, dim=1) - F.normalize(want, dim=1)
-            total = total + (apart.square() * importance).sum(1).mean((1, 2))
+                scale = want.square().sum(1, keepdim=True).mean((2, 3), keepdim=True).clamp_min(1e-12)
+                apart = (1 - self.softened) * apart + self.softened * (got - want).square() / scale
+            total = total + (apart * importance).sum(1).mean((1, 2))
         return total

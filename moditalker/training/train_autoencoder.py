@@ -6,19 +6,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from moditalker.face.geometry import transform_points
-from moditalker.face.layout import mouth_opening
-from moditalker.mtov.autoencoder import TriplaneAutoencoder, overlay, to_unit
-from moditalker.mtov.interior import skin_brightness, unroll
-from moditalker.training.data import BlockBatches, PreparedClip, load_clips
+from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_unit
+from moditalker.training.data import BlockBatches, load_clips
+from moditalker.training.lips import LipReader
 from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.perceptual import PerceptualLoss
 
-MOUTH_CENTRE, EYES_CENTRE = (64, 88), (64, 44)
-"""x and y of the mouth and of the eyes in the aligned face, pixels."""
+MOUTH_CENTRE, FACE_CENTRE = (64, 88), (64, 64)
+"""x and y in the aligned face, pixels."""
 CROP = 64
-_BRIGHTEST = 0.4
-"""Of a mouth's inside, in shares of the skin's brightness."""
+LIPS_WEIGHT = 0.05
+"""Of the distance between lips read in generated and in real frames, a pixel."""
 
 
 def face_weight(visible: torch.Tensor) -> torch.Tensor:
@@ -43,72 +41,112 @@ def perceptual_crops(video: torch.Tensor, centre: tuple[int, int], shift: tuple[
 
 
 class PictureLoss(nn.Module):
-    """Weighted L1 and LPIPS of generated frames; shared by the autoencoder and the denoiser.
+    """Weighted L1, L2 and LPIPS of generated frames; shared by the autoencoder and the denoiser.
 
     Args:
-        perceptual_weight: of LPIPS at the mouth; half of it elsewhere.
+        perceptual_weight: of LPIPS.
     """
 
     def __init__(self, perceptual_weight: float) -> None:
         super().__init__()
-        self.perceptual = PerceptualLoss(softened=True)
+        self.perceptual = PerceptualLoss(softened=0.5)
         self.perceptual_weight = perceptual_weight
 
-    def forward(self, generated: torch.Tensor, real: torch.Tensor, visible: torch.Tensor) -> dict[str, torch.Tensor]:
-        """(B, 3, n, H, W) in [-1, 1] twice and (B, 1, n, H, W) -> the losses ``picture``, ``l1`` and ``lpips``."""
-        l1 = ((generated - real).abs() * face_weight(visible)).mean()
-        jitter = (int(torch.randint(-6, 7, ()).item()), int(torch.randint(-6, 7, ()).item()))
-        far = (int(torch.randint(-32, 33, ()).item()), int(torch.randint(-12, 13, ()).item()))
-        mouth = self.perceptual(
-            perceptual_crops(generated, MOUTH_CENTRE, jitter), perceptual_crops(real, MOUTH_CENTRE, jitter)
+    def forward(
+        self, mouth: torch.Tensor, face: torch.Tensor, real: torch.Tensor, visible: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Compare windows around the mouth, and a few whole faces.
+
+        Args:
+            mouth: (B, 3, n, h, w) generated, of ``MOUTH_WINDOW``, in [-1, 1].
+            face: (B, 3, m, H, W) generated, the first m <= n frames.
+            real: (B, 3, n, H, W).
+            visible: (B, 1, n, H, W), see ``face_weight``.
+        Returns:
+            The losses ``picture`` and what it is made of.
+        """
+        weight, few = face_weight(visible), face.shape[2]
+        wanted = MOUTH_WINDOW.cut(real)
+        apart, mouth_weight = (mouth - wanted).abs(), MOUTH_WINDOW.cut(weight)
+        l1, l2 = (apart * mouth_weight).mean(), (apart.square() * mouth_weight).mean()
+        l1_face = ((face - real[:, :, :few]).abs() * weight[:, :, :few]).mean()
+        half = slice(None, None, 2)
+        middle = (mouth.shape[-1] // 2, mouth.shape[-2] // 2)
+        jitter = (int(torch.randint(-12, 13, ()).item()), 0)
+        far = (int(torch.randint(-32, 33, ()).item()), int(torch.randint(-32, 33, ()).item()))
+        lpips = self.perceptual(
+            perceptual_crops(mouth[:, :, half], middle, jitter), perceptual_crops(wanted[:, :, half], middle, jitter)
         ).mean()
-        few = slice(None, None, 3)  # the upper face changes little; every third frame is enough
-        eyes = self.perceptual(
-            perceptual_crops(generated[:, :, few], EYES_CENTRE, far),
-            perceptual_crops(real[:, :, few], EYES_CENTRE, far),
+        lpips_face = self.perceptual(
+            perceptual_crops(face, FACE_CENTRE, far), perceptual_crops(real[:, :, :few], FACE_CENTRE, far)
         ).mean()
-        picture = 2 * l1 + self.perceptual_weight * (mouth + 0.5 * eyes)
-        return {"picture": picture, "l1": l1, "lpips": mouth, "lpips_eyes": eyes}
+        picture = 2 * l1 + 4 * l2 + l1_face + self.perceptual_weight * (lpips + lpips_face)
+        return {"picture": picture, "l1": l1, "l2": l2, "l1_face": l1_face, "lpips": lpips, "lpips_face": lpips_face}
 
 
 class AutoencoderObjective(nn.Module):
-    """L1 and LPIPS of the overlaid frames.
+    """L1 and LPIPS of the frames that are drawn over the warp.
 
-    In half of the blocks the warp's lower face is hidden, from the decoder and from under its mask: what is there must
-    come through the planes. Left alone, the decoder makes do with the warp and the planes stay empty, and then there is
-    nothing to denoise. In the other half the planes are disturbed, and sometimes left out: at run time they come from a
-    denoiser that is never quite right, and the decoder must not fall apart over it.
+    At first the planes are left out, and the decoder learns what warp and landmarks alone can tell. Then the encoder
+    joins, and what the decoder still lacks comes through the planes. These are disturbed, and sometimes left out: at
+    run time they come from a denoiser that is never quite right, and the decoder must not fall apart over it.
+
+    Args:
+        autoencoder: trained.
+        perceptual_weight: see ``PictureLoss``.
+        planes_after: steps after which the planes join.
+        whole: frames of each block that are drawn whole; of the others only the mouth's window.
     """
 
-    def __init__(self, autoencoder: TriplaneAutoencoder, perceptual_weight: float) -> None:
+    steps: torch.Tensor
+
+    def __init__(
+        self, autoencoder: TriplaneAutoencoder, perceptual_weight: float, planes_after: int = 0, whole: int = 1
+    ) -> None:
         super().__init__()
         self.autoencoder = autoencoder
         self.picture = PictureLoss(perceptual_weight)
+        self.reader = LipReader()
+        self.planes_after, self.whole = planes_after, whole
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        video, warped = to_unit(batch["video"]), to_unit(batch["warped"])
-        frames, blocks = batch["frames"], len(batch["video"])
-        planes = self.autoencoder.encode(video)
-        seen = warped
-        if self.training:
-            draw = torch.rand(3, blocks, 1, 1, 1, 1, device=planes.device)
-            hidden = draw[0] < 0.5
-            seen = torch.where(hidden & (batch["visible"] == 0), torch.zeros_like(warped), warped)
-            disturbed = planes + 0.5 * draw[1] * planes.detach().std() * torch.randn_like(planes)
-            disturbed = torch.where(draw[2] < 0.15, torch.zeros_like(planes), disturbed)
-            planes = torch.where(hidden, planes, disturbed)
-        colour, mask = self.autoencoder.decode(planes, seen, batch["drawn"].float() / 255, frames)
-        generated = overlay(colour, mask, seen)
+        video, warped, drawn = to_unit(batch["video"]), to_unit(batch["warped"]), batch["drawn"].float() / 255
+        frames, visible = batch["frames"], batch["visible"]
         real = video.gather(2, frames[:, None, :, None, None].expand(-1, 3, -1, *video.shape[-2:]))
-        losses = self.picture(generated, real, batch["visible"])
+        planes = self._planes(video)
+        few = slice(None, self.whole)
+        decode = self.autoencoder.decode
+        mouth = decode(planes, warped, drawn, frames, MOUTH_WINDOW)
+        face = decode(planes, warped[:, :, few], drawn[:, :, few], frames[:, few])
+        losses = self.picture(mouth, face, real, visible)
+        losses |= self.reader.losses(mouth, MOUTH_WINDOW.cut(real), batch["lips"])
         with torch.no_grad():
-            losses["l1_warp"] = ((warped - real).abs() * face_weight(batch["visible"])).mean()
-            losses["mask"] = mask.mean()
-        return {"loss": losses["picture"], **losses}
+            weight = MOUTH_WINDOW.cut(face_weight(visible))
+            losses["l1_warp"] = (MOUTH_WINDOW.cut((warped - real).abs()) * weight).mean()
+        return {"loss": losses["picture"] + LIPS_WEIGHT * losses["lips"] + 0.1 * losses["reading"], **losses}
+
+    def _planes(self, video: torch.Tensor) -> torch.Tensor | None:
+        if self.training:
+            self.steps += 1
+        if self.steps <= self.planes_after:
+            return None
+        planes = self.autoencoder.encode(video)
+        if not self.training:
+            return planes
+        draw = torch.rand(2, len(planes), 1, 1, 1, 1, device=planes.device)
+        disturbed = planes + 0.5 * draw[0] * planes.detach().std() * torch.randn_like(planes)
+        return torch.where(draw[1] < 0.3, torch.zeros_like(planes), disturbed)
 
 
 def train_autoencoder(
-    data: Path, config: TrainingConfig, blocks: int = 4, frames: int = 6, perceptual_weight: float = 1.0
+    data: Path,
+    config: TrainingConfig,
+    blocks: int = 4,
+    frames: int = 6,
+    perceptual_weight: float = 0.5,
+    planes_after: int = 0,
+    start: Path | None = None,
 ) -> dict[str, float]:
     """Train the autoencoder on prepared clips, then measure the planes' statistics.
 
@@ -116,17 +154,20 @@ def train_autoencoder(
         data: folder that ``prepare`` wrote.
         blocks: of a batch, each 16 frames long.
         frames: decoded of each block.
+        perceptual_weight, planes_after: see ``AutoencoderObjective``.
+        start: folder of an autoencoder to go on from.
     Returns:
         Validation losses.
     """
     training, validation = load_clips(data, "train"), load_clips(data, "val")
-    autoencoder = TriplaneAutoencoder()
-    objective = AutoencoderObjective(autoencoder, perceptual_weight)
+    autoencoder = TriplaneAutoencoder.from_pretrained(start) if start else TriplaneAutoencoder()
+    autoencoder.latent_mean.zero_()  # the planes' statistics are measured anew when they are saved
+    autoencoder.latent_std.fill_(1)
+    objective = AutoencoderObjective(autoencoder, perceptual_weight, planes_after)
 
     def measure(folder: Path) -> None:
         averaged = TriplaneAutoencoder.from_pretrained(folder)
         measure_planes(averaged, BlockBatches(training, blocks, 1))
-        measure_interior(averaged, training)
         averaged.save_pretrained(folder)
 
     return fit(
@@ -137,29 +178,6 @@ def train_autoencoder(
         config,
         measure,
     )
-
-
-def measure_interior(autoencoder: TriplaneAutoencoder, clips: list[PreparedClip], wide: float = 0.12) -> None:
-    """Set ``mouth_interior``: the mean over speakers of the widest open mouths, in shares of each one's skin.
-
-    Args:
-        clips: of the training split.
-        wide: mouths open further than this are taken, inter-ocular distances.
-    """
-    by_speaker: dict[str, list[np.ndarray]] = {}
-    for clip in clips:
-        widest = int(mouth_opening(clip.landmarks).argmax())
-        if mouth_opening(clip.landmarks[widest]) < wide:
-            continue
-        face = clip.faces(slice(widest, widest + 1))[0]
-        points = transform_points(clip.matrices[widest], clip.landmarks[widest])
-        share = unroll(face, points) / np.maximum(skin_brightness(face, points), 20)
-        by_speaker.setdefault(clip.speaker, []).append(share.clip(0, 1.5))
-    if by_speaker:
-        mean = np.mean([np.mean(shares, 0) for shares in by_speaker.values()], 0)
-        # The tracker's lower lip lies a little low: what is brighter than a mouth's inside is lip.
-        mean *= np.minimum(1, _BRIGHTEST / mean.mean(-1, keepdims=True))
-        autoencoder.mouth_interior.copy_(torch.from_numpy(mean.transpose(2, 0, 1)))
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""``train mtov``: the denoiser over the tri-planes, on a trained autoencoder that stays as it is."""
+"""``train mtov``: the denoiser over the tri-planes of a trained autoencoder."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from moditalker.atom.schedule import mtov_scheduler
-from moditalker.mtov.autoencoder import TriplaneAutoencoder, overlay, to_unit
+from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_unit
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.training.data import BlockBatches, load_clips
 from moditalker.training.diffusion import add_noise
@@ -23,24 +23,28 @@ class MtovObjective(nn.Module):
     In a third of the blocks the noised planes are the warped portrait's instead of the real video's, as at run time,
     where denoising may start from them; the target is the real video's all the same.
 
+    The encoder stays as it is, so the planes do too; the decoder goes on learning, from planes as the denoiser makes
+    them.
+
     Args:
         denoiser: trained.
-        autoencoder: frozen.
+        autoencoder: its decoder is trained.
         picture_weight: of the decoded frames' loss.
-        frames: decoded of each block.
+        frames: of each block that are decoded at the mouth; one of them as a whole.
     """
 
     def __init__(
         self,
         denoiser: MotionToVideo,
         autoencoder: TriplaneAutoencoder,
-        picture_weight: float = 1.0,
-        frames: int = 2,
+        picture_weight: float = 2.0,
+        frames: int = 4,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
-        self.autoencoder = autoencoder.eval().requires_grad_(False)
-        self.picture = PictureLoss(1.0)
+        self.autoencoder = autoencoder
+        self.autoencoder.encoder.requires_grad_(False)
+        self.picture = PictureLoss(0.5)
         self.scheduler = mtov_scheduler()
         self.picture_weight, self.frames = picture_weight, frames
 
@@ -64,11 +68,12 @@ class MtovObjective(nn.Module):
         predicted = self.denoiser(noisy, steps, identity, pose, marks)
         planes = (predicted - clean).square().mean()
         chosen = torch.rand(blocks, video.shape[2], device=video.device).argsort(1)[:, : self.frames]
-        few = {
-            key: _frames(value, chosen) for key, value in {"v": video, "w": warped, "d": drawn, "m": visible}.items()
-        }
-        colour, mask = self.autoencoder.decode(predicted, few["w"], few["d"], chosen)
-        losses = self.picture(overlay(colour, mask, few["w"]), few["v"], few["m"])
+        real, warp, marked, seen = (_frames(value, chosen) for value in (video, warped, drawn, visible))
+        one = slice(None, 1)
+        decode = self.autoencoder.decode
+        mouth = decode(predicted, warp, marked, chosen, MOUTH_WINDOW)
+        face = decode(predicted, warp[:, :, one], marked[:, :, one], chosen[:, one])
+        losses = self.picture(mouth, face, real, seen)
         return {"loss": planes + self.picture_weight * losses["picture"], "planes": planes, **losses}
 
 
@@ -78,12 +83,13 @@ def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     return video.gather(2, index)
 
 
-def train_mtov(data: Path, autoencoder: Path, config: TrainingConfig, blocks: int = 8) -> dict[str, float]:
-    """Train the denoiser on prepared clips.
+def train_mtov(data: Path, autoencoder: Path, config: TrainingConfig, blocks: int = 4) -> dict[str, float]:
+    """Train the denoiser on prepared clips, and the decoder with it.
 
     Args:
         data: folder that ``prepare`` wrote.
-        autoencoder: folder of a trained ``TriplaneAutoencoder``.
+        autoencoder: folder of a trained ``TriplaneAutoencoder``; what becomes of it is saved as ``autoencoder`` beside
+            the denoiser's ``model``.
         blocks: of a batch.
     Returns:
         Validation losses.
@@ -96,4 +102,5 @@ def train_mtov(data: Path, autoencoder: Path, config: TrainingConfig, blocks: in
         BlockBatches(load_clips(data, "train"), blocks),
         BlockBatches(load_clips(data, "val"), blocks),
         config,
+        companions={"autoencoder": trained},
     )
