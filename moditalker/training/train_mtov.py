@@ -10,8 +10,9 @@ from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_un
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.training.data import BlockBatches, load_clips
 from moditalker.training.diffusion import add_noise
+from moditalker.training.lips import LipReader
 from moditalker.training.loop import Batch, TrainingConfig, fit
-from moditalker.training.train_autoencoder import PictureLoss
+from moditalker.training.train_autoencoder import LIPS_WEIGHT, PictureLoss
 
 WARP_START = 0.25
 """Share of the noise schedule up to which a run may start from the warped portrait's planes."""
@@ -21,7 +22,8 @@ class MtovObjective(nn.Module):
     """Squared error of the clean planes, and of what the decoder makes of them in a few frames.
 
     In a third of the blocks the noised planes are the warped portrait's instead of the real video's, as at run time,
-    where denoising may start from them; the target is the real video's all the same.
+    where denoising may start from them; the target is the real video's all the same. Most of the others are noised no
+    further than that either: little else is needed at run time.
 
     The encoder stays as it is, so the planes do too; the decoder goes on learning, from planes as the denoiser makes
     them.
@@ -45,6 +47,7 @@ class MtovObjective(nn.Module):
         self.autoencoder = autoencoder
         self.autoencoder.encoder.requires_grad_(False)
         self.picture = PictureLoss(0.5)
+        self.reader = LipReader()
         self.scheduler = mtov_scheduler()
         self.picture_weight, self.frames = picture_weight, frames
 
@@ -59,9 +62,10 @@ class MtovObjective(nn.Module):
             noise = torch.randn_like(clean)
             noisy, steps = add_noise(self.scheduler, clean, noise)
             if self.training:
-                from_warp = torch.rand(blocks, device=clean.device) < 0.33
+                draw = torch.rand(2, blocks, device=clean.device)
+                from_warp = draw[0] < 0.33
                 limit = int(WARP_START * self.scheduler.config["num_train_timesteps"])
-                steps = torch.where(from_warp, steps % limit, steps)
+                steps = torch.where(from_warp | (draw[1] < 0.6), steps % limit, steps)
                 base = torch.where(from_warp[:, None, None, None, None], self.autoencoder.encode(warped), clean)
                 noisy = self.scheduler.add_noise(base, noise, steps)
         marks = self.denoiser.encode_landmarks(drawn)
@@ -74,7 +78,11 @@ class MtovObjective(nn.Module):
         mouth = decode(predicted, warp, marked, chosen, MOUTH_WINDOW)
         face = decode(predicted, warp[:, :, one], marked[:, :, one], chosen[:, one])
         losses = self.picture(mouth, face, real, seen)
-        return {"loss": planes + self.picture_weight * losses["picture"], "planes": planes, **losses}
+        points = batch["lips"].gather(1, chosen[:, :, None, None].expand(-1, -1, *batch["lips"].shape[2:]))
+        losses |= self.reader.losses(mouth, MOUTH_WINDOW.cut(real), points)
+        drawn_loss = losses["picture"] + LIPS_WEIGHT * losses["lips"]
+        total = planes + self.picture_weight * drawn_loss + 0.1 * losses["reading"]
+        return {"loss": total, "planes": planes, **losses}
 
 
 def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
