@@ -1,4 +1,4 @@
-"""The command line: ``animate``, ``track``, ``prepare``, ``train``."""
+"""The command line: ``animate``, ``track``, ``evaluate``, ``benchmark``, ``prepare``, ``train``, ``assemble``."""
 
 import argparse
 import logging
@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_prepare(commands)
     _add_train(commands)
     _add_assemble(commands)
+    _add_evaluate(commands)
+    _add_benchmark(commands)
     return parser
 
 
@@ -151,6 +153,51 @@ def _assemble(options: argparse.Namespace) -> None:
 
     size = assemble(options.runs, options.output)
     print(f"{options.output}: {size / 1e6:.1f} MB of weights")
+
+
+def _add_evaluate(commands: Commands) -> None:
+    command = commands.add_parser("evaluate", help="measure a generated video against the real one")
+    command.add_argument("generated", type=Path)
+    command.add_argument("reference", type=Path)
+    command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
+    command.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.evaluate import evaluate
+
+    print(evaluate(options.generated, options.reference, options.output))
+
+
+def _add_benchmark(commands: Commands) -> None:
+    command = commands.add_parser("benchmark", help="measure the weights on real clips, beside controls")
+    command.add_argument(
+        "--data", type=Path, required=True, help="folder that 'prepare' wrote, or one of clips with clips.csv"
+    )
+    command.add_argument("--split", default="val")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.json", help="OUT.md beside it; a second run goes on"
+    )
+    command.add_argument("--weights", default="compact", help="a preset's name, or a folder or hub id of weights")
+    command.add_argument("--every", type=int, default=1, metavar="N", help="every n-th of the clips under two seconds")
+    command.add_argument("--rows", nargs="*", help="only these rows of the table (a wrong name lists them)")
+    command.add_argument("--seed", type=int, default=0)
+    command.set_defaults(run=_benchmark)
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.run import ALL_ROWS, benchmark
+
+    table = benchmark(
+        _load_pipeline(options.weights),
+        options.data,
+        options.output,
+        split=options.split,
+        rows=options.rows or ALL_ROWS,
+        every=options.every,
+        seed=options.seed,
+    )
+    print(table, end="")
 
 
 def _add_prepare(commands: Commands) -> None:
