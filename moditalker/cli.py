@@ -10,7 +10,7 @@ from typing import Any
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
 
-NETWORKS = ("autoencoder", "mtov", "atom", "head", "offsets")
+NETWORKS = ("autoencoder", "mtov", "atom", "head", "sync", "offsets")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -182,11 +182,15 @@ def _add_benchmark(commands: Commands) -> None:
     command.add_argument("--every", type=int, default=1, metavar="N", help="every n-th of the clips under two seconds")
     command.add_argument("--rows", nargs="*", help="only these rows of the table (a wrong name lists them)")
     command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--atom-steps", type=int, default=ATOM_STEPS, help="denoising steps, speech to motion")
+    command.add_argument("--mtov-steps", type=int, default=MTOV_STEPS, help="denoising steps, motion to video")
+    command.add_argument("--guidance", type=float, default=GUIDANCE, help="how far the lips lean towards the speech")
     command.set_defaults(run=_benchmark)
 
 
 def _benchmark(options: argparse.Namespace) -> None:
     from moditalker.benchmark.run import ALL_ROWS, benchmark
+    from moditalker.benchmark.systems import Sampling
 
     table = benchmark(
         _load_pipeline(options.weights),
@@ -196,6 +200,7 @@ def _benchmark(options: argparse.Namespace) -> None:
         rows=options.rows or ALL_ROWS,
         every=options.every,
         seed=options.seed,
+        sampling=Sampling(options.atom_steps, options.mtov_steps, options.guidance),
     )
     print(table, end="")
 
@@ -225,10 +230,11 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' wrote")
     command.add_argument("--output", type=Path, help="run folder; a run found there is resumed (default runs/NETWORK)")
     command.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/model"), help="for mtov")
+    command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
     command.add_argument("--minutes", type=float, default=20.0, help="time budget, 0 for none")
     command.add_argument("--max-steps", type=int, default=0, help="step budget, 0 for none")
     command.add_argument("--learning-rate", type=float, default=4e-4)
-    command.add_argument("--batch", type=int, help="blocks (autoencoder, mtov) or frames (atom, head) of a batch")
+    command.add_argument("--batch", type=int, help="blocks (autoencoder, mtov), frames (atom, head) or spans (sync)")
     command.add_argument("--gradient-accumulation", type=int, default=1)
     command.add_argument("--ema-decay", type=float, default=0.998)
     command.add_argument("--precision", choices=("bf16", "no"), default="bf16")

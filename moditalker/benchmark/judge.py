@@ -1,6 +1,5 @@
 """All measures of one video against the real one."""
 
-import logging
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from moditalker.errors import InputError
+from moditalker.benchmark.tools import Toolbox
 from moditalker.face.geometry import aligning_matrix, transform_points
 from moditalker.face.landmark_file import FPS
 from moditalker.face.layout import eye_opening, mouth_opening, mouth_width
@@ -25,11 +24,9 @@ from moditalker.metrics.video import SAMPLES_A_FRAME, TalkingVideo, spread, stea
 from moditalker.mtov.drawing import lower_face_mask
 from moditalker.stopwatch import Stopwatch
 
-logger = logging.getLogger(__name__)
-
-FEW = 8
-"""Frames of a clip that the dear measures look at, evenly spread."""
-CLIP_FRAMES = 48
+SOME, FEW = 16, 4
+"""Frames of a clip that the dear measures and the dearest look at, evenly spread."""
+CLIP_FRAMES = 32
 """Frames of a clip, from its start, that the clips' Fréchet distance looks at."""
 SHIFTS = tuple(range(-8, 9))
 """Frames by which the lip-sync expert's own worth is tried."""
@@ -45,6 +42,8 @@ class Reference:
 
     def __init__(self, video: TalkingVideo) -> None:
         self.video = video
+        self.identity: np.ndarray | None = None
+        """(1, 128) of the portrait, once an encoder has seen it."""
 
     @cached_property
     def faces(self) -> np.ndarray:
@@ -81,10 +80,10 @@ class Verdict:
 
 
 class Judge:
-    """Measures videos. What needs a package that is not installed is left out, and said once."""
+    """Measures videos. What needs a package or weights that are not there is left out, and said once."""
 
     def __init__(self) -> None:
-        self._tools: dict[str, Any] = {}
+        self.tools = Toolbox()
 
     def __call__(
         self,
@@ -147,7 +146,7 @@ class Judge:
 
     def _pixels(self, verdict: Verdict, faces: np.ndarray, reference: Reference) -> None:
         real, mouth = reference.faces, reference.lower_face
-        few = spread(len(faces), 2 * FEW)
+        few = spread(len(faces), SOME)
         similarity = ssim_map(faces[few], real[few])
         verdict.values.update(
             face_psnr=psnr(faces, real),
@@ -155,26 +154,28 @@ class Judge:
             face_ssim=ssim(similarity),
             mouth_ssim=ssim(similarity, mouth[few]),
         )
-        lpips = self._tool("LPIPS", _make_lpips)
+        lpips = self.tools.get("LPIPS")
         if lpips is not None:
             verdict.values["mouth_lpips"] = lpips.mouth(faces[few], real[few])
             few = spread(len(faces), FEW)
             verdict.values["face_lpips"] = lpips.face(faces[few], real[few])
 
     def _identity(self, verdict: Verdict, generated: TalkingVideo, landmarks: np.ndarray, reference: Reference) -> None:
-        encoder = self._tool("identity", _make_identity)
+        encoder = self.tools.get("identity")
         if encoder is None:
             return
         from moditalker.metrics.identity import similarity
 
-        portrait = encoder(reference.video.frames[:1], reference.video.landmarks[:1])
-        few = spread(len(generated), FEW)
-        verdict.values["identity"] = similarity(encoder(generated.frames[few], landmarks[few]), portrait)
+        if reference.identity is None:
+            reference.identity = encoder(reference.video.frames[:1], reference.video.landmarks[:1])
+        # The first frame is nearly the portrait itself.
+        few = spread(len(generated) - 1, FEW) + 1
+        verdict.values["identity"] = similarity(encoder(generated.frames[few], landmarks[few]), reference.identity)
 
     def _sharpness(self, verdict: Verdict, generated: TalkingVideo, landmarks: np.ndarray) -> None:
-        cpbd = self._tool("sharpness", _make_cpbd)
+        cpbd = self.tools.get("sharpness")
         if cpbd is not None:
-            few = spread(len(generated), FEW)
+            few = spread(len(generated), SOME)
             pictures = [_around(generated.frames[index], landmarks[index]) for index in few]
             verdict.values["sharpness"] = float(np.mean([cpbd(picture) for picture in pictures]))
 
@@ -215,33 +216,19 @@ class Judge:
 
     def _sync_score(self, faces: np.ndarray, audio: np.ndarray) -> Any:
         """The expert's score; None where there is less than a second to judge, or no expert."""
-        score = self._tool("lip-sync", _make_sync)
+        score = self.tools.get("lip-sync")
         if score is None or min(len(faces), len(audio) // SAMPLES_A_FRAME) < FPS:
             return None
         return score(faces, audio)
 
     def features(self, verdict: Verdict, faces: np.ndarray) -> None:
         """Add what the Fréchet distances are computed from, of (T, 128, 128, 3) uint8."""
-        frames = self._tool("Fréchet distance of frames", _make_inception)
+        frames = self.tools.get("Fréchet distance of frames")
         if frames is not None:
             verdict.features["frames"] = frames(faces[spread(len(faces), FEW)])
-        clip = self._tool("Fréchet distance of clips", _make_clip_features)
+        clip = self.tools.get("Fréchet distance of clips")
         if clip is not None:
             verdict.features["clips"] = clip(faces[:CLIP_FRAMES])
-
-    def _tool(self, name: str, make: Callable[[], Any]) -> Any:
-        """A network, made once; None, and one line in the log, where its package or its weights are missing."""
-        if name not in self._tools:
-            try:
-                self._tools[name] = make()
-            except (ImportError, InputError) as error:
-                logger.warning(
-                    "The column %s stays empty: %s ('pip install -r requirements-train.txt' has what it needs.)",
-                    name,
-                    error,
-                )
-                self._tools[name] = None
-        return self._tools[name]
 
 
 def _around(frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -251,41 +238,3 @@ def _around(frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     x0, y0 = np.maximum(low - margin, 0).astype(int)
     x1, y1 = np.ceil(high + margin).astype(int)
     return cv2.cvtColor(np.ascontiguousarray(frame[y0:y1, x0:x1]), cv2.COLOR_RGB2GRAY)
-
-
-def _make_lpips() -> Any:
-    from moditalker.metrics.lpips import Lpips
-
-    return Lpips()
-
-
-def _make_identity() -> Any:
-    from moditalker.metrics.identity import IdentityEncoder
-
-    return IdentityEncoder()
-
-
-def _make_cpbd() -> Any:
-    from moditalker.metrics.sharpness import cpbd
-
-    return cpbd
-
-
-def _make_inception() -> Any:
-    from moditalker.metrics.frechet import InceptionFeatures
-
-    return InceptionFeatures()
-
-
-def _make_clip_features() -> Any:
-    from moditalker.metrics.frechet import ClipFeatures
-
-    return ClipFeatures()
-
-
-def _make_sync() -> Any:
-    from moditalker.metrics.sync import sync_score
-
-    # Its weights are read at the first call; better now, where their absence is told.
-    sync_score(np.zeros((FPS, 128, 128, 3), np.uint8), np.zeros(SAMPLES_A_FRAME * FPS, np.float32))
-    return sync_score

@@ -14,7 +14,7 @@ from moditalker.benchmark.judge import Judge, Reference
 from moditalker.benchmark.ledger import Ledger
 from moditalker.benchmark.report import markdown, summarise, write_report
 from moditalker.benchmark.silence import SOUNDS, at_rest
-from moditalker.benchmark.systems import ROWS, Systems, Take
+from moditalker.benchmark.systems import DEFAULT_SAMPLING, ROWS, Sampling, Systems, Take
 from moditalker.errors import InputError
 from moditalker.face.tracker import make_tracker
 from moditalker.metrics.lag import MIN_FRAMES
@@ -39,15 +39,17 @@ def benchmark(
     rows: Sequence[str] = ALL_ROWS,
     every: int = 1,
     seed: int = 0,
+    sampling: Sampling = DEFAULT_SAMPLING,
 ) -> str:
     """Measure a pipeline beside its controls; see ``ROWS`` and ``SOUNDS`` for what is run.
 
     Args:
-        pipeline: what is judged, with its default settings.
+        pipeline: what is judged.
         data, split, every: see ``find_footage``.
         output: ``OUT.json``; ``OUT.md`` and what an interrupted run goes on from are written beside it.
         rows: of ``ALL_ROWS``; a later run into the same file may add others.
         seed: of everything random.
+        sampling: other settings than the pipeline's own, for sweeps.
     Returns:
         The Markdown.
     Raises:
@@ -57,10 +59,18 @@ def benchmark(
     if unknown:
         raise InputError(f"There is no row {', '.join(sorted(unknown))}; choose from {', '.join(ALL_ROWS)}.")
     footage = find_footage(data, split, every)
-    settings = {"revision": REVISION, "split": split, "seed": seed, "weights": pipeline.weight_hashes()}
+    judge = Judge()
+    settings = {
+        "revision": REVISION,
+        "split": split,
+        "seed": seed,
+        **asdict(sampling),
+        "weights": pipeline.weight_hashes(),
+        "measures": judge.tools.versions(),
+    }
     ledger = Ledger(output, settings)
     tracker = make_tracker(pipeline.config["tracker"])
-    bench = _Bench(Systems(pipeline, tracker, seed), Judge(), ledger, footage)
+    bench = _Bench(Systems(pipeline, tracker, seed, sampling), judge, ledger, footage)
     resting = {clip.name for clip in _one_a_speaker(footage)[:PORTRAITS_AT_REST]}
     for index, clip in enumerate(tqdm(footage, desc="benchmark", unit="clip", disable=not sys.stderr.isatty())):
         wanted = [row for row in rows if row in ROWS or clip.name in resting]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moditalker.benchmark.judge import GROUPS
+from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.retarget import retarget
 from moditalker.face.tracker import FaceTracker
@@ -33,17 +35,36 @@ class Take:
     asked: np.ndarray
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """Settings of the pipeline that a sweep may want to change; see ``MoDiTalkerPipeline.motion`` and ``render``."""
+
+    atom_steps: int = ATOM_STEPS
+    mtov_steps: int = MTOV_STEPS
+    guidance: float = GUIDANCE
+
+
+DEFAULT_SAMPLING = Sampling()
+
+
 class Systems:
     """Makes each row's video of a clip. The portrait is always the clip's first frame.
 
     Args:
-        pipeline: the weights that are judged, with their default settings.
+        pipeline: the weights that are judged.
         tracker: what measures the results.
         seed: of every clip.
+        sampling: the pipeline's settings.
     """
 
-    def __init__(self, pipeline: MoDiTalkerPipeline, tracker: FaceTracker, seed: int = 0) -> None:
-        self.pipeline, self.tracker, self.seed = pipeline, tracker, seed
+    def __init__(
+        self,
+        pipeline: MoDiTalkerPipeline,
+        tracker: FaceTracker,
+        seed: int = 0,
+        sampling: Sampling = DEFAULT_SAMPLING,
+    ) -> None:
+        self.pipeline, self.tracker, self.seed, self.sampling = pipeline, tracker, seed, sampling
 
     def real(self, clip: TalkingVideo, donor: TalkingVideo) -> Take:
         """The clip itself."""
@@ -92,12 +113,17 @@ class Systems:
         return self._tracked([np.repeat(clip.frames[:1], len(clip), 0)], asked, clip.audio)
 
     def spoken(self, portrait: Portrait, speech: np.ndarray, frames: int, audio: np.ndarray) -> Take:
-        """A portrait saying ``speech``, with default settings, as a video of so many frames with ``audio`` on it."""
-        landmarks = self.pipeline.motion(portrait, speech, seed=self.seed).landmarks[:frames]
-        return self._rendered(portrait, landmarks, audio)
+        """A portrait saying ``speech``, as a video of so many frames with ``audio`` on it."""
+        how = self.sampling
+        motion = self.pipeline.motion(
+            portrait, speech, seed=self.seed, atom_steps=how.atom_steps, guidance=how.guidance
+        )
+        return self._rendered(portrait, motion.landmarks[:frames], audio)
 
     def _rendered(self, portrait: Portrait, asked: np.ndarray, audio: np.ndarray) -> Take:
-        return self._tracked(self.pipeline.render(portrait, asked, own=True, seed=self.seed), asked, audio)
+        steps = self.sampling.mtov_steps
+        chunks = self.pipeline.render(portrait, asked, own=True, seed=self.seed, mtov_steps=steps)
+        return self._tracked(chunks, asked, audio)
 
     def _tracked(self, chunks: Iterable[np.ndarray], asked: np.ndarray, audio: np.ndarray) -> Take:
         frames = np.concatenate(list(chunks))
@@ -124,7 +150,7 @@ class Row:
     measures: frozenset[str]
 
 
-_ALL = frozenset({"mouth", "pixels", "identity", "sharpness", "flicker", "sync", "frechet", "asked"})
+_ALL = frozenset(GROUPS)
 
 ROWS: dict[str, Row] = {
     "real": Row("real video", Systems.real, frozenset({"identity", "sharpness", "flicker", "sync"})),
@@ -134,6 +160,6 @@ ROWS: dict[str, Row] = {
         "ours, another person's landmarks", Systems.retargeted, frozenset({"identity", "sharpness", "asked"})
     ),
     "warp": Row("the warp alone", Systems.warp, _ALL),
-    "still": Row("the still portrait", Systems.still, _ALL - {"asked"}),
+    "still": Row("the still portrait", Systems.still, _ALL - {"asked", "frechet"}),
     "other_audio": Row("ours, another clip's audio", Systems.other_audio, frozenset({"mouth", "sync"})),
 }
