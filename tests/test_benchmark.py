@@ -25,7 +25,7 @@ from moditalker.face.tracker import MediaPipeTracker
 from moditalker.metrics.video import TalkingVideo, read_talking_video
 from moditalker.mtov.warp import WarpField
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.portrait import Portrait, composer_of
+from moditalker.portrait import composer_of
 from moditalker.training.card import write_card
 from moditalker.video.write import VideoWriter
 
@@ -34,8 +34,9 @@ FRAMES = 30
 
 
 @pytest.fixture(scope="module")
-def talker(portrait: Portrait, talking: Talking) -> np.ndarray:
-    """(30, 256, 256, 3) uint8: the portrait warped so that its mouth opens every ten frames."""
+def talker(pipeline: MoDiTalkerPipeline, astronaut: np.ndarray, talking: Talking) -> np.ndarray:
+    """(30, 256, 256, 3) uint8: the astronaut's head, warped so that its mouth opens every ten frames."""
+    portrait = pipeline.encode_portrait(astronaut, crop="face")
     asked = talking(portrait.frame.landmarks, FRAMES)
     _, pose = portrait.frame.analyse(asked)
     field = WarpField(portrait.frame, asked, pose)
@@ -99,10 +100,11 @@ def test_evaluate_finds_what_was_done_to_a_video(
     assert same["face_psnr"] == 100
     assert soft["sharpness"] < same["sharpness"]
     assert soft["face_lpips"] > 0.02
-    assert soft["opening_correlation"] > 0.8
+    assert soft["opening_correlation"] > 0.7
     assert late["opening_correlation"] < -0.5
     assert late["mouth_distance"] > same["mouth_distance"] + 1
-    assert late["mouth_psnr"] < late["face_psnr"], "only the mouth is wrong"
+    assert late["mouth_ssim"] < same["mouth_ssim"] - 0.02
+    assert late["mouth_psnr"] < 35
 
 
 def test_evaluate_says_what_is_wrong_with_its_input(
@@ -139,6 +141,7 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
     assert "| the still portrait |" in table
     assert "not measured" in table, "ours was not run"
 
+    monkeypatch.setattr("moditalker.benchmark.run.PORTRAITS_AT_REST", 1)
     done = Systems.warp
     calls = []
 
@@ -147,13 +150,13 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
         return done(self, clip, donor)
 
     monkeypatch.setattr(Systems, "warp", counted)
-    assert cli.main([*options, "--rows", "real", "warp", "ours", "other_audio", "real_landmarks", "silence"]) == 0
+    assert cli.main([*options, "--rows", "real", "warp", "ours", "real_landmarks", "silence"]) == 0
     assert not calls, "what was measured is measured again"
     table = capsys.readouterr().out
     report = json.loads(output.read_text())
-    assert set(report["rows"]) == {"real", "warp", "still", "ours", "other_audio", "real_landmarks", "silence"}
+    assert set(report["rows"]) == {"real", "warp", "still", "ours", "real_landmarks", "silence"}
     assert report["counts"]["ours"]["clips"] == 2
-    assert report["rows"]["silence"]["std"] >= 0
+    assert report["counts"]["silence"]["clips"] == 1
     judged = {line["what"]: line for line in report["requirements"]}
     assert judged["mouth PSNR above the warp's, dB"]["passed"] is False, "random weights beat the warp"
     assert (

@@ -8,7 +8,7 @@ from moditalker.benchmark.columns import COLUMNS
 from moditalker.benchmark.judge import GROUPS, Judge, Reference
 from moditalker.errors import InputError
 from moditalker.face.tracker import make_tracker
-from moditalker.metrics.video import read_talking_video
+from moditalker.metrics.video import read_talking_video, steadied
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,8 @@ def evaluate(generated: Path, reference: Path, report: Path | None = None, track
             generated.name, len(made), reference.name, len(real), frames,
         )  # fmt: skip
     judge = Judge()
-    original = Reference(real.part(0, frames))
+    real = real.part(0, frames)
+    original = Reference(real, steadied(real.landmarks))
     groups = set(GROUPS) - _OF_MANY
     verdict = judge(made.part(0, frames), original, groups=groups)
     own = judge(original.video, original, groups={"identity", "sharpness", "sync"})

@@ -28,6 +28,8 @@ SOME, FEW = 16, 4
 """Frames of a clip that the dear measures and the dearest look at, evenly spread."""
 CLIP_FRAMES = 32
 """Frames of a clip, from its start, that the clips' Fréchet distance looks at."""
+_BLOCK = 64
+"""Pixels; CPBD judges whole blocks."""
 SHIFTS = tuple(range(-8, 9))
 """Frames by which the lip-sync expert's own worth is tried."""
 GROUPS = ("mouth", "pixels", "identity", "sharpness", "flicker", "sync", "frechet", "asked")
@@ -38,23 +40,25 @@ class Reference:
 
     Args:
         video: tracked.
+        aligner: (T, 68, 3) landmarks that its face is cut out with; those tracked on it when None.
     """
 
-    def __init__(self, video: TalkingVideo) -> None:
+    def __init__(self, video: TalkingVideo, aligner: np.ndarray | None = None) -> None:
         self.video = video
+        self.aligner = video.landmarks if aligner is None else aligner
         self.identity: np.ndarray | None = None
         """(1, 128) of the portrait, once an encoder has seen it."""
 
     @cached_property
     def faces(self) -> np.ndarray:
         """(T, 128, 128, 3) uint8."""
-        return self.video.aligned_by(self.video.landmarks)
+        return self.video.aligned_by(self.aligner)
 
     @cached_property
     def lower_face(self) -> np.ndarray:
         """(T, 128, 128) bool: from the nose to the jaw."""
-        landmarks = self.video.landmarks
-        return lower_face_mask(transform_points(aligning_matrix(landmarks), landmarks))[:, 0] == 0
+        points = transform_points(aligning_matrix(self.aligner), self.aligner)
+        return lower_face_mask(points)[:, 0] == 0
 
     @cached_property
     def flicker(self) -> float:
@@ -97,11 +101,12 @@ class Judge:
         Args:
             generated: as many frames as the reference, except for groups that need no counterpart.
             reference: the real video, whose first frame is the portrait.
-            asked: (T, 68, 3) landmarks that the video was made for; those tracked on it when None.
+            asked: (T, 68, 3) landmarks that the video was made for; None when that is not known. Its face is cut out
+                with them, or else with those tracked on it, steadied.
             groups: of ``GROUPS``.
         """
         verdict, clock = Verdict(), Stopwatch()
-        aligner = generated.landmarks if asked is None else asked
+        aligner = steadied(generated.landmarks) if asked is None else asked
         faces = generated.aligned_by(aligner)
         with clock("mouth"):
             if "mouth" in groups:
@@ -113,7 +118,7 @@ class Judge:
         steps: dict[str, Callable[[], None]] = {
             "pixels": lambda: self._pixels(verdict, faces, reference),
             "identity": lambda: self._identity(verdict, generated, aligner, reference),
-            "sharpness": lambda: self._sharpness(verdict, generated, aligner),
+            "sharpness": lambda: self._sharpness(verdict, generated, aligner, reference),
             "flicker": lambda: self._flicker(verdict, generated, reference),
             "sync": lambda: self._sync(verdict, generated),
             "frechet": lambda: self.features(verdict, faces),
@@ -172,11 +177,17 @@ class Judge:
         few = spread(len(generated) - 1, FEW) + 1
         verdict.values["identity"] = similarity(encoder(generated.frames[few], landmarks[few]), reference.identity)
 
-    def _sharpness(self, verdict: Verdict, generated: TalkingVideo, landmarks: np.ndarray) -> None:
+    def _sharpness(
+        self, verdict: Verdict, generated: TalkingVideo, landmarks: np.ndarray, reference: Reference
+    ) -> None:
         cpbd = self.tools.get("sharpness")
-        if cpbd is not None:
+        if cpbd is None:
+            return
+        alike = generated.frames.shape[1:] == reference.video.frames.shape[1:]
+        side = _face_side(reference.video.landmarks[0] if alike else landmarks[0], generated.frames.shape[1:3])
+        if side > 0:
             few = spread(len(generated), SOME)
-            pictures = [_around(generated.frames[index], landmarks[index]) for index in few]
+            pictures = [_around(generated.frames[index], landmarks[index], side) for index in few]
             verdict.values["sharpness"] = float(np.mean([cpbd(picture) for picture in pictures]))
 
     @staticmethod
@@ -231,10 +242,15 @@ class Judge:
             verdict.features["clips"] = clip(faces[:CLIP_FRAMES])
 
 
-def _around(frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """The grey rectangle around a face at the frame's own resolution; a still background says nothing."""
-    low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
-    margin = 0.1 * (high - low)
-    x0, y0 = np.maximum(low - margin, 0).astype(int)
-    x1, y1 = np.ceil(high + margin).astype(int)
-    return cv2.cvtColor(np.ascontiguousarray(frame[y0:y1, x0:x1]), cv2.COLOR_RGB2GRAY)
+def _face_side(landmarks: np.ndarray, size: tuple[int, ...]) -> int:
+    """Side of a square that holds a face, in whole blocks of CPBD; 0 where the picture is smaller than a block."""
+    wanted = -(-1.1 * float(np.ptp(landmarks[:, :2], axis=0).max()) // _BLOCK) * _BLOCK
+    return min(int(wanted), min(size) // _BLOCK * _BLOCK)
+
+
+def _around(frame: np.ndarray, landmarks: np.ndarray, side: int) -> np.ndarray:
+    """(side, side) uint8, grey: the face at the frame's own resolution, for a still background says nothing."""
+    height, width = frame.shape[:2]
+    low = np.clip(landmarks[:, :2].mean(0) - side / 2, 0, [width - side, height - side])
+    x, y = low.round().astype(int)
+    return cv2.cvtColor(np.ascontiguousarray(frame[y : y + side, x : x + side]), cv2.COLOR_RGB2GRAY)
