@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import process_time
 from typing import Any
 
 import cv2
@@ -73,8 +74,8 @@ class Verdict:
     Attributes:
         values: by column.
         lags: correlation of the mouth's opening at each lag; None for short clips.
-        features: ``frames`` (n, D) and ``clip`` (k, D) for the Fréchet distances, where their networks are there.
-        seconds: a group of measures.
+        features: ``frames`` (n, D) and ``clips`` (k, D) for the Fréchet distances, where their networks are there.
+        seconds: of processor time, a group of measures.
     """
 
     values: dict[str, float] = field(default_factory=dict)
@@ -105,7 +106,7 @@ class Judge:
                 with them, or else with those tracked on it, steadied.
             groups: of ``GROUPS``.
         """
-        verdict, clock = Verdict(), Stopwatch()
+        verdict, clock = Verdict(), Stopwatch(process_time)
         aligner = steadied(generated.landmarks) if asked is None else asked
         faces = generated.aligned_by(aligner)
         with clock("mouth"):
