@@ -27,6 +27,7 @@ from moditalker.mtov.warp import WarpField
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import composer_of
 from moditalker.training.card import write_card
+from moditalker.training.prepare import prepare
 from moditalker.video.write import VideoWriter
 
 Talking = Callable[..., np.ndarray]
@@ -207,6 +208,13 @@ def test_footage_is_found_from_a_list_and_from_prepared_clips(footage: Path, tmp
         find_footage(tmp_path, "val")
     with pytest.raises(InputError, match="neither"):
         find_footage(tmp_path / "nowhere", "val")
+    with pytest.raises(InputError, match="not for 0"):
+        find_footage(footage, "val", every=0)
+
+
+def test_prepared_clips_say_where_their_footage_lies(footage: Path, tmp_path: Path) -> None:
+    prepare(footage / "clips.csv", tmp_path)
+    assert find_footage(tmp_path, "val") == find_footage(footage, "val")
 
 
 def test_every_nth_leaves_the_long_clips_in(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:

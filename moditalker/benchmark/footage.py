@@ -62,6 +62,8 @@ def find_footage(data: Path, split: str, every: int = 1) -> list[Footage]:
     Raises:
         InputError: there are none, or the folder does not say where they are.
     """
+    if every < 1:
+        raise InputError(f"Every n-th clip can be taken for n from 1 on, not for {every}.")
     clips, root = _listed(data)
     known = data / "offsets.json"
     offsets = json.loads(known.read_text())["clips"] if known.is_file() else {}
