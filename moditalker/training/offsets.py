@@ -55,6 +55,12 @@ def find_offset(curve: SyncCurve) -> float | None:
     return -curve.exact_offset()
 
 
+def exact_offsets(data: Path) -> dict[str, float | None]:
+    """What ``measure_offsets`` found, by the clips' names, to a fraction of a frame."""
+    entries = json.loads((data / "offsets.json").read_text())["clips"]
+    return {name: entry["exact"] for name, entry in entries.items()}
+
+
 def measure_offsets(data: Path, expert: SyncExpert, settle_zero: bool = False) -> dict[str, float]:
     """Measure every clip and write ``offsets.json`` beside the prepared clips.
 

@@ -5,6 +5,7 @@ the place of the mouth in the crop, its left and right, sharpness and noise, the
 level, its colouring and its background. All of it stays the same over a span.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -23,15 +24,30 @@ _MARGIN = 16
 
 @dataclass
 class HeardClip:
-    """A prepared clip with the spectrogram of its recording, (M, 64) float16 at 100 Hz."""
+    """A prepared clip that can be heard.
+
+    Attributes:
+        mel: (M, 64) float16, its recording's spectrogram at 100 Hz.
+        offset: frames by which the sound must be moved later to fit the picture, to a fraction of one; None when it is
+            not known.
+    """
 
     clip: PreparedClip
     mel: np.ndarray
+    offset: float | None
 
 
-def hear(clips: list[PreparedClip]) -> list[HeardClip]:
-    """Clips with spectrograms; needs ``keep_sound`` first."""
-    return [HeardClip(clip, log_mel(load_sound(clip.folder)).astype(np.float16)) for clip in clips]
+def hear(clips: list[PreparedClip], exact: dict[str, float | None] | None = None) -> list[HeardClip]:
+    """Clips with spectrograms; needs ``keep_sound`` first.
+
+    Args:
+        exact: offsets by the clips' names, to a fraction of a frame; those of the clips themselves where it has none.
+    """
+    known = exact or {}
+    return [
+        HeardClip(clip, log_mel(load_sound(clip.folder)).astype(np.float16), known.get(clip.name, clip.offset))
+        for clip in clips
+    ]
 
 
 class SyncBatches:
@@ -45,7 +61,7 @@ class SyncBatches:
     """
 
     def __init__(self, clips: list[HeardClip], spans: int = 20, windows: int = 8, augment: bool = True) -> None:
-        self.clips = [heard for heard in clips if heard.clip.offset is not None and len(heard.clip) >= SPAN]
+        self.clips = [heard for heard in clips if heard.offset is not None and len(heard.clip) >= SPAN]
         self.spans, self.windows, self.augment = spans, windows, augment
         # A speaker's share grows with the root of its footage, as for MToV.
         count: dict[str, int] = {}
@@ -62,12 +78,12 @@ class SyncBatches:
 
     def _item(self, heard: HeardClip, rng: np.random.Generator) -> dict[str, np.ndarray]:
         # The picture at frame t fits the sound at frame t - offset; where the clip allows, both are there.
-        offset = heard.clip.offset or 0
-        earliest = min(max(0, offset), len(heard.clip) - SPAN)
-        latest = min(len(heard.clip), len(heard.mel) // MEL_PER_FRAME + offset) - SPAN
+        offset = heard.offset or 0.0
+        earliest = min(max(0, math.ceil(offset)), len(heard.clip) - SPAN)
+        latest = math.floor(min(len(heard.clip), len(heard.mel) / MEL_PER_FRAME + offset)) - SPAN
         start = int(rng.integers(earliest, max(earliest, latest) + 1))
         faces = heard.clip.faces(slice(start, start + SPAN))
-        steps = np.arange(MEL_PER_FRAME * SPAN) + MEL_PER_FRAME * (start - offset)
+        steps = np.arange(MEL_PER_FRAME * SPAN) + round(MEL_PER_FRAME * (start - offset))
         mel = heard.mel[np.clip(steps, 0, len(heard.mel) - 1)].astype(np.float32)
         if self.augment:
             mouths, mel = disturb_mouths(faces, rng), disturb_mel(mel, rng)

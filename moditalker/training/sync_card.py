@@ -8,8 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from moditalker.errors import InputError
 from moditalker.sync.weights import load_expert
 
@@ -95,7 +93,7 @@ def ship(run: Path, output: Path) -> int:
         raise InputError(
             f"The run in {run} is not finished; run 'train sync --output {run}' until it prints its check."
         )
-    load_expert(run / "model").to(torch.float16).save_pretrained(output)
+    load_expert(run / "model").half().save_pretrained(output)
     # diffusers writes down where the weights were read from, which is nobody's business.
     config = output / "config.json"
     kept = {key: value for key, value in json.loads(config.read_text()).items() if key != "_name_or_path"}

@@ -19,7 +19,7 @@ from moditalker.sync.network import WINDOW, SyncExpert
 from moditalker.sync.weights import load_expert
 from moditalker.training.data import load_clips
 from moditalker.training.loop import Batch, TrainingConfig, fit
-from moditalker.training.offsets import LONG_FRAMES, measure_offsets
+from moditalker.training.offsets import LONG_FRAMES, exact_offsets, measure_offsets
 from moditalker.training.sound import keep_sound
 from moditalker.training.sync_batches import SyncBatches, hear
 from moditalker.training.sync_check import check_expert
@@ -105,7 +105,8 @@ def train_sync(data: Path, config: TrainingConfig, spans: int = 20) -> dict[str,
         measured = measure_offsets(data, load_expert(first / "model"), settle_zero=True)
         (first / "offsets.json").write_text(json.dumps(measured, indent=1))
     # Every clip has its offset now, the short ones too.
-    training, judged = hear(load_clips(data, "train")), hear(load_clips(data, "val"))
+    exact = exact_offsets(data)
+    training, judged = hear(load_clips(data, "train"), exact), hear(load_clips(data, "val"), exact)
     go_on = replace(
         config,
         minutes=(1 - FIRST_SHARE) * config.minutes,
