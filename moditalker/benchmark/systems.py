@@ -10,7 +10,7 @@ from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.retarget import retarget
 from moditalker.face.tracker import FaceTracker
-from moditalker.metrics.video import TalkingVideo, track_settled
+from moditalker.metrics.video import TalkingVideo
 from moditalker.mtov.sampling import encode_face
 from moditalker.mtov.warp import WarpField
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -127,7 +127,7 @@ class Systems:
 
     def _tracked(self, chunks: Iterable[np.ndarray], asked: np.ndarray, audio: np.ndarray) -> Take:
         frames = np.concatenate(list(chunks))
-        return Take(TalkingVideo(frames, track_settled(frames, self.tracker), audio), asked)
+        return Take(TalkingVideo(frames, self.tracker.track(frames), audio), asked)
 
     def _tracked_portrait(self, clip: TalkingVideo) -> Portrait:
         """The first frame with the landmarks that were tracked in it, so that the tracker's two ways cannot differ."""

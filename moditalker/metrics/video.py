@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ logger = logging.getLogger(__name__)
 
 MAX_SIDE = 512
 """Larger videos are scaled down to this many pixels: what is measured is the face, at 128 of them."""
-_SETTLE = 8
 SAMPLES_A_FRAME = SAMPLE_RATE // FPS
 
 
@@ -68,23 +66,7 @@ def read_talking_video(path: str | Path, tracker: FaceTracker, sound: bool = Tru
             raise
         logger.warning("%s Its sound is not measured.", error)
         audio = np.zeros(0, np.float32)
-    return TalkingVideo(frames, track_settled(frames, tracker), audio)
-
-
-def track_settled(frames: np.ndarray, tracker: FaceTracker) -> np.ndarray:
-    """Landmarks of a video from a tracker that has seen its first frame for a while.
-
-    A tracker that follows a face from frame to frame needs a few of them: on a still picture MediaPipe's mouth opening
-    was up to 0.05 inter-ocular distances off in the first frame, and steady to 0.001 after five.
-
-    Args:
-        frames: (T, H, W, 3) uint8.
-    Returns:
-        (T, 68, 3) float32, pixels.
-    Raises:
-        InputError: no face in it.
-    """
-    return tracker.track(chain([frames[0]] * _SETTLE, frames))[_SETTLE:]
+    return TalkingVideo(frames, tracker.track(frames), audio)
 
 
 def steadied(landmarks: np.ndarray, frames: float = 2.0) -> np.ndarray:
