@@ -1,4 +1,4 @@
-"""The command line: ``animate``, ``track``, ``prepare``, ``train``."""
+"""The command line: ``animate``, ``track``, ``evaluate``, ``benchmark``, ``prepare``, ``train``, ``assemble``."""
 
 import argparse
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
 
-NETWORKS = ("autoencoder", "mtov", "atom", "head", "offsets")
+NETWORKS = ("autoencoder", "mtov", "atom", "head", "sync", "offsets")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_prepare(commands)
     _add_train(commands)
     _add_assemble(commands)
+    _add_evaluate(commands)
+    _add_benchmark(commands)
     return parser
 
 
@@ -153,6 +155,56 @@ def _assemble(options: argparse.Namespace) -> None:
     print(f"{options.output}: {size / 1e6:.1f} MB of weights")
 
 
+def _add_evaluate(commands: Commands) -> None:
+    command = commands.add_parser("evaluate", help="measure a generated video against the real one")
+    command.add_argument("generated", type=Path)
+    command.add_argument("reference", type=Path)
+    command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
+    command.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.evaluate import evaluate
+
+    print(evaluate(options.generated, options.reference, options.output))
+
+
+def _add_benchmark(commands: Commands) -> None:
+    command = commands.add_parser("benchmark", help="measure the weights on real clips, beside controls")
+    command.add_argument(
+        "--data", type=Path, required=True, help="folder that 'prepare' wrote, or one of clips with clips.csv"
+    )
+    command.add_argument("--split", default="val")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.json", help="OUT.md beside it; a second run goes on"
+    )
+    command.add_argument("--weights", default="compact", help="a preset's name, or a folder or hub id of weights")
+    command.add_argument("--every", type=int, default=1, metavar="N", help="every n-th of the clips under two seconds")
+    command.add_argument("--rows", nargs="*", help="only these rows of the table (a wrong name lists them)")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--atom-steps", type=int, default=ATOM_STEPS, help="denoising steps, speech to motion")
+    command.add_argument("--mtov-steps", type=int, default=MTOV_STEPS, help="denoising steps, motion to video")
+    command.add_argument("--guidance", type=float, default=GUIDANCE, help="how far the lips lean towards the speech")
+    command.set_defaults(run=_benchmark)
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.run import ALL_ROWS, benchmark
+    from moditalker.benchmark.systems import Sampling
+
+    table = benchmark(
+        _load_pipeline(options.weights),
+        options.data,
+        options.output,
+        split=options.split,
+        rows=options.rows or ALL_ROWS,
+        every=options.every,
+        seed=options.seed,
+        sampling=Sampling(options.atom_steps, options.mtov_steps, options.guidance),
+    )
+    print(table, end="")
+
+
 def _add_prepare(commands: Commands) -> None:
     command = commands.add_parser("prepare", help="make training arrays from a list of clips")
     command.add_argument("clips", type=Path, help="CSV with the columns path, split, speaker")
@@ -178,12 +230,13 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' wrote")
     command.add_argument("--output", type=Path, help="run folder; a run found there is resumed (default runs/NETWORK)")
     command.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/model"), help="for mtov")
+    command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
     command.add_argument("--minutes", type=float, default=20.0, help="time budget, 0 for none")
     command.add_argument("--start", type=Path, help="autoencoder: folder of weights to go on from")
     command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
     command.add_argument("--max-steps", type=int, default=0, help="step budget, 0 for none")
     command.add_argument("--learning-rate", type=float, default=4e-4)
-    command.add_argument("--batch", type=int, help="blocks (autoencoder, mtov) or frames (atom, head) of a batch")
+    command.add_argument("--batch", type=int, help="blocks (autoencoder, mtov), frames (atom, head) or spans (sync)")
     command.add_argument("--gradient-accumulation", type=int, default=1)
     command.add_argument("--ema-decay", type=float, default=0.998)
     command.add_argument("--precision", choices=("bf16", "no"), default="bf16")

@@ -1,4 +1,4 @@
-"""What a run does when nobody says otherwise: chosen by ``training.measure`` on the validation speakers."""
+"""What a run does when nobody says otherwise: chosen by ``benchmark`` on the validation speakers."""
 
 ATOM_STEPS = 25
 """Fewer steps make the lids move less and less: blinks are rare, and a coarse sampler rounds them off."""

@@ -29,11 +29,10 @@ from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.sampling import BlockSampler, encode_face
-from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
+from moditalker.mtov.warp import WarpField
 from moditalker.outputs import MoDiTalkerOutput, MotionOutput
-from moditalker.portrait import Portrait, PortraitSource, crop_to_face
+from moditalker.portrait import Portrait, PortraitSource, composer_of, crop_to_face
 from moditalker.stopwatch import Stopwatch
-from moditalker.video.compose import Composer
 from moditalker.video.read import read_video
 from moditalker.video.write import VideoWriter
 from moditalker.weights import digest
@@ -266,8 +265,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         frame = portrait.frame
         _, pose = frame.analyse(landmarks)
         _, generators = _generators(seed, generator)
-        reach = (1.2 * MOVING_RADII[0] * frame.unit, 1.2 * MOVING_RADII[1] * frame.unit)
-        composer = Composer(portrait.picture, face_centre(frame), reach)
+        composer = composer_of(portrait)
         sampler = BlockSampler(
             self.autoencoder,
             self.denoiser,

@@ -8,7 +8,8 @@ from PIL import Image
 
 from moditalker.face.geometry import FaceFrame
 from moditalker.mtov.sampling import EncodedFace
-from moditalker.mtov.warp import face_centre
+from moditalker.mtov.warp import MOVING_RADII, face_centre
+from moditalker.video.compose import Composer
 
 PortraitSource = str | Path | Image.Image | np.ndarray
 
@@ -31,6 +32,13 @@ class Portrait:
     frame: FaceFrame
     face: EncodedFace
     warnings: tuple[str, ...] = ()
+
+
+def composer_of(portrait: Portrait) -> Composer:
+    """What draws frames of a portrait: it moves the face and a fifth more than the warp's reach."""
+    unit = portrait.frame.unit
+    reach = (1.2 * MOVING_RADII[0] * unit, 1.2 * MOVING_RADII[1] * unit)
+    return Composer(portrait.picture, face_centre(portrait.frame), reach)
 
 
 def crop_to_face(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,15 +1,10 @@
-"""Silence in training windows, and the measures that the model card prints."""
-
-import json
-from pathlib import Path
+"""Silence in training windows."""
 
 import numpy as np
 import pytest
 
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import LIP_BRANCH, OTHER_BRANCH, mouth_opening
-from moditalker.training.card import write_card
-from moditalker.training.measure import best_lag, correlation
 from moditalker.training.silence import make_silent, most_closed
 
 
@@ -44,34 +39,3 @@ def test_the_most_closed_frame_is_found_and_an_open_mouth_has_none(landmarks: np
     opened[:, [65, 66, 67], 1] += 0.2 * np.linalg.norm(landmarks[36] - landmarks[45])
     assert mouth_opening(opened).min() > 0.1
     assert most_closed(opened) is None
-
-
-@pytest.mark.parametrize("late", [-4, -1, 0, 3, 5])
-def test_the_lag_says_by_how_many_frames_the_video_is_late(late: int) -> None:
-    real = np.cumsum(np.random.default_rng(0).standard_normal(200))
-    assert best_lag(np.roll(real, late), real) == late
-
-
-def test_a_curve_that_does_not_move_correlates_with_nothing() -> None:
-    assert correlation(np.ones(50), np.arange(50.0)) == 0
-    assert correlation(np.arange(50.0), np.arange(50.0)) == pytest.approx(1)
-
-
-def test_the_card_says_what_was_trained_and_measured(tmp_path: Path) -> None:
-    run = {
-        "parameters": 6_258_524,
-        "learning_rate": 6e-4,
-        "seed": 0,
-        "device": "cpu",
-        "machine": "x86_64",
-        "torch": "2.13.0",
-        "notes": {"batch": 1024},
-        "last": {"minutes": 45.1, "step": 5659, "validation": {"loss": 0.3005}},
-    }
-    (tmp_path / "training.json").write_text(json.dumps({"atom": run}))
-    measures = tmp_path / "in.json"
-    measures.write_text(json.dumps({"clips": 9, "atom_steps": 25, "atom, guidance 1": {"opening_correlation": 0.5}}))
-    card = write_card(tmp_path, measures).read_text()
-    assert "| atom | 6.3 M | 45 | 5659 | 0.0006 | 1024 | 0 | 0.3005 |" in card
-    assert "opening_correlation 0.5" in card
-    assert json.loads((tmp_path / "measures.json").read_text())["clips"] == 9

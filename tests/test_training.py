@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -22,7 +21,6 @@ from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.training.data import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips
 from moditalker.training.loop import Batch, TrainingConfig, fit
-from moditalker.training.offsets import MAX_OFFSET, correlation_by_offset, find_offset
 from moditalker.training.prepare import prepare, read_clip_list
 from moditalker.training.train_head import HeadObjective
 from moditalker.video.compose import Composer
@@ -274,29 +272,6 @@ def test_block_batches_show_every_frame_as_it_is_or_mirrored(prepared: Path) -> 
         real = item["video"][:, item["frames"]].float()
         assert (item["warped"].float() - real).abs().mean() < 20
     assert set(mirrored) == {True, False}
-
-
-def test_the_offset_of_sound_and_picture_is_found_with_its_sign() -> None:
-    rng = np.random.default_rng(0)
-    shape = cv2.blur(rng.normal(size=(200, 4)), (1, 5))
-    for offset in (-5, 0, 3, MAX_OFFSET):
-        # The picture at frame t fits the sound at frame t - offset: the sound comes early.
-        picture = np.roll(shape, offset, 0) + 0.02 * rng.normal(size=shape.shape)
-        scores = correlation_by_offset(shape, picture)
-        assert len(scores) == 2 * MAX_OFFSET + 1
-        assert find_offset(scores) == offset
-    assert find_offset(correlation_by_offset(shape, rng.normal(size=shape.shape))) is None
-
-
-def test_a_measured_offset_brings_sound_and_picture_together() -> None:
-    """The sign of the measurement is the one that ``PreparedClip.speech`` takes."""
-    rng = np.random.default_rng(1)
-    heard = cv2.blur(rng.normal(size=(120, 2)), (1, 5))
-    picture = np.roll(heard, 4, 0)
-    offset = find_offset(correlation_by_offset(heard, picture))
-    features = np.repeat(heard, 2, 0).astype(np.float32)
-    clip = PreparedClip("a", "a", Path(), np.zeros((120, 68, 3)), np.zeros((120, 2, 3)), features, offset)
-    np.testing.assert_allclose(clip.speech(20, 100)[::2], picture[20:100], atol=1e-6)
 
 
 def swaying(rng: np.random.Generator) -> Batch:

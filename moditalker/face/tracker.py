@@ -93,6 +93,10 @@ def fill_gaps(tracked: list[np.ndarray | None]) -> np.ndarray:
     return filled.reshape(len(tracked), 68, 3).astype(np.float32)
 
 
+_SETTLING = 8
+"""How often MediaPipe looks at a first frame before it is believed."""
+
+
 class MediaPipeTracker:
     """MediaPipe's face mesh with attention on lips and eyes (Apache-2.0), mapped to 68 points.
 
@@ -112,13 +116,16 @@ class MediaPipeTracker:
             )
         largest = max(faces, key=lambda face: float(np.prod(np.ptp(face[:, :2], axis=0))))
         check_usable(largest)
+        largest = self._settled(image, largest)
         several = f"{len(faces)} faces were found in the portrait; the largest is animated."
         return largest, [several] if len(faces) > 1 else []
 
     def track(self, frames: Iterable[np.ndarray], progress: Progress | None = None) -> np.ndarray:
         tracked: list[np.ndarray | None] = []
         with self._mesh(static_image_mode=False, max_num_faces=1) as mesh:
-            for frame in frames:
+            for index, frame in enumerate(frames):
+                for _ in range(_SETTLING if index == 0 else 0):
+                    mesh.process(np.ascontiguousarray(frame))
                 tracked.append(next(iter(_points(mesh, frame)), None))
                 if progress is not None:
                     progress(len(tracked))
@@ -129,24 +136,30 @@ class MediaPipeTracker:
         with self._mesh(static_image_mode=True, max_num_faces=self.max_faces) as mesh:
             faces = list(_points(mesh, image))
             if faces:
-                # A second look at the face's own neighbourhood gives lips and lids at full resolution.
-                return [self._closer(mesh, image, face) for face in faces]
+                return faces
             for tile, offset in _tiles(image):
                 found = [face + offset for face in _points(mesh, tile)]
                 if found:
                     return found
         return []
 
-    def _closer(self, mesh: Any, image: np.ndarray, face: np.ndarray) -> np.ndarray:
+    def _settled(self, image: np.ndarray, face: np.ndarray) -> np.ndarray:
+        """Look again at a face's own neighbourhood, as if it were a video that stands still.
+
+        A first look can be far off (a closed mouth is read as half open); a tracker that starts from its own last
+        answer comes to rest within a few frames. The neighbourhood alone gives lips and lids at full resolution.
+        """
         low, high = face[:, :2].min(0), face[:, :2].max(0)
         side = 1.2 * float((high - low).max())
         x0, y0 = np.maximum((low + high) / 2 - side, 0).astype(int)
         x1, y1 = np.minimum((low + high) / 2 + side, [image.shape[1], image.shape[0]]).astype(int)
-        if (x1 - x0) * (y1 - y0) > 0.6 * image.shape[0] * image.shape[1]:
-            return face
         tile = np.ascontiguousarray(image[y0:y1, x0:x1])
-        again = [found + np.array([x0, y0, 0], np.float32) for found in _points(mesh, tile)]
-        near = [f for f in again if np.abs(f[:, :2].mean(0) - face[:, :2].mean(0)).max() < 0.25 * side]
+        found: list[np.ndarray] = []
+        with self._mesh(static_image_mode=False, max_num_faces=1) as mesh:
+            for _ in range(_SETTLING + 1):
+                found = list(_points(mesh, tile))
+        again = [points + np.array([x0, y0, 0], np.float32) for points in found]
+        near = [points for points in again if np.abs(points[:, :2].mean(0) - face[:, :2].mean(0)).max() < 0.25 * side]
         return near[0] if near else face
 
     @staticmethod

@@ -1,12 +1,14 @@
-"""The model card of a preset: ``python -m moditalker.training.card WEIGHTS MEASURES.json``.
+"""The model card of a preset: ``python -m moditalker.training.card WEIGHTS BENCHMARK.json``.
 
-What was trained how long and on what is read from ``training.json``, the numbers from what ``training.measure`` wrote.
+What was trained how long and on what is read from ``training.json``, the numbers from what ``benchmark`` wrote.
 """
 
 import argparse
 import json
 from pathlib import Path
 from typing import Any
+
+from moditalker.benchmark.report import markdown
 
 _HEAD = """---
 license: apache-2.0
@@ -76,17 +78,8 @@ def training_table(history: dict[str, dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
-def measures_table(measures: dict[str, Any]) -> str:
-    """A line a measured setting."""
-    lines = []
-    for name, values in measures.items():
-        if isinstance(values, dict):
-            lines.append(f"- **{name}**: " + ", ".join(f"{key} {value:g}" for key, value in values.items()))
-    return "\n".join(lines)
-
-
 def write_card(weights: Path, measures: Path, notes: str = "") -> Path:
-    """Write ``README.md`` into a folder of weights, the measures beside it; returns the card's path."""
+    """Write ``README.md`` into a folder of weights, the benchmark's JSON beside it; returns the card's path."""
     history = json.loads((weights / "training.json").read_text())
     measured = json.loads(measures.read_text())
     machine = next(iter(history.values()))
@@ -96,10 +89,8 @@ def write_card(weights: Path, measures: Path, notes: str = "") -> Path:
         + f"\n## Training\nOn {machine['device']} ({machine['machine']}), torch {machine['torch']}, bf16 autocast.\n\n"
         + training_table(history)
         + (f"\n\n{notes}\n" if notes else "\n")
-        + f"\n## Measured\nOn the validation speakers, {measured['clips']} clips, AToM with "
-        + f"{measured['atom_steps']} steps (`moditalker.training.measure`; PSNR and LPIPS of the lower face):\n\n"
-        + measures_table(measured)
-        + "\n"
+        + "\n## Measured\nOn speakers that are in no training clip, by `python -m moditalker benchmark`. "
+        + markdown(measured)
         + _TAIL
     )
     card.write_text(text)

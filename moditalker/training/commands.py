@@ -32,9 +32,17 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         notes={"network": network, "data": data.name, "batch": options.batch},
     )
     if network == "offsets":
+        from moditalker.sync.weights import load_expert, shipped_expert
         from moditalker.training.offsets import measure_offsets
+        from moditalker.training.sound import keep_sound
 
-        return measure_offsets(data)
+        expert = load_expert(options.expert) if options.expert else shipped_expert()
+        keep_sound(data)
+        return measure_offsets(data, expert)
+    if network == "sync":
+        from moditalker.training.train_sync import train_sync
+
+        return train_sync(data, config, spans=options.batch or 20)
     if network == "autoencoder":
         from moditalker.training.train_autoencoder import train_autoencoder
 

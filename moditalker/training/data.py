@@ -53,8 +53,8 @@ def encoder_of(folder: Path) -> str:
 def load_clips(folder: Path, split: str, aligned_below_seconds: float = 2.0) -> list[PreparedClip]:
     """The prepared clips of a split.
 
-    Clips shorter than ``aligned_below_seconds`` are taken as aligned in sound and picture; for longer ones the offset
-    comes from ``DIR/offsets.json`` (``train offsets`` writes it), and is None where that says nothing.
+    Offsets come from ``DIR/offsets.json`` (``train offsets`` writes it). Where that says nothing of a clip, one shorter
+    than ``aligned_below_seconds`` is taken as aligned in sound and picture, and a longer one's offset is None.
 
     Raises:
         InputError: the folder holds no prepared clips of that split, or was prepared by another version.
@@ -74,7 +74,8 @@ def load_clips(folder: Path, split: str, aligned_below_seconds: float = 2.0) -> 
         place = folder / "clips" / entry["name"]
         with np.load(place / "motion.npz") as stored:
             landmarks, matrices, features = stored["landmarks"], stored["matrices"], stored["features"]
-        offset = 0 if len(landmarks) < 25 * aligned_below_seconds else offsets.get(entry["name"], {}).get("offset")
+        unmeasured = 0 if len(landmarks) < 25 * aligned_below_seconds else None
+        offset = offsets.get(entry["name"], {"offset": unmeasured})["offset"]
         clips.append(PreparedClip(entry["name"], entry["speaker"], place, landmarks, matrices, features, offset))
     if not clips:
         raise InputError(f"{folder} holds no clip of the split {split!r}; its list needs the splits 'train' and 'val'.")

@@ -1,9 +1,11 @@
-"""``train offsets``: by how many frames sound and picture of each long clip are apart.
+"""``train offsets``: by how many frames sound and picture of each clip are apart, measured with the lip-sync expert.
 
-Broadcast and web clips often carry an offset of their own, and a network that learns from them learns to be late. Short
-clips are taken as aligned. On those of the training split a ridge regression from speech to the shape of the lips is
-fitted; in each long clip its prediction is slid along the measured shape, and the best correlation names the offset. A
-clip whose peak is weak or not alone gets none, and AToM then learns from it without its sound.
+Broadcast and web clips often carry an offset of their own, and a network that learns from them learns to be late. A
+long clip is measured alone, and gets none when nothing stands out; AToM then learns from it without its sound. One
+second says too little, so short clips are measured together with those of the same speaker.
+
+An expert that starts from clips taken as aligned calls zero what they have in common. ``settle_zero`` puts zero where
+lips that part are heard (see ``parting``) and moves all clips by the same amount.
 """
 
 import json
@@ -12,102 +14,115 @@ from pathlib import Path
 
 import numpy as np
 
-from moditalker.face.geometry import FaceFrame
-from moditalker.face.layout import mouth_opening, mouth_width
+from moditalker.sync.features import log_mel, mouth_crops
+from moditalker.sync.network import SyncExpert
+from moditalker.sync.scoring import SyncCurve, distance_by_offset, embed_mel, embed_mouths, mean_curve
 from moditalker.training.data import PreparedClip, load_clips
+from moditalker.training.parting import lag_of_sound, moments
+from moditalker.training.sound import load_sound
 
 logger = logging.getLogger(__name__)
 
-CONTEXT = 6
-"""Feature frames (50 Hz) on either side of a video frame that the regression sees."""
-MAX_OFFSET = 8
-RIDGE = 300.0
-MIN_PEAK = 0.25
-MIN_LEAD = 0.04
-"""A peak counts when it is this much above every other one at least three frames away."""
+LONG_FRAMES = 50
+"""Clips of so many frames are measured alone."""
+SHORT_RANGE, SHORT_LEAST = 11, 10
+"""Of shorter ones so many frames are searched to either side, and so many must be left."""
+MIN_LEAD = 0.02
+"""How far the smallest mean distance lies under every other one at least three frames away."""
+FURTHEST = 10
+"""Frames; footage that far apart is not published, so a smallest distance beyond it is chance."""
+POOLED = 40
+"""Short clips taken of a speaker."""
+_FPS = 25
 
 
-def lip_shape(clip: PreparedClip) -> np.ndarray:
-    """(T, 4): opening, width, and how far the lower lip and the jaw are down, each less its own mean."""
-    residual, _ = FaceFrame(clip.landmarks[len(clip) // 2]).analyse(clip.landmarks)
-    shape = np.stack(
-        [
-            mouth_opening(clip.landmarks),
-            mouth_width(clip.landmarks),
-            residual[:, [65, 66, 67], 1].mean(1),
-            residual[:, 7:10, 1].mean(1),
-        ],
-        -1,
-    )
-    return shape - shape.mean(0)
+def curve_of(expert: SyncExpert, clip: PreparedClip, mel: np.ndarray) -> SyncCurve:
+    """Distances by offset of one prepared clip; over a narrower range when it is short."""
+    picture, sound = embed_mouths(expert, mouth_crops(clip.faces(slice(None)))), embed_mel(expert, mel)
+    if len(clip) < LONG_FRAMES:
+        return distance_by_offset(picture, sound, SHORT_RANGE, SHORT_LEAST)
+    return distance_by_offset(picture, sound)
 
 
-def stacked_speech(clip: PreparedClip) -> np.ndarray:
-    """(T, (2 CONTEXT + 2) D): the features around each frame, side by side."""
-    around = np.arange(-CONTEXT, CONTEXT + 2)
-    index = 2 * np.arange(len(clip))[:, None] + around
-    return clip.features[np.clip(index, 0, len(clip.features) - 1)].reshape(len(clip), -1).astype(np.float32)
-
-
-def fit_regression(clips: list[PreparedClip]) -> tuple[np.ndarray, np.ndarray]:
-    """Ridge regression on standardised features; returns weights (D, 4) and the features' mean and deviation (2, D)."""
-    speech = np.concatenate([stacked_speech(clip) for clip in clips])
-    shape = np.concatenate([lip_shape(clip) for clip in clips])
-    shape = shape / shape.std(0)
-    moments = np.stack([speech.mean(0), speech.std(0) + 1e-4])
-    speech -= moments[0]
-    speech /= moments[1]
-    gram = speech.T @ speech
-    gram[np.diag_indices_from(gram)] += RIDGE * len(speech) / 100
-    return np.linalg.solve(gram, speech.T @ shape), moments
-
-
-def correlation_by_offset(predicted: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """Mean correlation of (T, K) prediction and measurement for offsets from -MAX_OFFSET to MAX_OFFSET.
-
-    An offset of k says that the picture at frame t fits the sound at frame t - k: the sound comes k frames early.
-    """
-    scores = []
-    for offset in range(-MAX_OFFSET, MAX_OFFSET + 1):
-        first, last = max(0, offset), len(measured) + min(0, offset)
-        sound, picture = predicted[first - offset : last - offset], measured[first:last]
-        sound, picture = sound - sound.mean(0), picture - picture.mean(0)
-        norm = np.linalg.norm(sound, axis=0) * np.linalg.norm(picture, axis=0)
-        scores.append(float(((sound * picture).sum(0) / np.maximum(norm, 1e-8)).mean()))
-    return np.array(scores)
-
-
-def find_offset(scores: np.ndarray) -> int | None:
-    """The offset of a clear peak of ``correlation_by_offset``; None when there is none."""
-    best = int(scores.argmax())
-    far = np.abs(np.arange(len(scores)) - best) >= 3
-    if scores[best] < MIN_PEAK or scores[best] - scores[far].max() < MIN_LEAD:
+def find_offset(curve: SyncCurve) -> float | None:
+    """By how many frames the sound must be moved later, to a fraction of one; None when no offset stands out."""
+    best = curve.score().offset
+    far = np.abs(curve.offsets - best) >= 3
+    if abs(best) > FURTHEST or not far.any():
         return None
-    return best - MAX_OFFSET
+    if curve.distances[far].min() - curve.distances.min() < MIN_LEAD:
+        return None
+    return -curve.exact_offset()
 
 
-def measure_offsets(data: Path) -> dict[str, float]:
-    """Measure every long clip and write ``offsets.json`` beside the prepared clips.
+def exact_offsets(data: Path) -> dict[str, float | None]:
+    """What ``measure_offsets`` found, by the clips' names, to a fraction of a frame."""
+    entries = json.loads((data / "offsets.json").read_text())["clips"]
+    return {name: entry["exact"] for name, entry in entries.items()}
+
+
+def measure_offsets(data: Path, expert: SyncExpert, settle_zero: bool = False) -> dict[str, float]:
+    """Measure every clip and write ``offsets.json`` beside the prepared clips.
 
     Args:
-        data: folder that ``prepare`` wrote.
+        data: folder that ``prepare`` wrote, with its recordings (``keep_sound``).
+        expert: trained; its own zero is kept unless ``settle_zero``.
+        settle_zero: move the offsets of the long and of the short clips so that parting lips are heard when they are
+            seen.
     Returns:
-        How many clips were measured, how many have a clear peak, and the share of held-out short clips (whose offset
-        is known to be about zero) that come out within one frame, taken ten at a time to the length of a long clip.
+        How many long clips were measured and how many have an offset, how many speakers of short clips were and how
+        many have one of their own, and for either group its median offset (frames) and how late the sound was by the
+        lips before zero was moved (milliseconds); NaN where a number is not known.
     """
-    training, validation = load_clips(data, "train"), load_clips(data, "val")
-    weights, moments = fit_regression([clip for clip in training if clip.offset == 0])
+    clips = load_clips(data, "train") + load_clips(data, "val")
+    mels = {clip.name: log_mel(load_sound(clip.folder)) for clip in clips}
+    long = [clip for clip in clips if len(clip) >= LONG_FRAMES]
+    pools: dict[str, list[PreparedClip]] = {}
+    for clip in clips:
+        if len(clip) < LONG_FRAMES:
+            pools.setdefault(clip.speaker, []).append(clip)
 
-    def scores(clip: PreparedClip) -> np.ndarray:
-        return correlation_by_offset(((stacked_speech(clip) - moments[0]) / moments[1]) @ weights, lip_shape(clip))
-
+    alone = {clip.name: find_offset(curve_of(expert, clip, mels[clip.name])) for clip in long}
+    spoken = {speaker: _pooled_offset(expert, pool, mels) for speaker, pool in pools.items()}
+    known = [offset for offset in spoken.values() if offset is not None]
+    usual = float(np.median(known)) if known else 0.0
+    pooled = {
+        clip.name: usual if (offset := spoken[speaker]) is None else offset
+        for speaker, pool in pools.items()
+        for clip in pool
+    }
     entries = {}
-    for clip in (c for c in training + validation if len(c) >= 50):
-        curve = scores(clip)
-        entries[clip.name] = {"offset": find_offset(curve), "peak": round(float(curve.max()), 3)}
-    short = [scores(clip) for clip in validation if len(clip) < 50]
-    pooled = [np.mean(short[i : i + 10], 0) for i in range(0, len(short) - 9, 10)]
-    right = float(np.mean([abs(int(curve.argmax()) - MAX_OFFSET) <= 1 for curve in pooled])) if pooled else float("nan")
-    (data / "offsets.json").write_text(json.dumps({"clips": entries, "check_within_one": right}, indent=1))
-    clear = sum(entry["offset"] is not None for entry in entries.values())
-    return {"measured": float(len(entries)), "clear": float(clear), "check_within_one": right}
+    counts = {
+        "long_clips": float(len(long)),
+        "long_clear": float(sum(offset is not None for offset in alone.values())),
+        "short_speakers": float(len(pools)),
+        "short_clear": float(len(known)),
+    }
+    for group, offsets in (("long", alone), ("short", pooled)):
+        heard = [
+            moment
+            for clip in clips
+            if (offset := offsets.get(clip.name)) is not None
+            for moment in moments(clip.speaker, clip.landmarks, mels[clip.name], offset)
+        ]
+        lag = lag_of_sound(heard)
+        if settle_zero and lag is None:
+            logger.warning("only %d times lips part in %s clips: zero stays where the expert has it", len(heard), group)
+        moved = lag * _FPS if settle_zero and lag is not None else 0.0
+        settled = {name: None if offset is None else offset - moved for name, offset in offsets.items()}
+        for name, offset in settled.items():
+            entries[name] = {
+                "offset": None if offset is None else round(offset),
+                "exact": None if offset is None else round(offset, 2),
+            }
+        found = [offset for offset in settled.values() if offset is not None]
+        counts[f"{group}_median"] = float(np.median(found)) if found else float("nan")
+        counts[f"{group}_lag_ms"] = float("nan") if lag is None else 1000 * lag
+    (data / "offsets.json").write_text(json.dumps({"clips": entries}, indent=1))
+    return {name: round(value, 3) for name, value in counts.items()}
+
+
+def _pooled_offset(expert: SyncExpert, pool: list[PreparedClip], mels: dict[str, np.ndarray]) -> float | None:
+    curves = [curve_of(expert, clip, mels[clip.name]) for clip in pool[:POOLED]]
+    whole = [curve for curve in curves if len(curve.offsets) == 2 * SHORT_RANGE + 1]
+    return find_offset(mean_curve(whole)) if whole else None

@@ -2,7 +2,7 @@
 
 The weights are read from the package ``stlpips-pytorch`` (BSD), the network is written out here: the package's own code
 needs torchvision. The first convolution steps by two instead of one and its blur is dropped, which makes it four times
-cheaper; a loss does not need the last bit of shift tolerance, a metric does.
+cheaper; a loss does not need the last bit of shift tolerance. A metric does, and takes the network as published.
 """
 
 import importlib.util
@@ -29,20 +29,23 @@ class PerceptualLoss(nn.Module):
         softened: from 0 to 1, the share of a second distance whose features are scaled by their size over the whole
             picture instead of at each place. LPIPS itself blows up what happens on flat skin, and a network that
             minimises it alone learns invisible grain before it learns teeth.
+        as_published: the first convolution steps by one and is blurred, as in the package.
     Raises:
         InputError: the package with the weights is not installed.
     """
 
-    def __init__(self, softened: float = 0.0) -> None:
+    def __init__(self, softened: float = 0.0, as_published: bool = False) -> None:
         super().__init__()
-        self.softened = softened
+        self.softened, self.as_published = softened, as_published
         state = torch.load(_weights_file(), map_location="cpu", weights_only=True)
         convolutions = ["net.slice1.0", "net.slice2.5", "net.slice3.9", "net.slice4.11", "net.slice5.13"]
         self.convolutions = nn.ModuleList()
         self.importance = nn.ParameterList()
         for index, name in enumerate(convolutions):
             weight = state[f"{name}.weight"]
-            stride, padding = (2, 4) if index == 0 else (1, weight.shape[-1] // 2)
+            stride, padding = (1, weight.shape[-1] // 2)
+            if index == 0:
+                stride, padding = (1, 2) if as_published else (2, 4)
             convolution = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[-1], stride, padding)
             convolution.load_state_dict({"weight": weight, "bias": state[f"{name}.bias"]})
             self.convolutions.append(convolution)
@@ -53,8 +56,7 @@ class PerceptualLoss(nn.Module):
         self.blur = nn.Parameter(row[:, None] * row / 16)
         self.requires_grad_(False)
 
-    def _shrink(self, x: torch.Tensor) -> torch.Tensor:
-        x = F.max_pool2d(x, 3, stride=1)
+    def _halve(self, x: torch.Tensor) -> torch.Tensor:
         kernel = self.blur.to(x.dtype).expand(x.shape[1], 1, 3, 3)
         return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
 
@@ -63,8 +65,11 @@ class PerceptualLoss(nn.Module):
         layers = []
         for index, convolution in enumerate(self.convolutions):
             if index in (1, 2):
-                x = self._shrink(x)
-            x = F.relu(convolution(x))
+                x = self._halve(F.max_pool2d(x, 3, stride=1))
+            x = convolution(x)
+            if index == 0 and self.as_published:
+                x = self._halve(x)
+            x = F.relu(x)
             layers.append(x)
         return layers
 

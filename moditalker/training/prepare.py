@@ -163,6 +163,7 @@ def prepare(
     if not entries:
         raise InputError(f"No clip of {clip_list} could be used; {output}/rejected.json gives the reason for each.")
     entries.sort(key=lambda row: str(row["name"]))
-    header = {"preparation": PREPARATION, "encoder": encoder, "tracker": tracker, "fps": FPS}
+    source = str(clip_list.parent.resolve())
+    header = {"preparation": PREPARATION, "encoder": encoder, "tracker": tracker, "fps": FPS, "source": source}
     (output / "index.json").write_text(json.dumps({**header, "clips": entries}, indent=1))
     return len(entries), len(rejected)

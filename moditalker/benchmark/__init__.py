@@ -1,0 +1,1 @@
+"""The judge: systems side by side on people the networks never saw."""

@@ -1,0 +1,1 @@
+"""Measures of talking-head videos, one a module."""
