@@ -232,7 +232,7 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/model"), help="for mtov")
     command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
     command.add_argument("--minutes", type=float, default=20.0, help="time budget, 0 for none")
-    command.add_argument("--start", type=Path, help="autoencoder: folder of weights to go on from")
+    command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
     command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
     command.add_argument("--max-steps", type=int, default=0, help="step budget, 0 for none")
     command.add_argument("--learning-rate", type=float, default=4e-4)

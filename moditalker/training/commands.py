@@ -57,7 +57,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
                 f"There is no autoencoder in {options.autoencoder}; run 'train autoencoder' first, "
                 "or name its folder with --autoencoder."
             )
-        return train_mtov(data, options.autoencoder, config, blocks=options.batch or 4)
+        return train_mtov(data, options.autoencoder, config, options.batch or 4, options.start)
     if network == "atom":
         from moditalker.training.train_atom import train_atom
 

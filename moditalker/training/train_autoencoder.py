@@ -144,7 +144,7 @@ def train_autoencoder(
     config: TrainingConfig,
     blocks: int = 4,
     frames: int = 6,
-    perceptual_weight: float = 0.5,
+    perceptual_weight: float = 1.0,
     planes_after: int = 0,
     start: Path | None = None,
 ) -> dict[str, float]:

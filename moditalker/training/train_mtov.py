@@ -40,13 +40,13 @@ class MtovObjective(nn.Module):
         denoiser: MotionToVideo,
         autoencoder: TriplaneAutoencoder,
         picture_weight: float = 2.0,
-        frames: int = 4,
+        frames: int = 8,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.autoencoder = autoencoder
         self.autoencoder.encoder.requires_grad_(False)
-        self.picture = PictureLoss(0.5)
+        self.picture = PictureLoss(1.5)
         self.reader = LipReader()
         self.scheduler = mtov_scheduler()
         self.picture_weight, self.frames = picture_weight, frames
@@ -91,7 +91,9 @@ def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     return video.gather(2, index)
 
 
-def train_mtov(data: Path, autoencoder: Path, config: TrainingConfig, blocks: int = 4) -> dict[str, float]:
+def train_mtov(
+    data: Path, autoencoder: Path, config: TrainingConfig, blocks: int = 4, start: Path | None = None
+) -> dict[str, float]:
     """Train the denoiser on prepared clips, and the decoder with it.
 
     Args:
@@ -99,11 +101,14 @@ def train_mtov(data: Path, autoencoder: Path, config: TrainingConfig, blocks: in
         autoencoder: folder of a trained ``TriplaneAutoencoder``; what becomes of it is saved as ``autoencoder`` beside
             the denoiser's ``model``.
         blocks: of a batch.
+        start: folder of a denoiser to go on from.
     Returns:
         Validation losses.
     """
     trained = TriplaneAutoencoder.from_pretrained(autoencoder)
     denoiser = MotionToVideo(latent_channels=trained.config["latent_channels"])
+    if start is not None:
+        denoiser = MotionToVideo.from_pretrained(start)
     return fit(
         denoiser,
         MtovObjective(denoiser, trained),
