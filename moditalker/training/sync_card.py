@@ -71,9 +71,9 @@ def sync_card(history: dict[str, Any]) -> str:
     ]
     for name, what in (("first", "one-second clips"), ("second", "all clips at their measured offsets")):
         run = history[name]
-        last = run["last"]
+        last, spans = run["last"], run["notes"]["batch"] or "default"
         lines.append(
-            f"| {what} | {last['minutes']:.0f} | {last['step']} | {run['learning_rate']:g} | {run['notes']['batch'] or 'default'} "
+            f"| {what} | {last['minutes']:.0f} | {last['step']} | {run['learning_rate']:g} | {spans} "
             f"| {last['validation']['loss']:.3f} |"
         )
     lines += ["", "## Measured", "Printed by `python -m moditalker.training.sync_check --data DIR`:", ""]
