@@ -3,5 +3,5 @@
 ATOM_STEPS = 25
 """Of AToM and of the head, whose blinks are rare: a coarse sampler rounds them off."""
 MTOV_STEPS = 4
-GUIDANCE = 1.25
-"""1 is none and halves the work, but the mouth then moves a little less than real ones do; above 1.5 it moves more."""
+GUIDANCE = 1.5
+"""1 is none and halves the work, but mouths then move less than real ones do; above 1.75 they move more."""

@@ -24,7 +24,7 @@ def close_lips(points: np.ndarray) -> np.ndarray:
     Args:
         points: (68, 3) face-centric, inter-ocular distances.
     Returns:
-        (68, 3); inner lips that were apart touch, those that touched stay.
+        (68, 3); inner lips touch, in depth too.
     """
     gaps = np.maximum(points[_PAIRS[:, 1], 1] - points[_PAIRS[:, 0], 1], 0)
     closed = points.copy()
@@ -32,7 +32,7 @@ def close_lips(points: np.ndarray) -> np.ndarray:
     middle = closed[_PAIRS].mean(1)
     apart = gaps > 0
     closed[_PAIRS[apart], 1] = middle[apart][:, None, 1]
-    closed[_PAIRS[apart], 2] = middle[apart][:, None, 2]
+    closed[_PAIRS, 2] = middle[:, None, 2]
     return closed
 
 

@@ -16,7 +16,7 @@ from moditalker.windows import agree, cut_windows, join, padded_length, window_c
 StepCallback = Callable[[int, int], None]
 """Called after every denoising step with the step's number (from 1) and the number of steps."""
 
-LIP_TEMPERATURE = 0.5
+LIP_TEMPERATURE = 0.25
 """Drawn with all of the noise, lips move as much as the training speakers' and correlate with the real ones by the
 square of what the network knows; with less, they keep to what was said."""
 
