@@ -1,6 +1,7 @@
 """The command line: ``animate``, ``track``, ``evaluate``, ``benchmark``, ``prepare``, ``train``, ``assemble``."""
 
 import argparse
+import functools
 import logging
 import sys
 from collections.abc import Sequence
@@ -180,6 +181,7 @@ def _add_benchmark(commands: Commands) -> None:
     )
     command.add_argument("--weights", default="compact", help="a preset's name, or a folder or hub id of weights")
     command.add_argument("--every", type=int, default=1, metavar="N", help="every n-th of the clips under two seconds")
+    command.add_argument("--workers", type=int, default=1, help="processes")
     command.add_argument("--rows", nargs="*", help="only these rows of the table (a wrong name lists them)")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--atom-steps", type=int, default=ATOM_STEPS, help="denoising steps, speech to motion")
@@ -193,7 +195,7 @@ def _benchmark(options: argparse.Namespace) -> None:
     from moditalker.benchmark.systems import Sampling
 
     table = benchmark(
-        _load_pipeline(options.weights),
+        functools.partial(_load_pipeline, options.weights),
         options.data,
         options.output,
         split=options.split,
@@ -201,6 +203,7 @@ def _benchmark(options: argparse.Namespace) -> None:
         every=options.every,
         seed=options.seed,
         sampling=Sampling(options.atom_steps, options.mtov_steps, options.guidance),
+        workers=options.workers,
     )
     print(table, end="")
 
@@ -231,6 +234,7 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--output", type=Path, help="run folder; a run found there is resumed (default runs/NETWORK)")
     command.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/model"), help="for mtov")
     command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
+    command.add_argument("--encoder", help="for atom and head: whose speech features (default: prepare's last)")
     command.add_argument("--minutes", type=float, default=20.0, help="time budget, 0 for none")
     command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
     command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")

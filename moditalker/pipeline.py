@@ -13,10 +13,13 @@ import torch
 from diffusers import DiffusionPipeline, SchedulerMixin
 from PIL import Image
 
-from moditalker.atom.controls import fit_length, scale_blinks, scale_lips, settle_pose, untangle
+from moditalker.atom.blinks import close_eyes, settle_closure
+from moditalker.atom.controls import fit_length, scale_lips, settle_pose, untangle
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
-from moditalker.atom.sampling import sample_pose, sample_residual
+from moditalker.atom.rest import rest_lips
+from moditalker.atom.sampling import sample_head, sample_residual
+from moditalker.audio.activity import speech_activity
 from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import SAMPLE_RATE, load_audio
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
@@ -174,6 +177,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             report("speech", 0, 1)
             speech = make_speech_encoder(self.atom.config["speech_encoder"])(samples)
             speech = np.pad(speech[: 2 * frames], ((0, max(0, 2 * frames - len(speech))), (0, 0)), mode="edge")
+            activity = speech_activity(samples, frames, FPS)
             report("speech", 1, 1)
 
         def stepped(stage: str) -> Callable[[int, int], None]:
@@ -196,22 +200,23 @@ class MoDiTalkerPipeline(DiffusionPipeline):
                 generator=generators["lips"],
                 callback=stepped("motion"),
             )
-            residual = scale_blinks(scale_lips(residual, face.shape, lip_scale), blink_scale)
-            residual = untangle(residual, face.shape)
+            residual = scale_lips(rest_lips(residual, face.shape, activity), face.shape, lip_scale)
         with clock("head"):
+            # Blinks are drawn whatever moves the head, so that one does not depend on the other.
+            pose, closure = sample_head(
+                self.head,
+                self.atom_scheduler,
+                speech,
+                steps=atom_steps,
+                generator=generators["head"],
+                callback=stepped("head"),
+            )
             if head_motion == "still":
                 pose = np.zeros((frames, 6), np.float32)
-            elif head_motion == "natural":
-                pose = sample_pose(
-                    self.head,
-                    self.atom_scheduler,
-                    speech,
-                    steps=atom_steps,
-                    generator=generators["head"],
-                    callback=stepped("head"),
-                )
-            else:
+            elif head_motion != "natural":
                 pose = fit_length(relative_pose(self._track(Path(head_motion), report)), frames)
+            residual = close_eyes(residual, face.shape, blink_scale * settle_closure(closure))
+            residual = untangle(residual, face.shape)
             landmarks = face.compose(residual, settle_pose(pose, head_scale))
         return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds)
 

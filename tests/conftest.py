@@ -96,6 +96,7 @@ def pipeline() -> MoDiTalkerPipeline:
         network.eval()
     atom.residual_std.fill_(0.02)
     head.pose_std.fill_(0.03)
+    head.pose_std[-1] = 0.4  # of the blinks
     return MoDiTalkerPipeline(atom, head, autoencoder, denoiser, atom_scheduler(), mtov_scheduler())
 
 

@@ -185,9 +185,9 @@ def test_retargeted_landmarks_of_a_face_in_the_same_place_are_still_another_pers
 
 def test_an_unknown_row_or_split_is_refused(pipeline: MoDiTalkerPipeline, footage: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="choose from real, ours"):
-        benchmark(pipeline, footage, tmp_path / "out.json", rows=["theirs"])
+        benchmark(lambda: pipeline, footage, tmp_path / "out.json", rows=["theirs"])
     with pytest.raises(InputError, match="choose one of train, val"):
-        benchmark(pipeline, footage, tmp_path / "out.json", split="test")
+        benchmark(lambda: pipeline, footage, tmp_path / "out.json", split="test")
 
 
 def test_footage_is_found_from_a_list_and_from_prepared_clips(footage: Path, tmp_path: Path) -> None:

@@ -113,11 +113,11 @@ def test_a_second_run_makes_only_what_is_missing(clips: Path, tmp_path: Path) ->
     listed.write_text(f"path,split,speaker\n{clips.parent / 'ada-short.mp4'},train,ada\n")
     assert prepare(listed, tmp_path / "out") == (1, 0)
     first = stamps(tmp_path / "out")
-    assert len(first) == 2
+    assert len(first) == 4
     listed.write_text(listed.read_text() + f"{clips.parent / 'ben.mp4'},val,ben\n")
     assert prepare(listed, tmp_path / "out") == (2, 0)
     second = stamps(tmp_path / "out")
-    assert len(second) == 4
+    assert len(second) == 8
     assert {name: second[name] for name in first} == first
 
 
@@ -277,6 +277,7 @@ def test_block_batches_show_every_frame_as_it_is_or_mirrored(prepared: Path) -> 
 def swaying(rng: np.random.Generator) -> Batch:
     return {
         "pose": torch.from_numpy(rng.normal(size=(2, 32, 6)).astype(np.float32)),
+        "closure": torch.from_numpy(rng.normal(size=(2, 32, 1)).astype(np.float32)),
         "speech": torch.from_numpy(rng.normal(size=(2, 64, 8)).astype(np.float32)),
     }
 

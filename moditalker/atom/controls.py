@@ -3,14 +3,10 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from moditalker.face.layout import (
-    INNER_LIPS,
-    LEFT_EYE,
-    LIDS,
-    LIP_BRANCH,
-    RIGHT_EYE,
-    mouth_opening,
-)
+from moditalker.face.layout import INNER_LIPS, LIDS, LIP_BRANCH, STABLE, mouth_opening
+
+MOUTH_AND_JAW = np.setdiff1d(LIP_BRANCH, STABLE)
+"""What the lip scale moves: not the temples, on which head pose is measured."""
 
 # How far a sampled head may go before it is held back softly: turning, shifting, growing.
 _POSE_LIMITS = np.array([0.22, 0.25, 0.18, 0.25, 0.2, 0.08], np.float32)
@@ -33,18 +29,8 @@ def scale_lips(residual: np.ndarray, shape: np.ndarray, scale: float) -> np.ndar
     opening = mouth_opening(residual + shape)
     closed = residual[opening <= np.quantile(opening, 0.1)].mean(0)
     scaled = residual.copy()
-    scaled[:, LIP_BRANCH] = closed[LIP_BRANCH] + scale * (residual[:, LIP_BRANCH] - closed[LIP_BRANCH])
-    return scaled
-
-
-def scale_blinks(residual: np.ndarray, scale: float) -> np.ndarray:
-    """Make the lids move more or less around their usual place; 0 keeps the eyes open, 1 changes nothing."""
-    if scale == 1.0:
-        return residual
-    scaled = residual.copy()
-    eyes = np.concatenate([RIGHT_EYE, LEFT_EYE])
-    usual = np.median(residual[:, eyes], axis=0)
-    scaled[:, eyes] = usual + scale * (residual[:, eyes] - usual)
+    moved = residual[:, MOUTH_AND_JAW]
+    scaled[:, MOUTH_AND_JAW] = closed[MOUTH_AND_JAW] + scale * (moved - closed[MOUTH_AND_JAW])
     return scaled
 
 

@@ -1,4 +1,4 @@
-"""Head pose by a diffusion model of its own, as Dimitra++ does (lips, expression and pose apart)."""
+"""Head pose and blinks by a diffusion model of their own, as Dimitra++ does (lips, expression and pose apart)."""
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -9,6 +9,8 @@ from torch import nn
 from moditalker.atom.layers import Attention, FeedForward, FiLM, SpeechTower
 
 POSE = 6
+MOTION = POSE + 1
+"""Numbers a frame: the head pose, and how far the eyes are closed (``atom.blinks``)."""
 
 
 class HeadLayer(nn.Module):
@@ -27,7 +29,7 @@ class HeadLayer(nn.Module):
 
 
 class HeadMotion(ModelMixin, ConfigMixin):
-    """Denoises windows of head pose, six numbers a frame relative to the portrait, given speech.
+    """Denoises windows of head pose (six numbers a frame relative to the portrait) and blinks (one), given speech.
 
     Args:
         speech_dim: of the features at 50 Hz.
@@ -50,15 +52,15 @@ class HeadMotion(ModelMixin, ConfigMixin):
         self.speech_tower = SpeechTower(speech_dim, width, heads, 1)
         self.no_speech = nn.Parameter(torch.zeros(width))
         self.speech_in = nn.Linear(2 * width, width)
-        self.pose_in = nn.Linear(POSE, width)
+        self.pose_in = nn.Linear(MOTION, width)
         self.time_projection = Timesteps(128, flip_sin_to_cos=True, downscale_freq_shift=0)
         self.time_embedding = TimestepEmbedding(128, width)
         self.layers = nn.ModuleList(HeadLayer(width, heads) for _ in range(num_layers))
-        self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, POSE))
-        self.register_buffer("pose_std", torch.ones(POSE))
+        self.out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, MOTION))
+        self.register_buffer("pose_std", torch.ones(MOTION))
 
     def normalise(self, pose: torch.Tensor) -> torch.Tensor:
-        """(..., 6) radians, inter-ocular distances, log scale -> standard deviations."""
+        """(..., 7) radians, inter-ocular distances, log scale, closure -> standard deviations."""
         return pose / self.pose_std
 
     def denormalise(self, pose: torch.Tensor) -> torch.Tensor:
@@ -74,7 +76,7 @@ class HeadMotion(ModelMixin, ConfigMixin):
         return self.no_speech.expand_as(tokens)
 
     def forward(self, sample: torch.Tensor, timestep: torch.Tensor, speech_tokens: torch.Tensor) -> torch.Tensor:
-        """Predict the clean pose: (B, T, 6), (B,), (B, 2T, width) -> (B, T, 6), all in standard deviations."""
+        """Predict the clean motion: (B, T, 7), (B,), (B, 2T, width) -> (B, T, 7), all in standard deviations."""
         frames = sample.shape[1]
         positions = torch.arange(frames, device=sample.device).float()
         time = self.time_embedding(self.time_projection(timestep).to(sample.dtype))

@@ -92,17 +92,17 @@ class FiLM(nn.Module):
 class FeedForward(nn.Sequential):
     """Two linear layers, twice as wide inside."""
 
-    def __init__(self, width: int) -> None:
-        super().__init__(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+    def __init__(self, width: int, dropout: float = 0.0) -> None:
+        super().__init__(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width), nn.Dropout(dropout))
 
 
 class EncoderLayer(nn.Module):
     """Pre-norm self-attention within a band, and feed-forward."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention, self.feed_forward = Attention(width, heads), FeedForward(width)
+        self.attention, self.feed_forward = Attention(width, heads), FeedForward(width, dropout)
 
     def forward(self, x: torch.Tensor, positions: torch.Tensor, band: float) -> torch.Tensor:
         """(B, T, width), (T,) in frames -> (B, T, width)."""
@@ -118,21 +118,23 @@ class SpeechTower(nn.Module):
         width: of the tokens.
         heads: attention heads.
         layers: of the encoder.
+        dropout: of what comes in and of every feed-forward.
     """
 
     BAND = 12.0
 
-    def __init__(self, speech_dim: int, width: int, heads: int, layers: int) -> None:
+    def __init__(self, speech_dim: int, width: int, heads: int, layers: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(speech_dim)
         self.project = nn.Linear(speech_dim, width)
         self.mix = nn.Conv1d(width, width, 5, padding=2)
-        self.layers = nn.ModuleList(EncoderLayer(width, heads) for _ in range(layers))
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList(EncoderLayer(width, heads, dropout) for _ in range(layers))
         self.out = nn.LayerNorm(width)
 
     def forward(self, speech: torch.Tensor) -> torch.Tensor:
         """(B, 2T, speech_dim) -> (B, 2T, width)."""
-        x = self.project(self.norm(speech))
+        x = self.project(self.dropout(self.norm(speech)))
         x = x + F.gelu(self.mix(x.transpose(1, 2))).transpose(1, 2)
         positions = speech_positions(speech.shape[1], speech.device)
         for layer in self.layers:

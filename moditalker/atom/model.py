@@ -2,6 +2,7 @@
 
 Two branches run side by side. The lip branch (jaw and mouth, 37 points) hears the speech; the other branch (brows,
 nose, eyes, 31 points) does not: its conditioning is a tensor of its own. A fusion step joins them after every layer.
+Lids stay as the portrait's: blinks have a generator of their own (``atom.head``).
 """
 
 import torch
@@ -23,9 +24,10 @@ class BranchLayer(nn.Module):
     Args:
         width: of each branch.
         heads: attention heads.
+        dropout: of the feed-forwards.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.lip_norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
         self.other_norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
@@ -33,7 +35,7 @@ class BranchLayer(nn.Module):
         self.other_films = nn.ModuleList(FiLM(width, width) for _ in range(2))
         self.lip_attention, self.other_attention = Attention(width, heads), Attention(width, heads)
         self.speech_attention = Attention(width, heads)
-        self.lip_feed, self.other_feed = FeedForward(width), FeedForward(width)
+        self.lip_feed, self.other_feed = FeedForward(width, dropout), FeedForward(width, dropout)
         self.fusion_norm = nn.LayerNorm(2 * width)
         self.fusion = nn.Linear(2 * width, 2 * width)
         nn.init.zeros_(self.fusion.weight)
@@ -78,6 +80,7 @@ class AudioToMotion(ModelMixin, ConfigMixin):
         window: frames of a window.
         overlap: frames that neighbouring windows share.
         speech_encoder: name of the encoder the features come from, see ``make_speech_encoder``.
+        dropout: while training.
     """
 
     @register_to_config
@@ -91,9 +94,10 @@ class AudioToMotion(ModelMixin, ConfigMixin):
         window: int = 96,
         overlap: int = 24,
         speech_encoder: str = "moonshine",
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.speech_tower = SpeechTower(speech_dim, width, heads, num_speech_layers)
+        self.speech_tower = SpeechTower(speech_dim, width, heads, num_speech_layers, dropout)
         self.no_speech = nn.Parameter(torch.zeros(width))
         self.speech_to_lip = nn.Linear(2 * width, width)
         self.lip_in = nn.Linear(len(LIP_BRANCH) * 3, width)
@@ -102,7 +106,7 @@ class AudioToMotion(ModelMixin, ConfigMixin):
         self.time_embedding = TimestepEmbedding(128, width)
         self.lip_identity = nn.Sequential(nn.Linear(POINTS * 3, width), nn.SiLU(), nn.Linear(width, width))
         self.other_identity = nn.Sequential(nn.Linear(POINTS * 3, width), nn.SiLU(), nn.Linear(width, width))
-        self.layers = nn.ModuleList(BranchLayer(width, heads) for _ in range(num_layers))
+        self.layers = nn.ModuleList(BranchLayer(width, heads, dropout) for _ in range(num_layers))
         self.lip_out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, len(LIP_BRANCH) * 3))
         self.other_out = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, len(OTHER_BRANCH) * 3))
         self.register_buffer("residual_std", torch.ones(POINTS, 3))

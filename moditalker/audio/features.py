@@ -119,9 +119,10 @@ class MoonshineEncoder:
     stride_samples = 384
     first_samples = 447
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self) -> None:
         import moonshine_voice
         import onnxruntime
+        import torch
 
         model = Path(moonshine_voice.__file__).parent / "assets" / "tiny-en" / "encoder_model.ort"
         if not model.is_file():
@@ -130,7 +131,8 @@ class MoonshineEncoder:
                 "run 'pip install moonshine-voice==0.0.65', the release that carries it."
             )
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        # As many as torch was told to use: threads that wait for a busy core spin, and cost more than they give.
+        options.intra_op_num_threads = torch.get_num_threads()
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
     def __call__(self, audio: np.ndarray) -> np.ndarray:
@@ -191,17 +193,65 @@ class HubEncoder:
         return _resample_in_time(encoded, FEATURE_RATE, 0.5 / FEATURE_RATE, feature_frames(len(piece)))
 
 
+class LogMelEncoder:
+    """The log-mel spectrogram alone: what an encoder must beat."""
+
+    name = "mel"
+    dim = MEL_BANDS
+
+    def __call__(self, audio: np.ndarray) -> np.ndarray:
+        return log_mel(normalise_loudness(audio))
+
+
+class WhisperEncoder:
+    """Hidden states of Whisper's encoder before its last block (50 Hz), which know less of words and more of sounds.
+
+    Args:
+        checkpoint: one of OpenAI's ``.pt`` files.
+    Raises:
+        InputError: it is not there.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        from moditalker.audio.whisper import load_whisper
+
+        self._tower = load_whisper(Path(checkpoint))
+        self.name = f"whisper:{checkpoint}"
+        self.dim = self._tower.positional_embedding.shape[1]
+
+    def __call__(self, audio: np.ndarray) -> np.ndarray:
+        return _encode_in_pieces(normalise_loudness(audio), self._features, 20.0, 0.5).astype(np.float32)
+
+    def _features(self, piece: np.ndarray) -> np.ndarray:
+        import torch
+
+        from moditalker.audio.whisper import whisper_mel
+
+        # A little silence on either side, as around the recordings that it was trained on.
+        edge = SAMPLE_RATE // 5
+        states = self._tower(whisper_mel(torch.from_numpy(np.pad(piece, edge))))[-2][0].numpy()
+        first = edge * FEATURE_RATE // SAMPLE_RATE
+        return states[first : first + feature_frames(len(piece))]
+
+
 @lru_cache(maxsize=2)
 def make_speech_encoder(name: str = "moonshine") -> SpeechEncoder:
-    """``moonshine`` (default, offline), ``hubert`` (the paper's), or ``hub:ID-OR-FOLDER``.
+    """``moonshine`` (default), ``mel``, ``whisper:CHECKPOINT.pt``, ``hubert`` (the paper's) or ``hub:ID-OR-FOLDER``.
 
     Raises:
         InputError: another name, or weights that cannot be had.
     """
     if name == "moonshine":
         return MoonshineEncoder()
+    if name == "mel":
+        return LogMelEncoder()
+    if name.startswith("whisper:"):
+        return WhisperEncoder(name.removeprefix("whisper:"))
     if name == "hubert":
         return HubEncoder()
     if name.startswith("hub:"):
         return HubEncoder(name.removeprefix("hub:"))
-    raise InputError(f"There is no speech encoder {name!r}; choose 'moonshine', 'hubert' or 'hub:ID-OR-FOLDER'.")
+    raise InputError(
+        f"There is no speech encoder {name!r}; choose 'moonshine', 'mel', 'whisper:CHECKPOINT.pt', 'hubert' or "
+        "'hub:ID-OR-FOLDER'."
+    )

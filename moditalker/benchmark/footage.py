@@ -23,14 +23,14 @@ class Footage:
         path: of the video.
         speaker: who is seen.
         seconds: how long it is.
-        offset: frames by which its sound must be moved later to fit its picture.
+        offset: frames by which its sound must be moved later to fit its picture; None when that is not known.
     """
 
     name: str
     path: Path
     speaker: str
     seconds: float
-    offset: int
+    offset: int | None
 
     @property
     def short(self) -> bool:
@@ -45,7 +45,8 @@ class Footage:
         """
         video = read_talking_video(self.path, tracker)
         whole = min(len(video), len(video.audio) // SAMPLES_A_FRAME)
-        video = video.part(max(0, self.offset), whole + min(0, self.offset), late=self.offset)
+        offset = self.offset or 0
+        video = video.part(max(0, offset), whole + min(0, offset), late=offset)
         if len(video) < MIN_FRAMES:
             raise InputError(f"{self.path.name} has {len(video)} frames with sound and {MIN_FRAMES} are needed.")
         return video
@@ -73,7 +74,7 @@ def find_footage(data: Path, split: str, every: int = 1) -> list[Footage]:
             root / clip.path,
             clip.speaker,
             probe_video(root / clip.path).duration,
-            offsets.get(clip.name, {}).get("offset") or 0,
+            offsets.get(clip.name, {}).get("offset"),
         )
         for clip in clips
         if clip.split == split

@@ -1,18 +1,23 @@
-"""``benchmark``: every row on every clip, one clip after the other."""
+"""``benchmark``: every row on every clip."""
 
 import logging
+import multiprocessing
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import process_time
 from typing import Any
 
+import numpy as np
+import torch
 from tqdm import tqdm
 
 from moditalker.benchmark.footage import Footage, donor_of, find_footage
 from moditalker.benchmark.judge import Judge, Reference
 from moditalker.benchmark.ledger import Ledger
+from moditalker.benchmark.offsets import settle_offsets
 from moditalker.benchmark.report import markdown, summarise, write_report
 from moditalker.benchmark.silence import SOUNDS, at_rest
 from moditalker.benchmark.systems import DEFAULT_SAMPLING, ROWS, Sampling, Systems, Take
@@ -32,7 +37,7 @@ ALL_ROWS = (*ROWS, *SOUNDS)
 
 
 def benchmark(
-    pipeline: MoDiTalkerPipeline,
+    load: Callable[[], MoDiTalkerPipeline],
     data: Path,
     output: Path,
     *,
@@ -41,16 +46,18 @@ def benchmark(
     every: int = 1,
     seed: int = 0,
     sampling: Sampling = DEFAULT_SAMPLING,
+    workers: int = 1,
 ) -> str:
     """Measure a pipeline beside its controls; see ``ROWS`` and ``SOUNDS`` for what is run.
 
     Args:
-        pipeline: what is judged.
+        load: gives the pipeline that is judged; called once in every process.
         data, split, every: see ``find_footage``.
         output: ``OUT.json``; ``OUT.md`` and what an interrupted run goes on from are written beside it.
         rows: of ``ALL_ROWS``; a later run into the same file may add others.
         seed: of everything random.
         sampling: other settings than the pipeline's own, for sweeps.
+        workers: processes, of one thread each when there are several.
     Returns:
         The Markdown.
     Raises:
@@ -59,25 +66,33 @@ def benchmark(
     unknown = set(rows) - set(ALL_ROWS)
     if unknown:
         raise InputError(f"There is no row {', '.join(sorted(unknown))}; choose from {', '.join(ALL_ROWS)}.")
-    footage = find_footage(data, split, every)
-    judge = Judge()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    footage = settle_offsets(
+        find_footage(data, split, every), make_tracker("mediapipe"), output.with_suffix(".offsets.json")
+    )
+    bench = _Bench(load(), footage, seed, sampling)
     settings = {
         "revision": REVISION,
         "split": split,
         "seed": seed,
         **asdict(sampling),
-        "weights": pipeline.weight_hashes(),
-        "measures": judge.tools.versions(),
+        "weights": bench.systems.pipeline.weight_hashes(),
+        "measures": bench.judge.tools.versions(),
     }
     ledger = Ledger(output, settings)
-    tracker = make_tracker(pipeline.config["tracker"])
-    bench = _Bench(Systems(pipeline, tracker, seed, sampling), judge, ledger, footage)
     resting = {clip.name for clip in _one_a_speaker(footage)[:PORTRAITS_AT_REST]}
-    for index, clip in enumerate(tqdm(footage, desc="benchmark", unit="clip", disable=not sys.stderr.isatty())):
+    jobs = []
+    for index, clip in enumerate(footage):
         wanted = [row for row in rows if row in ROWS or clip.name in resting]
         missing = [row for row in wanted if (clip.name, row) not in ledger]
         if missing:
-            bench.measure(index, missing)
+            jobs.append((index, missing))
+    bar = tqdm(total=len(jobs), desc="benchmark", unit="clip", disable=not sys.stderr.isatty())
+    for results in _work(bench, load, jobs, workers):
+        for result in results:
+            ledger.add(result.clip, result.row, result.entry, result.features)
+        bar.update()
+    bar.close()
     summary = summarise(ledger, footage, settings)
     write_report(summary, output)
     return markdown(summary)
@@ -88,30 +103,42 @@ def _one_a_speaker(footage: list[Footage]) -> list[Footage]:
     return list({clip.speaker: clip for clip in reversed(footage)}.values())[::-1]
 
 
-class _Bench:
-    def __init__(self, systems: Systems, judge: Judge, ledger: Ledger, footage: list[Footage]) -> None:
-        self.systems, self.judge, self.ledger, self.footage = systems, judge, ledger, footage
+@dataclass
+class _Result:
+    """What a ledger notes of one clip's row."""
 
-    def measure(self, index: int, rows: list[str]) -> None:
+    clip: str
+    row: str
+    entry: dict[str, Any]
+    features: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class _Bench:
+    def __init__(self, pipeline: MoDiTalkerPipeline, footage: list[Footage], seed: int, sampling: Sampling) -> None:
+        self.systems = Systems(pipeline, make_tracker(pipeline.config["tracker"]), seed, sampling)
+        self.judge, self.footage = Judge(), footage
+
+    def measure(self, index: int, rows: list[str]) -> list[_Result]:
         """Measure one clip's rows."""
         clip = self.footage[index]
         try:
             real = clip.read(self.systems.tracker)
             donor = donor_of(self.footage, index).read(self.systems.tracker)
         except InputError as error:
-            self._fail(clip.name, rows, error)
-            return
+            return [_failed(clip.name, row, error) for row in rows]
         reference = Reference(real)
+        results = []
         for row in rows:
             try:
                 if row in SOUNDS:
-                    self.ledger.add(clip.name, row, {"values": asdict(at_rest(self.systems, real, row))})
+                    results.append(_Result(clip.name, row, {"values": asdict(at_rest(self.systems, real, row))}))
                 else:
-                    self._row(clip.name, row, reference, donor)
+                    results.append(self._row(clip.name, row, reference, donor))
             except InputError as error:
-                self._fail(clip.name, [row], error)
+                results.append(_failed(clip.name, row, error))
+        return results
 
-    def _row(self, name: str, row: str, reference: Reference, donor: TalkingVideo) -> None:
+    def _row(self, name: str, row: str, reference: Reference, donor: TalkingVideo) -> _Result:
         clock = Stopwatch(process_time)
         with clock("make"):
             take: Take = ROWS[row].make(self.systems, reference.video, donor)
@@ -128,9 +155,41 @@ class _Bench:
         if verdict.lags is not None:
             entry["lags"] = verdict.lags
         entry["seconds"] = {stage: round(spent, 2) for stage, spent in {**verdict.seconds, **clock.seconds}.items()}
-        self.ledger.add(name, row, entry, verdict.features)
+        return _Result(name, row, entry, verdict.features)
 
-    def _fail(self, clip: str, rows: Sequence[str], error: InputError) -> None:
-        logger.warning("%s left out of %s: %s", clip, ", ".join(rows), error)
-        for row in rows:
-            self.ledger.add(clip, row, {"failed": str(error)})
+
+def _failed(clip: str, row: str, error: InputError) -> _Result:
+    logger.warning("%s left out of %s: %s", clip, row, error)
+    return _Result(clip, row, {"failed": str(error)})
+
+
+_Job = tuple[int, list[str]]
+_bench: _Bench | None = None
+"""Of a worker process."""
+
+
+def _work(
+    bench: _Bench, load: Callable[[], MoDiTalkerPipeline], jobs: list[_Job], workers: int
+) -> Iterator[list[_Result]]:
+    """Results of the jobs, as they are done."""
+    if workers <= 1:
+        for job in jobs:
+            yield bench.measure(*job)
+        return
+    systems = bench.systems
+    settings = (load, bench.footage, systems.seed, systems.sampling)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=settings) as pool:
+        for future in as_completed([pool.submit(_measure, job) for job in jobs]):
+            yield future.result()
+
+
+def _begin(load: Callable[[], MoDiTalkerPipeline], footage: list[Footage], seed: int, sampling: Sampling) -> None:
+    global _bench
+    torch.set_num_threads(1)
+    _bench = _Bench(load(), footage, seed, sampling)
+
+
+def _measure(job: _Job) -> list[_Result]:
+    assert _bench is not None, "a worker measures after it has begun"
+    return _bench.measure(*job)

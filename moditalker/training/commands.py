@@ -31,6 +31,8 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         cpu=options.cpu,
         notes={"network": network, "data": data.name, "batch": options.batch},
     )
+    if options.start is not None and not (options.start / "config.json").is_file():
+        raise InputError(f"There is no network in {options.start}; name the model folder of an earlier run.")
     if network == "offsets":
         from moditalker.sync.weights import load_expert, shipped_expert
         from moditalker.training.offsets import measure_offsets
@@ -61,7 +63,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     if network == "atom":
         from moditalker.training.train_atom import train_atom
 
-        return train_atom(data, config, frames=options.batch or 1536)
+        return train_atom(data, config, options.batch or 1536, options.encoder, options.start)
     from moditalker.training.train_head import train_head
 
-    return train_head(data, config, frames=options.batch or 3072)
+    return train_head(data, config, options.batch or 3072, options.encoder, options.start)

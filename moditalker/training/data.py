@@ -2,16 +2,19 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from moditalker.atom.blinks import eye_closure, usual_opening
 from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.conditions import block_conditions
 from moditalker.training.prepare import PREPARATION
 from moditalker.training.silence import make_silent, most_closed
+from moditalker.training.speech_files import Variant, load_speech
 
 BLOCK = 16
 
@@ -21,7 +24,11 @@ class PreparedClip:
     """One prepared clip; faces stay on disk until they are asked for.
 
     Attributes:
+        landmarks: (T, 68, 3) picture space, pixels.
+        matrices: (T, 2, 3) from picture space to the aligned face.
+        features: (2T, D) float16, speech at 50 Hz.
         offset: frames by which the sound must be moved later to fit the picture; None when it is not known.
+        variants: other ways to hear the clip, where they were asked for.
     """
 
     name: str
@@ -31,9 +38,15 @@ class PreparedClip:
     matrices: np.ndarray
     features: np.ndarray
     offset: int | None
+    variants: tuple[Variant, ...] = ()
 
     def __len__(self) -> int:
         return len(self.landmarks)
+
+    @cached_property
+    def open_eyes(self) -> float:
+        """How far the eyes are open between blinks, see ``blinks.usual_opening``."""
+        return usual_opening(self.landmarks)
 
     def faces(self, frames: np.ndarray | slice) -> np.ndarray:
         """(n, 128, 128, 3) uint8."""
@@ -50,11 +63,19 @@ def encoder_of(folder: Path) -> str:
     return str(json.loads((folder / "index.json").read_text())["encoder"])
 
 
-def load_clips(folder: Path, split: str, aligned_below_seconds: float = 2.0) -> list[PreparedClip]:
+def load_clips(
+    folder: Path,
+    split: str,
+    aligned_below_seconds: float = 2.0,
+    *,
+    encoder: str | None = None,
+    variants: bool = False,
+) -> list[PreparedClip]:
     """The prepared clips of a split.
 
-    Offsets come from ``DIR/offsets.json`` (``train offsets`` writes it). Where that says nothing of a clip, one shorter
-    than ``aligned_below_seconds`` is taken as aligned in sound and picture, and a longer one's offset is None.
+    Their speech is that of ``encoder``, by default the one that ``prepare`` was last run with. Offsets
+    come from ``DIR/offsets.json`` (``train offsets`` writes it). Where that says nothing of a clip, one shorter than
+    ``aligned_below_seconds`` is taken as aligned in sound and picture, and a longer one's offset is None.
 
     Raises:
         InputError: the folder holds no prepared clips of that split, or was prepared by another version.
@@ -73,10 +94,15 @@ def load_clips(folder: Path, split: str, aligned_below_seconds: float = 2.0) -> 
             continue
         place = folder / "clips" / entry["name"]
         with np.load(place / "motion.npz") as stored:
-            landmarks, matrices, features = stored["landmarks"], stored["matrices"], stored["features"]
+            landmarks, matrices = stored["landmarks"], stored["matrices"]
+        clean, *others = load_speech(place, encoder or content["encoder"], variants)
+        lacking = max(0, 2 * len(landmarks) - len(clean.features))
+        features = np.pad(clean.features[: 2 * len(landmarks)], ((0, lacking), (0, 0)), mode="edge")
         unmeasured = 0 if len(landmarks) < 25 * aligned_below_seconds else None
         offset = offsets.get(entry["name"], {"offset": unmeasured})["offset"]
-        clips.append(PreparedClip(entry["name"], entry["speaker"], place, landmarks, matrices, features, offset))
+        clips.append(
+            PreparedClip(entry["name"], entry["speaker"], place, landmarks, matrices, features, offset, tuple(others))
+        )
     if not clips:
         raise InputError(f"{folder} holds no clip of the split {split!r}; its list needs the splits 'train' and 'val'.")
     return clips
@@ -132,10 +158,15 @@ MIRROR = np.array(
 """Which point each of the 68 becomes when left and right are exchanged."""
 
 
+SHORT_WINDOW = 24
+"""Frames of a window of a clip that is shorter than a long one's window."""
+
+
 class MotionBatches:
     """Windows of motion with their speech, for AToM and the head pose network.
 
-    Long and short clips come in separate batches, so that no window is padded.
+    Long and short clips come in separate batches, so that no window is padded. Each clip is heard as it is or as one of
+    its variants; where that is faster or slower than the picture was, the landmarks are brought to its frames.
 
     Args:
         clips: of one split.
@@ -162,22 +193,30 @@ class MotionBatches:
         self._weights = np.array([len(clip) for clip in self.long], np.float64)
 
     def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        """``residual`` (B, T, 68, 3), ``pose`` (B, T, 6), ``identity``, ``speech`` (B, 2T, D) and ``heard`` (B)."""
-        if rng.random() < self.long_share:
-            length = self.window
-            chosen = rng.choice(len(self.long), max(1, self.frames // length), p=self._weights / self._weights.sum())
-            clips = [self.long[i] for i in chosen]
+        """A batch.
+
+        Returns:
+            ``residual`` (B, T, 68, 3), ``pose`` (B, T, 6), ``closure`` (B, T, 1), ``identity`` (B, 68, 3),
+            ``speech`` (B, 2T, D) and ``heard`` (B).
+        """
+        long = rng.random() < self.long_share
+        if long:
+            count = max(1, self.frames // self.window)
+            chosen = rng.choice(len(self.long), count, p=self._weights / self._weights.sum())
+            heard = [_heard(self.long[i], self.window, rng) for i in chosen]
         else:
-            length = 24
-            picks = rng.integers(len(self.short), size=max(1, self.frames // length))
-            clips = [self.short[i] for i in picks]
-            length = max(16, min(len(clip) for clip in clips))
-        items = [self._item(clip, length, rng) for clip in clips]
+            picks = rng.integers(len(self.short), size=max(1, self.frames // SHORT_WINDOW))
+            heard = [_heard(self.short[i], 1, rng) for i in picks]
+        length = self.window if long else min(SHORT_WINDOW, *(len(frames) for _, _, frames in heard))
+        items = [self._item(*one, length, rng) for one in heard]
         return {key: torch.from_numpy(np.stack([item[key] for item in items])) for key in items[0]}
 
-    def _item(self, clip: PreparedClip, length: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        start = int(rng.integers(len(clip) - length + 1))
-        landmarks = clip.landmarks[start : start + length]
+    def _item(
+        self, clip: PreparedClip, variant: Variant, frames: np.ndarray, length: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        start = int(rng.integers(len(frames) - length + 1))
+        first = int(frames[start])
+        landmarks = landmarks_at(clip, variant.speed, first, length)
         reference = clip.landmarks[rng.integers(len(clip))]
         flip = np.array([-1, 1, 1], np.float32)
         mirrored = self.mirror and rng.random() < 0.5
@@ -185,11 +224,13 @@ class MotionBatches:
             landmarks, reference = landmarks[:, MIRROR] * flip, reference[MIRROR] * flip
         frame = FaceFrame(reference)
         residual, pose = frame.analyse(landmarks)
+        wanted = np.clip(np.arange(2 * first, 2 * (first + length)), 0, len(variant.features) - 1)
         item = {
             "residual": residual,
             "pose": pose,
+            "closure": eye_closure(landmarks, clip.open_eyes)[:, None],
             "identity": frame.shape,
-            "speech": clip.speech(start, start + length),
+            "speech": variant.features[wanted].astype(np.float32),
             "heard": np.array(clip.offset is not None),
         }
         if self.silence is not None and rng.random() < 0.2:
@@ -199,6 +240,46 @@ class MotionBatches:
                 points = points[MIRROR] * flip if mirrored else points
                 item = make_silent(item, frame.analyse(points[None])[0][0], self.silence, rng)
         return item
+
+
+def _heard(clip: PreparedClip, at_least: int, rng: np.random.Generator) -> tuple[PreparedClip, Variant, np.ndarray]:
+    """A clip, a way to hear it, and the frames (n,) of that for which there is a picture; n >= ``at_least``."""
+    clean = Variant(clip.features, 1.0)
+    variant = (clean, *clip.variants)[rng.integers(1 + len(clip.variants))]
+    frames = _pictured(clip, variant.speed)
+    if len(frames) < at_least:
+        variant, frames = clean, _pictured(clip, 1.0)
+    return clip, variant, frames
+
+
+def _pictured(clip: PreparedClip, speed: float) -> np.ndarray:
+    """Frames of a variant whose place in the clip's picture, see ``landmarks_at``, lies within it; (n,) int."""
+    offset = clip.offset or 0
+    return np.arange(
+        int(np.ceil((0.5 - offset) / speed - 0.5 - 1e-6)), int((len(clip) - 0.5 - offset) / speed - 0.5 + 1e-6) + 1
+    )
+
+
+def landmarks_at(clip: PreparedClip, speed: float, first: int, length: int) -> np.ndarray:
+    """Landmarks of the frames of a variant.
+
+    Frame j of a recording that is ``speed`` times faster shows what the picture showed at (j + 1/2) speed - 1/2, later
+    by the clip's own offset; between frames, landmarks go straight.
+
+    Args:
+        clip: of T frames.
+        speed: 1 for the recording as it is.
+        first: frame of the variant.
+        length: how many.
+    Returns:
+        (length, 68, 3) picture space.
+    """
+    place = (np.arange(first, first + length) + 0.5) * speed - 0.5 + (clip.offset or 0)
+    place = np.clip(place, 0, len(clip) - 1)
+    low = np.floor(place + 1e-6).astype(int)
+    share = np.maximum(place - low, 0)[:, None, None].astype(np.float32)
+    high = np.minimum(low + 1, len(clip) - 1)
+    return clip.landmarks[low] * (1 - share) + clip.landmarks[high] * share
 
 
 class BlockBatches:

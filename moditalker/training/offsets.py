@@ -31,7 +31,7 @@ MIN_LEAD = 0.02
 """How far the smallest mean distance lies under every other one at least three frames away."""
 FURTHEST = 10
 """Frames; footage that far apart is not published, so a smallest distance beyond it is chance."""
-POOLED = 40
+POOLED = 24
 """Short clips taken of a speaker."""
 _FPS = 25
 

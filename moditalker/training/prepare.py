@@ -5,8 +5,9 @@ Every clip becomes a folder of its own, written whole or not at all, so a second
     DIR/index.json                  one entry a usable clip: name, split, speaker, frames
     DIR/rejected.json               what was left out and why
     DIR/clips/NAME/frames.npy       (T, 128, 128, 3) uint8, aligned faces
-    DIR/clips/NAME/motion.npz       landmarks (T, 68, 3) float32, picture space; matrices (T, 2, 3) to the aligned face;
-                                    features (2T, D) float16, speech at 50 Hz
+    DIR/clips/NAME/motion.npz       landmarks (T, 68, 3) float32, picture space; matrices (T, 2, 3) to the aligned face
+    DIR/clips/NAME/sound.npy        its recording, see ``training.sound``
+    DIR/clips/NAME/speech-*.npz     speech features, a file for each encoder, see ``training.speech_files``
 """
 
 import csv
@@ -23,13 +24,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from moditalker.audio.features import FEATURE_RATE, make_speech_encoder
 from moditalker.audio.load import load_audio
 from moditalker.errors import InputError
 from moditalker.face.geometry import aligned_face, aligning_matrix
 from moditalker.face.landmark_file import FPS
 from moditalker.face.layout import interocular_distance
 from moditalker.face.tracker import make_tracker
+from moditalker.training.sound import keep_sound
+from moditalker.training.speech_files import VARIANTS, keep_speech
 from moditalker.video.read import read_video
 
 logger = logging.getLogger(__name__)
@@ -70,8 +72,8 @@ def read_clip_list(path: Path) -> list[Clip]:
     return [Clip(Path(row["path"]), row["split"], row["speaker"]) for row in rows]
 
 
-def prepare_clip(clip: Clip, root: Path, output: Path, encoder: str, tracker: str) -> int:
-    """Track, cut and encode one clip.
+def prepare_clip(clip: Clip, root: Path, output: Path, tracker: str) -> int:
+    """Track and cut one clip.
 
     Returns:
         The number of frames.
@@ -82,66 +84,63 @@ def prepare_clip(clip: Clip, root: Path, output: Path, encoder: str, tracker: st
     done = folder / "motion.npz"
     if done.is_file():
         with np.load(done) as stored:
-            if int(stored["preparation"]) == PREPARATION and str(stored["encoder"]) == encoder:
+            if int(stored["preparation"]) == PREPARATION:
                 return len(stored["landmarks"])
     frames = list(read_video(root / clip.path, fps=FPS))
     if len(frames) < MIN_FRAMES:
         raise InputError(f"{clip.path} has {len(frames)} frames and at least {MIN_FRAMES} are needed.")
-    audio = load_audio(root / clip.path)
+    load_audio(root / clip.path)  # a clip that cannot be heard is left out before its face is looked for
     landmarks = make_tracker(tracker).track(frames)
     step = np.linalg.norm(np.diff(landmarks[..., :2].mean(1), axis=0), axis=-1) / interocular_distance(landmarks[1:])
     if step.max(initial=0.0) > 0.5:
         raise InputError(f"The face in {clip.path} jumps (a cut, or two people); split the clip there.")
-    features = make_speech_encoder(encoder)(audio)
-    wanted = len(frames) * FEATURE_RATE // FPS
-    features = np.pad(features[:wanted], ((0, max(0, wanted - len(features))), (0, 0)), mode="edge")
     matrices = aligning_matrix(landmarks)
     faces = np.stack([aligned_face(frame, matrix) for frame, matrix in zip(frames, matrices, strict=True)])
 
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     partial.mkdir(parents=True, exist_ok=True)
     np.save(partial / "frames.npy", faces)
-    np.savez(
-        partial / "motion.npz",
-        landmarks=landmarks,
-        matrices=matrices,
-        features=features.astype(np.float16),
-        preparation=PREPARATION,
-        encoder=encoder,
-    )
+    np.savez(partial / "motion.npz", landmarks=landmarks, matrices=matrices, preparation=PREPARATION)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     return len(frames)
 
 
-def _run(
-    clips: list[Clip], root: Path, output: Path, encoder: str, tracker: str, workers: int
-) -> Iterator[tuple[Clip, int | str]]:
+def _run(clips: list[Clip], root: Path, output: Path, tracker: str, workers: int) -> Iterator[tuple[Clip, int | str]]:
     if workers <= 1:
         for clip in clips:
-            yield clip, _attempt(clip, root, output, encoder, tracker)
+            yield clip, _attempt(clip, root, output, tracker)
         return
     with ProcessPoolExecutor(workers) as pool:
-        futures = {pool.submit(_attempt, clip, root, output, encoder, tracker): clip for clip in clips}
+        futures = {pool.submit(_attempt, clip, root, output, tracker): clip for clip in clips}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
 
-def _attempt(clip: Clip, root: Path, output: Path, encoder: str, tracker: str) -> int | str:
+def _attempt(clip: Clip, root: Path, output: Path, tracker: str) -> int | str:
     try:
-        return prepare_clip(clip, root, output, encoder, tracker)
+        return prepare_clip(clip, root, output, tracker)
     except InputError as error:
         return str(error)
 
 
 def prepare(
-    clip_list: Path, output: Path, *, encoder: str = "moonshine", tracker: str = "mediapipe", workers: int = 1
+    clip_list: Path,
+    output: Path,
+    *,
+    encoder: str = "moonshine",
+    tracker: str = "mediapipe",
+    variants: int = VARIANTS,
+    workers: int = 1,
 ) -> tuple[int, int]:
     """Prepare every clip of a list; see the module for what is written.
 
     Args:
         clip_list: CSV, see ``read_clip_list``.
         output: folder, made when missing; what it already holds is kept.
+        encoder: of speech; training takes the one that was named last.
+        tracker: of faces.
+        variants: ways to hear each clip, beside the recording as it is.
         workers: processes.
     Returns:
         How many clips are usable and how many were left out.
@@ -150,7 +149,7 @@ def prepare(
     """
     clips = read_clip_list(clip_list)
     entries, rejected = [], []
-    done = _run(clips, clip_list.parent, output, encoder, tracker, workers)
+    done = _run(clips, clip_list.parent, output, tracker, workers)
     for clip, outcome in tqdm(done, total=len(clips), desc="prepare", unit="clip"):
         row = {**asdict(clip), "path": str(clip.path), "name": clip.name}
         if isinstance(outcome, int):
@@ -165,5 +164,9 @@ def prepare(
     entries.sort(key=lambda row: str(row["name"]))
     source = str(clip_list.parent.resolve())
     header = {"preparation": PREPARATION, "encoder": encoder, "tracker": tracker, "fps": FPS, "source": source}
-    (output / "index.json").write_text(json.dumps({**header, "clips": entries}, indent=1))
+    fresh = output / ".index.json"
+    fresh.write_text(json.dumps({**header, "clips": entries}, indent=1))
+    fresh.replace(output / "index.json")
+    keep_sound(output, workers)
+    keep_speech(output, [str(row["name"]) for row in entries], encoder, variants, workers)
     return len(entries), len(rejected)

@@ -40,10 +40,13 @@ found follows within one frame, for clips of at least two seconds and for one-se
 `confidence_order`: how often a clip's own sound has a greater confidence than another clip's. `long_lag_ms`,
 `short_lag_ms`: how late the sound is by lips that are seen to part, each clip at the offset found (0 is true zero).
 
+The weights here come from a run that was changed on the way: it was stopped and resumed twice, at minutes 15 and 20 of
+its second part, when zero was settled for long and short clips apart and offsets were taken to a fraction of a frame.
+The machine was busy with other work all the while.
+
 ## Known failures
 - A single second says little: ask for the offset of two seconds or more, or average.
-- Faces turned far to the side and mouths behind a microphone have low confidence, whatever they say.
-- It has hardly seen singing, whispering, or several voices at once.
+- Not measured: faces turned far to the side, covered mouths, singing, whispering, several voices at once.
 """
 
 
@@ -68,13 +71,15 @@ def sync_card(history: dict[str, Any]) -> str:
     ]
     for name, what in (("first", "one-second clips"), ("second", "all clips at their measured offsets")):
         run = history[name]
-        last = run["last"]
+        last, spans = run["last"], run["notes"]["batch"] or "default"
         lines.append(
-            f"| {what} | {last['minutes']:.0f} | {last['step']} | {run['learning_rate']:g} | {run['notes']['batch']} "
+            f"| {what} | {last['minutes']:.0f} | {last['step']} | {run['learning_rate']:g} | {spans} "
             f"| {last['validation']['loss']:.3f} |"
         )
     lines += ["", "## Measured", "Printed by `python -m moditalker.training.sync_check --data DIR`:", ""]
-    lines += [f"- {name}: {value:g}" for name, value in {**history["check"], **history["offsets"]}.items()]
+    lines += [f"- {name}: {value:g}" for name, value in history["check"].items()]
+    lines += ["", "Printed by `train offsets`, of all clips:", ""]
+    lines += [f"- {name}: {value:g}" for name, value in history["offsets"].items()]
     return "\n".join(lines) + "\n" + _TAIL
 
 

@@ -35,9 +35,12 @@ class Trial:
         self.expert, self.sound = expert, sound
         self.picture = embed_mouths(expert, mouth_crops(np.asarray(clip.faces(slice(None)))))
         self.short = len(clip) < LONG_FRAMES
+        # A short clip is averaged with others, so its own offset is taken away first.
+        self.own = (clip.offset or 0) if self.short else 0
 
     def curve(self, shift: int) -> SyncCurve:
-        """Distances when the sound is made to come ``shift`` frames later than it does."""
+        """Distances when the sound comes ``shift`` frames later than it does, or, in a short clip, than it should."""
+        shift += self.own
         picture = self.picture[max(0, shift) :]
         embedded = embed_mel(self.expert, log_mel(self.sound[max(0, -shift) * _FRAME_SAMPLES :]))
         if self.short:
@@ -64,7 +67,8 @@ def check_expert(data: Path, expert: SyncExpert, split: str = "val") -> dict[str
     Returns:
         ``long_clips`` and ``long_follow``: clips of at least two seconds, and the share of shifts that the offset
         follows within one frame; ``pools`` and ``pool_follow``, ``pool_zero``: the same of one-second clips ten at a
-        time, and the share of pools whose offset is within one frame of zero; ``short_zero``: of the clips alone;
+        time, their known offsets taken away, and the share of pools that are then found within one frame of zero;
+        ``short_zero``: that share of the clips alone;
         ``confidence``, ``confidence_other``: means over long clips, with their own and with another clip's sound;
         ``confidence_order``: how often their own is the greater.
     """

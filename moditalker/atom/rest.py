@@ -1,0 +1,62 @@
+"""Lips at rest where nobody speaks."""
+
+import numpy as np
+
+from moditalker.atom.controls import MOUTH_AND_JAW
+from moditalker.face.layout import mouth_opening
+
+# How much of the gap between the lips each point closes: negative is up. Lower lip and jaw come most of the way.
+_CLOSING = np.zeros(68, np.float32)
+_CLOSING[[61, 62, 63]] = 0.25
+_CLOSING[[65, 66, 67]] = -0.75
+_CLOSING[[50, 51, 52]] = 0.25
+_CLOSING[[49, 53]] = 0.12
+_CLOSING[[56, 57, 58]] = -0.7
+_CLOSING[[55, 59]] = -0.35
+_CLOSING[6:11] = -0.5
+_CLOSING[[4, 5, 11, 12]] = -0.25
+_PAIRS = np.array([[61, 67], [62, 66], [63, 65]])
+
+
+def close_lips(points: np.ndarray) -> np.ndarray:
+    """Bring the lips together and leave everything else, corners too, as it is.
+
+    Args:
+        points: (68, 3) face-centric, inter-ocular distances.
+    Returns:
+        (68, 3); inner lips touch, in depth too.
+    """
+    gaps = np.maximum(points[_PAIRS[:, 1], 1] - points[_PAIRS[:, 0], 1], 0)
+    closed = points.copy()
+    closed[:, 1] += _CLOSING * gaps.mean()
+    middle = closed[_PAIRS].mean(1)
+    apart = gaps > 0
+    closed[_PAIRS[apart], 1] = middle[apart][:, None, 1]
+    closed[_PAIRS, 2] = middle[:, None, 2]
+    return closed
+
+
+def rest_lips(residual: np.ndarray, shape: np.ndarray, activity: np.ndarray) -> np.ndarray:
+    """Ease the lips to rest where nobody speaks.
+
+    At rest they are as AToM holds them in silence, closed the rest of the way: also of a portrait that shows its teeth.
+
+    Args:
+        residual: (T, 68, 3) inter-ocular distances.
+        shape: (68, 3) the portrait in its face-centric frame.
+        activity: (T,) from 0, nobody speaks, to 1.
+    Returns:
+        (T, 68, 3); frames whose activity is 1 are not changed, nor is any point but those of mouth and jaw.
+    """
+    quiet = 1 - activity
+    if quiet.max(initial=0) < 1e-3:
+        return residual
+    opening = mouth_opening(residual + shape)
+    candidates = np.flatnonzero(quiet > 0.5 * quiet.max())
+    chosen = candidates[opening[candidates] <= np.median(opening[candidates])]
+    rest = close_lips(residual[chosen].mean(0) + shape) - shape
+    rested = residual.copy()
+    share = quiet[:, None, None].astype(np.float32)
+    moved = residual[:, MOUTH_AND_JAW]
+    rested[:, MOUTH_AND_JAW] = moved + share * (rest[MOUTH_AND_JAW] - moved)
+    return rested
