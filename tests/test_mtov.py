@@ -182,7 +182,7 @@ def test_each_plane_sees_its_own_two_axes(autoencoder: TriplaneAutoencoder) -> N
     _, yt, xt = autoencoder.encode(ramp.contiguous())[0].unbind(1)
     for plane in (yt, xt):
         # Away from the border, where padding is seen.
-        assert plane[:, :, 4:12].std(1).mean() > 2 * plane[:, :, 4:12].std(2).mean()
+        assert plane[:, :, 4:12].std(1).mean() > 1.5 * plane[:, :, 4:12].std(2).mean()
 
 
 def test_planes_spread_over_rows_columns_and_frames() -> None:

@@ -5,13 +5,15 @@ ring on the hair and ears that moves rigidly with the head, and by a wider ring 
 stays still.
 """
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 
-from moditalker.face.geometry import FaceFrame
-from moditalker.face.layout import INNER_LIPS, LIDS, STABLE
+from moditalker.face.geometry import FaceFrame, transform_points
+from moditalker.face.layout import INNER_LIPS, STABLE
+from moditalker.mtov.lids import LidMotion
 
 # Ellipses in inter-ocular distances around the centre between the eyes and the chin.
 _HEAD_RADII = (1.25, 1.7)
@@ -20,7 +22,19 @@ MOVING_RADII = (2.4, 2.8)
 """Inside this ellipse (x and y, in inter-ocular distances) pixels may move; it fades out towards ``_REST_RADII``."""
 _STIFFNESS = 1e-3
 _SLIT = 0.02
-"""Lids and lips never come nearer to one another than this, inter-ocular distances."""
+"""Lips never come nearer to one another than this, inter-ocular distances."""
+# Under each brow one point goes with the brow and the corners of the eye: the brow's lower edge, which lids must not
+# drag along. Columns: brow, inner and outer corner, and how near to the inner one.
+_UNDER_BROWS = (
+    (18, 39, 36, 0.3),
+    (19, 39, 36, 0.5),
+    (20, 39, 36, 0.7),
+    (23, 42, 45, 0.7),
+    (24, 42, 45, 0.5),
+    (25, 42, 45, 0.3),
+)
+_BROW_DEPTH = 0.3
+"""How far down from the brow to the line between the corners that point lies."""
 
 
 def face_centre(frame: FaceFrame) -> np.ndarray:
@@ -30,7 +44,7 @@ def face_centre(frame: FaceFrame) -> np.ndarray:
 
 
 class WarpField:
-    """The backward map of T frames, ready to be evaluated anywhere.
+    """The backward map of T frames, ready to be evaluated anywhere; the lids' part of it is in ``lids``.
 
     Args:
         frame: the portrait's face-centric frame.
@@ -44,9 +58,12 @@ class WarpField:
         head, head_moved = _rigid_ring(frame, pose)
         rest = self._ring(_REST_RADII, np.linspace(0, 2 * np.pi, 20, endpoint=False))
         frames = len(landmarks)
-        landmarks = _parted(landmarks, frame.unit)
-        source = np.concatenate([frame.landmarks[:, :2], head, rest])
-        target = np.concatenate([landmarks[..., :2], head_moved, np.broadcast_to(rest, (frames, *rest.shape))], 1)
+        held = frame.landmarks[:, :2]
+        self.lids = LidMotion(held, landmarks[..., :2])
+        parted = _parted(self.lids.resting, frame.unit)
+        source = np.concatenate([held, _under_brows(held), head, rest])
+        fixed = np.broadcast_to(rest, (frames, *rest.shape))
+        target = np.concatenate([parted, _under_brows(parted), head_moved, fixed], 1)
         self._source = self._normalise(torch.from_numpy(source))
         self._target = self._normalise(torch.from_numpy(target.astype(np.float64)))
         self._weights = self._solve()
@@ -96,18 +113,27 @@ class WarpField:
         return ((normal + moved).double() * self.unit + self.origin).numpy()
 
 
+def _under_brows(landmarks: np.ndarray) -> np.ndarray:
+    """(..., 68, 2) pixels -> (..., 6, 2)."""
+    points = []
+    for brow, inner, outer, share in _UNDER_BROWS:
+        line = share * landmarks[..., inner, :] + (1 - share) * landmarks[..., outer, :]
+        points.append(landmarks[..., brow, :] + _BROW_DEPTH * (line - landmarks[..., brow, :]))
+    return np.stack(points, -2)
+
+
 def _parted(landmarks: np.ndarray, unit: float) -> np.ndarray:
-    """Keep lids and lips a slit apart: where two points meet that come from different places, the spline would swirl.
+    """Keep lips a slit apart: where two points meet that come from different places, the spline would swirl.
 
     Args:
-        landmarks: (T, 68, 3) pixels.
+        landmarks: (T, 68, 2) pixels.
         unit: inter-ocular distance, pixels.
     Returns:
         (T, 68, 2)
     """
-    parted = landmarks[..., :2].astype(np.float64)
+    parted = landmarks.astype(np.float64)
     inner = INNER_LIPS
-    for upper, lower in (*LIDS, (inner[1], inner[7]), (inner[2], inner[6]), (inner[3], inner[5])):
+    for upper, lower in ((inner[1], inner[7]), (inner[2], inner[6]), (inner[3], inner[5])):
         missing = np.maximum(0, _SLIT * unit - (parted[:, lower, 1] - parted[:, upper, 1]))
         parted[:, upper, 1] -= missing / 2
         parted[:, lower, 1] += missing / 2
@@ -186,8 +212,28 @@ def warp_aligned(
     flow = aligned.reshape(len(matrices), resolution, resolution, 2).permute(0, 3, 1, 2)
     flow = F.interpolate(flow, size=(size, size), mode="bilinear", align_corners=False)
     # Interpolation clamps at the border; extend the last cell's slope instead of repeating its value.
-    flow = flow + _border_correction(flow, size, resolution)
-    return sample(portrait[None], flow.permute(0, 2, 3, 1))
+    flow = (flow + _border_correction(flow, size, resolution)).permute(0, 2, 3, 1)
+    _slide_lids(flow, field, matrices)
+    return sample(portrait[None], flow)
+
+
+def _slide_lids(flow: torch.Tensor, field: WarpField, matrices: np.ndarray) -> None:
+    """Let the lids slide over the eyes, in place; (T, S, S, 2) of the aligned face and its (T, 2, 3) matrices."""
+    size = flow.shape[1]
+    for index, matrix in enumerate(matrices):
+        for low, high in field.lids.boxes(index):
+            corners = np.array([[x, y] for x in (low[0], high[0]) for y in (low[1], high[1])])
+            placed = transform_points(matrix, corners)
+            x0, y0 = np.clip(np.floor(placed.min(0)).astype(int), 0, size)
+            x1, y1 = np.clip(np.ceil(placed.max(0)).astype(int) + 1, 0, size)
+            if x1 <= x0 or y1 <= y0:
+                continue
+            grid = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), -1).reshape(-1, 2)
+            inverse = cv2.invertAffineTransform(matrix)
+            resting = transform_points(matrix, field.lids(index, transform_points(inverse, grid)))
+            wanted = torch.from_numpy(resting.astype(np.float32)).reshape(1, y1 - y0, x1 - x0, 2)
+            part = sample(flow[index].permute(2, 0, 1)[None], wanted)[0]
+            flow[index, y0:y1, x0:x1] = part.permute(1, 2, 0)
 
 
 def _border_correction(flow: torch.Tensor, size: int, resolution: int) -> torch.Tensor:

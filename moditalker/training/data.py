@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,8 +60,18 @@ class PreparedClip:
 
 
 def encoder_of(folder: Path) -> str:
-    """Name of the speech encoder that a folder was prepared with."""
-    return str(json.loads((folder / "index.json").read_text())["encoder"])
+    """Name of the speech encoder that a folder was prepared with; raises as ``load_clips`` does."""
+    return str(_index(folder)["encoder"])
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    index = folder / "index.json"
+    if not index.is_file():
+        raise InputError(f"{folder} holds no prepared clips; run 'python -m moditalker prepare CLIPS.csv -o {folder}'.")
+    content: dict[str, Any] = json.loads(index.read_text())
+    if content["preparation"] != PREPARATION:
+        raise InputError(f"{folder} was prepared by another version; run 'prepare' again into the same folder.")
+    return content
 
 
 def load_clips(
@@ -80,12 +91,7 @@ def load_clips(
     Raises:
         InputError: the folder holds no prepared clips of that split, or was prepared by another version.
     """
-    index = folder / "index.json"
-    if not index.is_file():
-        raise InputError(f"{folder} holds no prepared clips; run 'python -m moditalker prepare CLIPS.csv -o {folder}'.")
-    content = json.loads(index.read_text())
-    if content["preparation"] != PREPARATION:
-        raise InputError(f"{folder} was prepared by another version; run 'prepare' again into the same folder.")
+    content = _index(folder)
     known = folder / "offsets.json"
     offsets = json.loads(known.read_text())["clips"] if known.is_file() else {}
     clips = []

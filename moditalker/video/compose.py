@@ -3,13 +3,27 @@
 What MToV adds is a difference to the warp, so the portrait's own sharpness stays wherever nothing had to change.
 """
 
-from collections.abc import Callable
+from typing import Protocol
 
 import cv2
 import numpy as np
 
-Flow = Callable[[np.ndarray], np.ndarray]
-"""(P, 2) points of the frames -> (T, P, 2) points of the portrait, picture space."""
+
+class Lids(Protocol):
+    """What moves within the eyes, see ``mtov.lids``."""
+
+    def boxes(self, frame: int) -> list[tuple[np.ndarray, np.ndarray]]: ...
+
+    def __call__(self, frame: int, points: np.ndarray) -> np.ndarray: ...
+
+
+class Flow(Protocol):
+    """A backward map: (P, 2) points of the frames -> (T, P, 2) points of the portrait, picture space."""
+
+    lids: Lids
+
+    def __call__(self, points: np.ndarray) -> np.ndarray: ...
+
 
 _CELL = 8
 """The warp is evaluated on a grid of so many pixels and interpolated."""
@@ -58,14 +72,28 @@ class Composer:
         coarse = (flow(self._grid) - self._grid).reshape(-1, self._rows, self._columns, 2)
         window = _feather(delta.shape[-1])
         frames = np.repeat(self.picture[None], len(delta), 0)
-        for frame, points, change, matrix in zip(frames, coarse, delta, matrices, strict=True):
+        for index, (frame, points, change, matrix) in enumerate(zip(frames, coarse, delta, matrices, strict=True)):
             moves = cv2.remap(np.ascontiguousarray(points, np.float32), *self._fine, cv2.INTER_LINEAR)
+            self._slide_lids(moves, flow.lids, index)
             x, y = cv2.split(self._pixels + moves)
             moved = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             region = (slice(self._y0, self._y0 + self._height), slice(self._x0, self._x0 + self._width))
             frame[region] = moved
             self._add(frame, change.transpose(1, 2, 0) * window, matrix)
         return frames
+
+    def _slide_lids(self, moves: np.ndarray, lids: Lids, index: int) -> None:
+        """Let the lids of a frame slide over the eyes; (height, width, 2) displacements, in place."""
+        origin = np.array([self._x0, self._y0])
+        for low, high in lids.boxes(index):
+            x0, y0 = np.clip(np.floor(low - origin).astype(int), 0, [self._width, self._height])
+            x1, y1 = np.clip(np.ceil(high - origin).astype(int) + 1, 0, [self._width, self._height])
+            if x1 <= x0 or y1 <= y0:
+                continue
+            here = self._pixels[y0:y1, x0:x1]
+            resting = lids(index, here.reshape(-1, 2)).reshape(here.shape)
+            x, y = cv2.split((resting - origin).astype(np.float32))
+            moves[y0:y1, x0:x1] = cv2.remap(moves, x, y, cv2.INTER_LINEAR) + (resting - here)
 
     def _add(self, frame: np.ndarray, change: np.ndarray, matrix: np.ndarray) -> None:
         """Add (S, S, 3) of the aligned face to a frame, only where the aligned face lies."""
