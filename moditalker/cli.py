@@ -237,6 +237,8 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--encoder", help="for atom and head: whose speech features (default: prepare's last)")
     command.add_argument("--minutes", type=float, default=20.0, help="time budget, 0 for none")
     command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
+    command.add_argument("--perceptual-weight", type=float, help="autoencoder (1) and mtov (1.5): of LPIPS in the loss")
+    command.add_argument("--decoder-only", action="store_true", help="mtov: the denoiser stays as it is")
     command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
     command.add_argument("--max-steps", type=int, default=0, help="step budget, 0 for none")
     command.add_argument("--learning-rate", type=float, default=4e-4)

@@ -18,9 +18,9 @@ tags: [talking-head, audio-to-video, diffusion, lip-sync]
 
 # MoDiTalker compact
 
-Weights of the preset `compact`: AToM (speech to 68 landmarks), a head pose network, the tri-plane autoencoder and
-MToV's denoiser. Half precision safetensors, loaded as float32. Made from nothing by the commands in the
-project's README.
+Weights of the preset `compact`: AToM (speech to 68 landmarks), a network for head pose and blinks, the tri-plane
+autoencoder and the denoiser of MToV. Half precision safetensors, loaded as float32. Made from nothing by the commands
+in the project's README.
 
 ## Intended use
 Animating a portrait with a recording, with the consent of the people both belong to; research on talking heads. Not for
@@ -43,7 +43,7 @@ training). It is footage of real people whose own media rights are mostly unstat
 | 2 | OpenTalker/SadTalker | Apache-2.0 (repository); HDTF, CC BY 4.0 annotations; YouTube |
 | 2 | bytedance/LatentSync | Apache-2.0 (repository) |
 
-No clip, frame or recording of it is in this project. Sound and picture of the long clips were brought together first
+No clip, frame or recording of it is in this project. Sound and picture of every clip were brought together first
 (`train offsets`).
 """
 
@@ -51,8 +51,8 @@ _TAIL = """
 ## Known failures
 - The aligned face is drawn at 128x128 pixels. In a large portrait what MToV adds, the inside of the mouth above all, is
   softer than what is around it.
-- Teeth and tongue are hardly drawn: a mouth that the portrait shows closed opens on a soft dark patch, the mean of the
-  training speakers' mouths. Lips close over teeth that the portrait shows only in part.
+- Teeth are a light band and no single teeth, the tongue is hardly ever seen. Lips close over teeth that the portrait
+  shows only in part.
 - Lips do not always meet on m, b and p.
 - Heads turned more than about 20 degrees stretch: the warp knows one view. Beyond 40 degrees a portrait is refused.
 - Hair, glasses and beards that cross the jaw move with it.

@@ -29,7 +29,13 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         seed=options.seed,
         workers=options.workers,
         cpu=options.cpu,
-        notes={"network": network, "data": data.name, "batch": options.batch},
+        notes={
+            "network": network,
+            "data": data.name,
+            "batch": options.batch,
+            "perceptual_weight": options.perceptual_weight,
+            "decoder_only": options.decoder_only,
+        },
     )
     if options.start is not None and not (options.start / "config.json").is_file():
         raise InputError(f"There is no network in {options.start}; name the model folder of an earlier run.")
@@ -49,7 +55,12 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         from moditalker.training.train_autoencoder import train_autoencoder
 
         return train_autoencoder(
-            data, config, blocks=options.batch or 4, planes_after=options.planes_after, start=options.start
+            data,
+            config,
+            blocks=options.batch or 4,
+            perceptual_weight=options.perceptual_weight or 1.0,
+            planes_after=options.planes_after,
+            start=options.start,
         )
     if network == "mtov":
         from moditalker.training.train_mtov import train_mtov
@@ -59,7 +70,15 @@ def train(options: argparse.Namespace) -> dict[str, float]:
                 f"There is no autoencoder in {options.autoencoder}; run 'train autoencoder' first, "
                 "or name its folder with --autoencoder."
             )
-        return train_mtov(data, options.autoencoder, config, options.batch or 4, options.start)
+        return train_mtov(
+            data,
+            options.autoencoder,
+            config,
+            options.batch or 4,
+            options.start,
+            options.perceptual_weight or 1.5,
+            options.decoder_only,
+        )
     if network == "atom":
         from moditalker.training.train_atom import train_atom
 

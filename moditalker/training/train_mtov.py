@@ -31,6 +31,7 @@ class MtovObjective(nn.Module):
     Args:
         denoiser: trained.
         autoencoder: its decoder is trained.
+        perceptual_weight: see ``PictureLoss``.
         picture_weight: of the decoded frames' loss.
         frames: of each block that are decoded at the mouth; one of them as a whole.
     """
@@ -39,6 +40,7 @@ class MtovObjective(nn.Module):
         self,
         denoiser: MotionToVideo,
         autoencoder: TriplaneAutoencoder,
+        perceptual_weight: float = 1.5,
         picture_weight: float = 2.0,
         frames: int = 8,
     ) -> None:
@@ -46,7 +48,7 @@ class MtovObjective(nn.Module):
         self.denoiser = denoiser
         self.autoencoder = autoencoder
         self.autoencoder.encoder.requires_grad_(False)
-        self.picture = PictureLoss(1.5)
+        self.picture = PictureLoss(perceptual_weight)
         self.reader = LipReader()
         self.scheduler = mtov_scheduler()
         self.picture_weight, self.frames = picture_weight, frames
@@ -92,7 +94,13 @@ def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
 
 
 def train_mtov(
-    data: Path, autoencoder: Path, config: TrainingConfig, blocks: int = 4, start: Path | None = None
+    data: Path,
+    autoencoder: Path,
+    config: TrainingConfig,
+    blocks: int = 4,
+    start: Path | None = None,
+    perceptual_weight: float = 1.5,
+    decoder_only: bool = False,
 ) -> dict[str, float]:
     """Train the denoiser on prepared clips, and the decoder with it.
 
@@ -102,6 +110,8 @@ def train_mtov(
             the denoiser's ``model``.
         blocks: of a batch.
         start: folder of a denoiser to go on from.
+        perceptual_weight: see ``PictureLoss``.
+        decoder_only: leave the denoiser as it is.
     Returns:
         Validation losses.
     """
@@ -109,9 +119,10 @@ def train_mtov(
     denoiser = MotionToVideo(latent_channels=trained.config["latent_channels"])
     if start is not None:
         denoiser = MotionToVideo.from_pretrained(start)
+    denoiser.requires_grad_(not decoder_only)
     return fit(
         denoiser,
-        MtovObjective(denoiser, trained),
+        MtovObjective(denoiser, trained, perceptual_weight),
         BlockBatches(load_clips(data, "train"), blocks),
         BlockBatches(load_clips(data, "val"), blocks),
         config,
