@@ -94,6 +94,9 @@ def pipeline() -> MoDiTalkerPipeline:
     for network in (atom, head, autoencoder, denoiser):
         wake(network)
         network.eval()
+    with torch.no_grad():
+        for last in (autoencoder.decoder.out, autoencoder.decoder.coarse):
+            last.weight.mul_(0.05)  # a face must stay one that is found
     atom.residual_std.fill_(0.02)
     head.pose_std.fill_(0.03)
     head.pose_std[-1] = 0.4  # of the blinks

@@ -62,10 +62,12 @@ def _add_frechet(rows: dict[str, dict[str, float]], ledger: Ledger, names: list[
         for row in (name for name in ROWS if name in rows and "frechet" in ROWS[name].measures):
             pairs = [(ledger.features(name, row, kind), ledger.features(name, "real", kind)) for name in names]
             both = [(one, other) for one, other in pairs if one is not None and other is not None]
-            if both:
+            if not both:
+                continue
+            generated, real = (np.concatenate(side) for side in zip(*both, strict=True))
+            if len(real) > 1:  # one sample has no spread
                 from moditalker.metrics.frechet import frechet_distance
 
-                generated, real = (np.concatenate(side) for side in zip(*both, strict=True))
                 rows[row][f"{kind}_frechet"] = frechet_distance(generated, real)
 
 
