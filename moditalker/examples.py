@@ -91,7 +91,7 @@ def make_example(pipeline: MoDiTalkerPipeline, recipe: Recipe, folder: Path) -> 
         )
         landmarks = read_landmarks(motion)
     samples = load_audio(speech)
-    write_landmark_video(folder / "landmarks.mp4", landmarks, tuple(report["size"]), samples)
+    write_landmark_video(folder / "landmarks.mp4", landmarks, samples)
     write_motion_plot(folder / "motion.png", landmarks, samples)
     report["output"] = video.name
     video.with_suffix(".json").write_text(json.dumps(report, indent=1))

@@ -458,7 +458,6 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         result = {
             "output": str(output),
             "seed": seed,
-            "size": [width, height],
             "parameters": parameters,
             "preset": Path(str(self.config.get("_name_or_path", ""))).name,
             "weights": self.weight_hashes(),

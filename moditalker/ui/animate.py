@@ -25,6 +25,7 @@ from moditalker.ui.studio import Preview, Progress, Result, Studio
 CONSENT = "I may use this face and this voice, and I will say that the video is AI-generated wherever I show it."
 CHARACTERS_A_SECOND = 14.0
 """How fast the synthetic voice speaks, for an estimate."""
+STARTING, READING = "Starting", "Reading the files"
 CANCEL_SECONDS = 2.0
 """A job that a program cancels runs on for at most so long before it is told."""
 
@@ -60,8 +61,11 @@ class AnimateTab:
                 estimate = gr.HTML(elem_id="estimate")
             with gr.Column(min_width=320):
                 status = gr.HTML(elem_id="status")
-                results = build_results(self._examples[0] if self._examples else None)
-                example_buttons = self._build_examples()
+                example_buttons: list[gr.Button] = []
+                results = build_results(
+                    self._examples[0] if self._examples else None,
+                    between=lambda: example_buttons.extend(self._build_examples()),
+                )
         inputs = [portrait, speech.audio, speech.text, consent, *controls.inputs()]
         self._build_run([speech.source, *inputs], button, cancel, status, results)
         self._build_estimate(speech, controls, estimate)
@@ -72,10 +76,10 @@ class AnimateTab:
     def _build_examples(self) -> list[gr.Button]:
         if not self._examples:
             return []
-        gr.HTML('<h3 class="examples-title">Examples: one click shows the result at once</h3>')
+        gr.HTML('<h3 class="examples-title">Examples: a click shows the result at once</h3>')
         with gr.Row(elem_id="examples"):
             return [
-                gr.Button(example.title, icon=str(example.portrait), min_width=150, elem_classes="example")
+                gr.Button(example.title, icon=str(example.portrait), size="sm", min_width=140, elem_classes="example")
                 for example in self._examples
             ]
 
@@ -106,7 +110,7 @@ class AnimateTab:
             concurrency_id="animate",
         )
         run.then(lambda: (gr.Button(visible=True), gr.Button(visible=False)), outputs=buttons, **quick)
-        run.failure(lambda: note_html("No video was made.", "bad"), outputs=status, **quick)
+        run.failure(self.after_failure, inputs=status, outputs=status, **quick)
         cancel.click(
             lambda: (
                 gr.Button(visible=True),
@@ -192,14 +196,28 @@ class AnimateTab:
         request = self._request(*values)
         with refusals():
             check_before_start(request, self._settings)
-        return gr.Button(visible=False), gr.Button(visible=True), note_html("Starting")
+        return gr.Button(visible=False), gr.Button(visible=True), note_html(STARTING)
+
+    @staticmethod
+    def after_failure(status: str) -> str:
+        """A run that broke off outside our hands, a full queue say, leaves the page at its last progress."""
+        running = any(mark in status for mark in (STARTING, READING, 'role="progressbar"'))
+        return note_html("No video was made: this server is busy. Try again in a minute.", "bad") if running else status
 
     def run(self, *values: Any) -> Generator[list[Any], None, None]:
         """The page's own: progress, the first second, and the result."""
         request = self._request(*values)
+        try:
+            yield from self._run(request)
+        except gr.Error as error:
+            # The message that Gradio shows goes away; this stays.
+            yield [note_html(error.message, "bad"), *cleared()]
+            raise
+
+    def _run(self, request: Request) -> Generator[list[Any], None, None]:
         with refusals(request.portrait, request.audio, request.head_video), closing(self._studio.make(request)) as made:
             # Before any work: Gradio can cancel only what has yielded.
-            yield [note_html("Reading the files"), *cleared()]
+            yield [note_html(READING), *cleared()]
             for event in made:
                 if isinstance(event, Progress):
                     yield [progress_html(event), *[gr.skip()] * len(cleared())]
@@ -320,11 +338,15 @@ class AnimateTab:
         return note_html(f"{seconds:.1f} s of speech: about {in_words(whole)} on this machine.")
 
     @staticmethod
-    def _request(source: str, portrait: str | None, audio: str | None, text: str, *rest: Any) -> Request:
+    def _request(
+        source: str, portrait: str | None, audio: str | None, text: str, consent: bool, *controls: Any
+    ) -> Request:
         """What the page's components say; of a recording and a text, the one that is looked at counts."""
-        consent, *options, seed = rest
         if source == RECORDING:
             text = ""
         else:
             audio = None
-        return Request(portrait, audio, text, consent, *options, NEW_SEED if seed is None else int(seed))
+        options = dict(zip(Controls.names(), controls, strict=True))
+        if options["seed"] is None:
+            options["seed"] = NEW_SEED
+        return Request(portrait, audio, text, consent, **options)

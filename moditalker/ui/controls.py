@@ -1,7 +1,7 @@
 """The settings of a video: presets, sliders, head motion, crop and seed."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import gradio as gr
@@ -26,9 +26,14 @@ class Controls:
     blink_scale: gr.Slider
     seed: gr.Number
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Of the parameters, in their order."""
+        return [field.name for field in fields(cls)]
+
     def inputs(self) -> list[Any]:
-        """In the order of the parameters."""
-        return list(self.__dict__.values())
+        """The components, in the same order."""
+        return [getattr(self, name) for name in self.names()]
 
 
 def build_controls(max_video_seconds: float) -> Controls:
@@ -74,7 +79,7 @@ def build_controls(max_video_seconds: float) -> Controls:
                 1.0, 4.0, value=GUIDANCE, step=0.05, label="Guidance", elem_id="guidance", min_width=140,
                 info="How closely the lips follow the speech",
             )  # fmt: skip
-        with gr.Row(equal_height=True):
+        with gr.Row():
             seed = gr.Number(
                 NEW_SEED,
                 precision=0,

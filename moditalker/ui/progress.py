@@ -30,7 +30,10 @@ def sentence(progress: Progress) -> str:
 def progress_html(progress: Progress) -> str:
     """A bar with the stage, what is done of it, and the time left."""
     percent = round(100 * min(1.0, progress.share))
-    left = f"about {in_words(progress.left)} left" if progress.left >= 0.5 else "nearly done"
+    if progress.left >= 0.5:
+        left = f"about {in_words(progress.left)} left"
+    else:
+        left = "nearly done" if progress.done == progress.total else "longer than usual"
     said = f"{sentence(progress)}, {left}"
     return (
         f'<div class="progress" role="progressbar" aria-label="Making the video" aria-valuemin="0" aria-valuemax="100" '

@@ -1,5 +1,6 @@
 """What a request ends with, on the page."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,37 +36,35 @@ class Results:
         ]
 
 
-def build_results(example: Example | None) -> Results:
-    """Add the components to the `gr.Blocks` that is open; an example's result is in them until there is another."""
+def build_results(example: Example | None, between: Callable[[], None]) -> Results:
+    """Add the components to the `gr.Blocks` that is open; an example's result is in them until there is another.
+
+    Args:
+        example: shown first.
+        between: adds what stands under the video, before the details.
+    """
     video = gr.Video(
         label=f"Example: {example.title}" if example else "Result",
         value=str(example.video) if example else None,
         interactive=False,
         height=420,
-        buttons=["download", "fullscreen"],
+        buttons=["download"],
         elem_id="result",
     )
+    between()
     with gr.Column(visible=example is not None, elem_id="details") as details:
-        with gr.Row(equal_height=True):
-            used_seed = gr.Number(
-                value=example.report["seed"] if example else None,
-                label="Seed used",
-                precision=0,
-                interactive=False,
-                min_width=140,
-                elem_id="used-seed",
-            )
-            report_file = gr.DownloadButton(
-                "Report (JSON)",
-                value=str(example.report_file) if example else None,
-                size="md",
-                min_width=140,
-                elem_id="report-file",
-            )
-        with gr.Accordion("Motion", open=True):
+        used_seed = gr.Number(
+            value=example.report["seed"] if example else None,
+            label="Seed used",
+            precision=0,
+            interactive=False,
+            elem_id="used-seed",
+        )
+        with gr.Accordion("Motion: how far the mouth opens, and the landmarks", open=False):
             plot = gr.Image(
                 value=str(example.plot) if example else None,
                 label="Mouth opening over the waveform",
+                show_label=False,
                 interactive=False,
                 buttons=["fullscreen"],
                 height=190,
@@ -80,9 +79,15 @@ def build_results(example: Example | None) -> Results:
                 height=260,
                 elem_id="landmarks",
             )
-        with gr.Accordion("Report", open=False):
+        with gr.Accordion("Report: every setting, and how long each stage took", open=False):
             report = gr.JSON(
                 value=example.report if example else None, show_label=False, label="Report", open=True, elem_id="report"
+            )
+            report_file = gr.DownloadButton(
+                "Download the report (JSON)",
+                value=str(example.report_file) if example else None,
+                size="sm",
+                elem_id="report-file",
             )
     return Results(video, details, used_seed, landmarks, plot, report, report_file)
 

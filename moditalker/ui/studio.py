@@ -165,7 +165,7 @@ class Studio:
         landmarks = read_landmarks(folder / "landmarks.npz")
         video = _video_of(job, folder)
         motion, plot = video.with_name(f"{video.stem}-landmarks.mp4"), video.with_name(f"{video.stem}-motion.png")
-        write_landmark_video(motion, landmarks, tuple(report["size"]), samples)
+        write_landmark_video(motion, landmarks, samples)
         write_motion_plot(plot, landmarks, samples)
         told = {**report, "output": video.name}
         report_file = video.with_suffix(".json")
