@@ -76,7 +76,7 @@ def test_twenty_requests_leave_neither_memory_nor_files_behind(server: Server, v
         )
         memory.append(process.memory_info().rss)
         files.append(sum(path.stat().st_size for path in server.folder.rglob("*") if path.is_file()))
-    assert memory[-1] < 1.1 * memory[SETTLED - 1], [round(size / 1e6) for size in memory]
+    assert memory[-1] < 1.1 * memory[SETTLED - 1], " ".join(f"{size / 1e6:.0f}" for size in memory)
     # Results wait for their age to come; beyond them there is nothing.
     results = (files[-1] - files[SETTLED - 1]) / (REQUESTS - SETTLED)
     assert results < 300_000

@@ -3,8 +3,8 @@
 import json
 import logging
 import queue
-import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from moditalker.audio.load import SAMPLE_RATE, load_audio
 from moditalker.errors import InputError
 from moditalker.face.landmark_file import FPS, read_landmarks
 from moditalker.ui.estimate import Countdown, Speeds
+from moditalker.ui.memory import release_memory
 from moditalker.ui.motion_plot import write_motion_plot
 from moditalker.ui.request import Job, Request, accept
 from moditalker.ui.settings import Settings
@@ -117,7 +118,10 @@ class Studio:
     def __init__(self, pipeline: Animator, settings: Settings, workspace: Workspace, speeds: Speeds) -> None:
         self._pipeline, self._settings, self._workspace = pipeline, settings, workspace
         self.speeds = speeds
-        self._machine = threading.Semaphore(settings.running)
+        # Threads that stay: each new one would get memory of its own from the C library, and keep some of it. The first
+        # is used where the GPU is, on a ZeroGPU Space in a fork, which threads do not survive; so the second is apart.
+        self._engine = ThreadPoolExecutor(settings.running, "animate")
+        self._desk = ThreadPoolExecutor(settings.running, "finish")
         # A bound method: on a ZeroGPU Space it runs in a forked process, which has `self` and gets the rest pickled.
         self._produce = spaces.GPU(duration=gpu_seconds)(self._produce_here)
 
@@ -156,7 +160,8 @@ class Studio:
                     countdown.share,
                 )
             self.speeds.learn(job.request, job.seconds, report["seconds"])
-            yield self._finish(job, folder, report)
+            yield self._desk.submit(self._finish, job, folder, report).result()
+        release_memory()
 
     def _finish(self, job: Job, folder: Path, report: dict[str, Any]) -> Result:
         """What is made from the landmarks afterwards, on the processor."""
@@ -180,9 +185,9 @@ class Studio:
             ("done", report), ("refused", sentence), ("failed", "") or nothing when the request was given up.
         """
         told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        # Before the thread: from here on the folder is the thread's to remove.
+        # From here on the folder is the other thread's to remove.
         mark_busy(folder)
-        threading.Thread(target=self._work, args=(job, folder, told), name="animate", daemon=True).start()
+        self._engine.submit(self._work, job, folder, told)
         while True:
             try:
                 kind, content = told.get(timeout=BEAT_SECONDS)
@@ -205,8 +210,7 @@ class Studio:
                 raise AbandonedError
             told.put(("progress", (stage, done, total)))
 
-        # A request that was given up may still be inside a block: the next one waits for it here.
-        with at_work(folder), self._machine:
+        with at_work(folder):
             first_second = FirstSecond(job, folder, told)
             try:
                 if not is_wanted(folder):
