@@ -1,4 +1,4 @@
-# make demo | make test | make app | make clean
+# make demo | make test | make app | make examples | make space | make clean
 # Everything lands in .venv and outputs; nothing needs root, and a second run installs nothing.
 #   make demo PYTHON=python3.12
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu    (Linux without an NVIDIA GPU: a far smaller torch)
@@ -9,7 +9,7 @@ TORCH_INDEX ?=
 
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test app clean
+.PHONY: demo test app examples space clean
 
 demo: .venv/installed
 	.venv/bin/python -m moditalker.demo
@@ -21,6 +21,14 @@ test: .venv/installed-dev
 
 app: .venv/installed
 	.venv/bin/python app.py
+
+# What the page shows at once: made anew with the weights as they are now.
+examples: .venv/installed
+	.venv/bin/python -m moditalker.examples
+
+# The folder that is pushed to a Hugging Face Space: outputs/space
+space: .venv/installed
+	.venv/bin/python -m moditalker.space
 
 clean:
 	rm -rf .venv outputs .mypy_cache .pytest_cache .ruff_cache

@@ -1,26 +1,48 @@
 """Serves the page at http://127.0.0.1:7860; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose another address."""
 
 import spaces  # noqa: F401, I001  # first: on a ZeroGPU Space it has to prepare torch before anything imports it
+import argparse
+import atexit
 import logging
+import os
+import shutil
+from pathlib import Path
 
 import torch
+from diffusers.utils.logging import disable_progress_bar
 
 from moditalker.errors import InputError
 from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.ui.page import build_page, launch_options, make_tabs
+from moditalker.ui.settings import Settings
+from moditalker.ui.warm_up import warm_up
+from moditalker.ui.workspace import Workspace
 from moditalker.weights import default_weights
-from moditalker.ui.page import build_page, launch_options
 
 
 def main() -> None:
     """Loads the models once, then serves until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, help="folder of weights in place of the shipped ones")
+    parser.add_argument("--no-mark", action="store_true", help="leave 'AI-generated' out of the picture's corner")
+    options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    disable_progress_bar()
+    settings = Settings(mark=not options.no_mark)
     try:
-        pipeline = MoDiTalkerPipeline.from_pretrained(default_weights())
+        pipeline = MoDiTalkerPipeline.from_pretrained(options.weights or default_weights())
     except InputError as error:
         raise SystemExit(str(error)) from error
+    # On a ZeroGPU Space too: there, what is put on "cuda" now is moved when a GPU is lent.
     pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
-    build_page(pipeline).launch(**launch_options())
+    warm_up(pipeline)
+    workspace = Workspace(keep_seconds=settings.delete_after)
+    # Gradio's own copies of uploads and results: in this server's folder, and gone with it.
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(workspace.root / "gradio"))
+    atexit.register(shutil.rmtree, workspace.root, ignore_errors=True)
+    page = build_page(make_tabs(pipeline, settings, workspace), settings)
+    page.launch(**launch_options(settings))
 
 
 if __name__ == "__main__":

@@ -3,43 +3,59 @@
 import json
 import tempfile
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from gradio_client.utils import QueueError
 from PIL import Image
 
+from moditalker.audio.load import load_audio
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
-from moditalker.ui.animate import MAX_SEED, AnimatePanel
-from moditalker.ui.page import build_page, launch_options
+from moditalker.face.landmark_file import write_landmarks
+from moditalker.ui.page import build_page, launch_options, make_tabs
+from moditalker.ui.request import MAX_SEED
+from moditalker.ui.settings import Settings
+from moditalker.ui.workspace import Workspace
 
 FPS = 25
+SETTINGS = Settings()
 NO_FACE = "No face was found in the portrait: use a picture with one face seen from the front."
 DEFAULTS = {
+    "head_motion": "natural",
+    "crop": "full",
     "atom_steps": ATOM_STEPS,
     "mtov_steps": MTOV_STEPS,
     "guidance": GUIDANCE,
-    "head_motion": "natural",
-    "crop": "full",
+    "lip_scale": 1.0,
+    "head_scale": 1.0,
+    "blink_scale": 1.0,
 }
 
 
 class FakePipeline:
-    """Writes a real half-second video whose brightness is the seed; a portrait called no-face has no face."""
+    """Writes a real half-second video whose brightness is the seed.
+
+    A portrait called no-face has no face; one called slow takes until it is cancelled or `released`.
+    """
 
     def __init__(self) -> None:
         self.outputs: list[Path] = []
+        self.heard: list[float] = []
         self.running = 0
         self.most_at_once = 0
+        self.released = threading.Event()
         self._lock = threading.Lock()
 
     def animate(
@@ -48,26 +64,35 @@ class FakePipeline:
         audio: str | Path,
         output: str | Path,
         *,
-        seed: int | None,
+        seed: int,
+        save_landmarks: str | Path | None,
+        mark: bool,
+        on_frames: Callable[[np.ndarray], None] | None,
         progress: Callable[[str, int, int], None] | None,
         **options: Any,
     ) -> dict[str, Any]:
+        assert progress is not None
+        assert on_frames is not None
         with self._lock:
             self.running += 1
             self.most_at_once = max(self.most_at_once, self.running)
             self.outputs.append(Path(output))
         try:
+            self.heard.append(len(load_audio(audio)) / 16_000)
             if "no-face" in Path(portrait).name:
                 raise InputError(NO_FACE)
-            assert progress is not None
             progress("motion", 0, 0)
-            assert seed is not None
+            while "slow" in Path(portrait).name and not self.released.wait(0.05):
+                progress("video", 1, 1000)
             write_video(Path(output), brightness=seed % 256)
+            on_frames(np.zeros((12, 64, 64, 3), np.uint8))
+            write_landmarks(Path(str(save_landmarks)), np.random.default_rng(0).uniform(0, 64, (12, 68, 3)))
             progress("video", 12, 12)
             return {
                 "output": str(output),
                 "seed": seed,
                 "parameters": options,
+                "seconds": {"face": 0.1, "video": 0.2},
                 "frames": 12,
                 "fps": FPS,
                 "warnings": ["The face is small."],
@@ -94,13 +119,17 @@ def mean_brightness(path: Path) -> float:
 
 
 @contextmanager
-def served(pipeline: FakePipeline) -> Iterator[str]:
-    page = build_page(pipeline)
-    _, url, _ = page.launch(**launch_options(), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-    try:
-        yield url
-    finally:
-        page.close(verbose=False)
+def served(pipeline: FakePipeline, folder: Path, settings: Settings = SETTINGS) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "gradio"))
+        page = build_page(make_tabs(pipeline, settings, Workspace(folder / "work")), settings)
+        _, url, _ = page.launch(
+            **launch_options(settings), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"
+        )
+        try:
+            yield url
+        finally:
+            page.close(verbose=False)
 
 
 @pytest.fixture(scope="module")
@@ -109,16 +138,25 @@ def pipeline() -> FakePipeline:
 
 
 @pytest.fixture(scope="module")
-def client(pipeline: FakePipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with served(pipeline) as url:
-        yield Client(url, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the server: `work` has the requests' folders, `gradio` uploads and results."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def url(pipeline: FakePipeline, folder: Path) -> Iterator[str]:
+    with served(pipeline, folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(url: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    return Client(url, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
 
 
 @pytest.fixture
 def portrait(tmp_path: Path) -> Path:
-    path = tmp_path / "portrait.png"
-    Image.new("RGB", (64, 64), "grey").save(path)
-    return path
+    return grey(tmp_path / "portrait.png")
 
 
 @pytest.fixture
@@ -126,75 +164,181 @@ def speech(tmp_path: Path) -> Path:
     return write_tone(tmp_path / "speech.wav", seconds=0.5)
 
 
-def write_tone(path: Path, seconds: float) -> Path:
-    time = np.arange(int(16_000 * seconds)) / 16_000
-    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 220 * time), 16_000)
+def grey(path: Path) -> Path:
+    Image.new("RGB", (64, 64), "grey").save(path)
     return path
 
 
-def animate(client: Client, portrait: Path, speech: Path, **options: Any) -> tuple[Path, int, dict[str, Any]]:
-    video, seed, report = client.predict(
-        handle_file(str(portrait)), handle_file(str(speech)), **options, api_name="/animate"
-    )
-    return Path(video), seed, report
+def write_tone(path: Path, seconds: float) -> Path:
+    moments = np.arange(int(16_000 * seconds)) / 16_000
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * 220 * moments), 16_000)
+    return path
 
 
-def test_defaults_give_video_seed_and_report(client: Client, portrait: Path, speech: Path) -> None:
-    video, seed, report = animate(client, portrait, speech)
-    assert imageio_ffmpeg.count_frames_and_secs(str(video))[0] == 12
+def animate(client: Client, portrait: Path, speech: Path | None, **options: Any) -> tuple[Any, ...]:
+    """(video, seed, report, landmarks, plot)"""
+    return submit(client, portrait, speech, **options).result(timeout=120)
+
+
+def submit(client: Client, portrait: Path, speech: Path | None, consent: bool = True, **options: Any) -> Any:
+    sound = {} if speech is None else {"audio": handle_file(str(speech))}
+    return client.submit(portrait=handle_file(str(portrait)), **sound, consent=consent, **options, api_name="/animate")
+
+
+def file_data(path: Path) -> dict[str, Any]:
+    return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_defaults_give_video_seed_report_and_motion(client: Client, portrait: Path, speech: Path) -> None:
+    video, seed, report, landmarks, plot = animate(client, portrait, speech)
+    assert imageio_ffmpeg.count_frames_and_secs(video)[0] == 12
+    assert imageio_ffmpeg.count_frames_and_secs(landmarks)[0] == 12
+    with Image.open(plot) as picture:
+        assert picture.width > 400
     assert 0 <= seed <= MAX_SEED
     assert report["seed"] == seed
     assert report["parameters"] == DEFAULTS
 
 
-def test_every_parameter_reaches_the_pipeline(client: Client, portrait: Path, speech: Path) -> None:
-    options = {"atom_steps": 20, "mtov_steps": 9, "guidance": 2.5, "head_motion": "still", "crop": "face"}
-    _, seed, report = animate(client, portrait, speech, seed=7, **options)
+def test_every_parameter_reaches_the_pipeline(client: Client, portrait: Path, speech: Path, tmp_path: Path) -> None:
+    options = {
+        "crop": "face",
+        "atom_steps": 20,
+        "mtov_steps": 9,
+        "guidance": 2.5,
+        "lip_scale": 1.2,
+        "head_scale": 0.5,
+        "blink_scale": 0.0,
+    }
+    write_video(tmp_path / "nod.mp4", brightness=9)
+    _, seed, report, *_ = animate(
+        client, portrait, speech, seed=7, head_motion="video",
+        head_video={"video": handle_file(str(tmp_path / "nod.mp4"))}["video"], **options,
+    )  # fmt: skip
     assert seed == 7
+    assert Path(report["parameters"].pop("head_motion")).name == "nod.mp4"
     assert report["parameters"] == options
 
 
+def test_a_text_is_spoken(client: Client, pipeline: FakePipeline, portrait: Path) -> None:
+    animate(client, portrait, None, text="My mama put the big map up.")
+    assert 1.0 < pipeline.heard[-1] < 5.0
+
+
 def test_each_request_draws_its_own_seed_and_gets_its_own_file(client: Client, portrait: Path, speech: Path) -> None:
-    first, first_seed, _ = animate(client, portrait, speech)
-    second, second_seed, _ = animate(client, portrait, speech)
+    first, first_seed, *_ = animate(client, portrait, speech)
+    second, second_seed, *_ = animate(client, portrait, speech)
     assert first_seed != second_seed
-    assert first.name != second.name
-    assert first.exists()
+    assert Path(first).name != Path(second).name
+    assert Path(first).exists()
 
 
 def test_two_visitors_at_once_get_their_own_results(
-    client: Client, pipeline: FakePipeline, portrait: Path, speech: Path
+    url: str, pipeline: FakePipeline, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
-    jobs = {
-        seed: client.submit(
-            handle_file(str(portrait)), handle_file(str(speech)), seed=seed, head_motion="still", api_name="/animate"
-        )
-        for seed in (40, 200)
-    }
+    visitors = {seed: Client(url, verbose=False, download_files=tmp_path / str(seed)) for seed in (40, 200)}
+    jobs = {seed: submit(visitor, portrait, speech, seed=seed) for seed, visitor in visitors.items()}
     for seed, job in jobs.items():
-        video, used, _ = job.result(timeout=60)
+        video, used, *_ = job.result(timeout=60)
         assert used == seed
         assert mean_brightness(Path(video)) == pytest.approx(seed, abs=6)
     assert pipeline.most_at_once == 1, "two requests shared the machine"
 
 
+def test_a_request_beyond_the_queue_is_refused(tmp_path: Path, speech: Path) -> None:
+    pipeline = FakePipeline()
+    slow = grey(tmp_path / "slow.png")
+    with served(pipeline, tmp_path, Settings(waiting=1)) as url:
+        clients = [Client(url, verbose=False, download_files=tmp_path / "got") for _ in range(3)]
+        running = submit(clients[0], slow, speech, seed=1)
+        assert wait_for(lambda: pipeline.running == 1)
+        waiting = submit(clients[1], slow, speech, seed=2)
+        assert wait_for(lambda: waiting.status().queue_size == 1)
+        with pytest.raises(QueueError, match="full"):
+            animate(clients[2], slow, speech, seed=3)
+        pipeline.released.set()
+        assert [running.result(timeout=60)[1], waiting.result(timeout=60)[1]] == [1, 2]
+
+
+def test_progress_is_told_and_a_cancelled_job_stops(
+    client: Client, pipeline: FakePipeline, folder: Path, tmp_path: Path, portrait: Path, speech: Path
+) -> None:
+    job = submit(client, grey(tmp_path / "slow.png"), speech)
+
+    def told() -> list[str]:
+        data = job.status().progress_data
+        return [str(data[0].desc)] if data else []
+
+    assert wait_for(lambda: told() == ["Drawing the video: 1 of 1000 frames"])
+    job.cancel()
+    assert wait_for(lambda: pipeline.running == 0, seconds=10), "the pipeline went on"
+    assert wait_for(lambda: list((folder / "work").iterdir()) == [], seconds=5)
+    assert animate(client, portrait, speech, seed=3)[1] == 3
+
+
 def test_the_folder_of_a_request_is_gone_and_no_path_of_the_server_is_told(
     client: Client, pipeline: FakePipeline, portrait: Path, speech: Path
 ) -> None:
-    _, _, report = animate(client, portrait, speech)
-    assert not pipeline.outputs[-1].parent.exists()
+    _, _, report, *_ = animate(client, portrait, speech)
+    assert wait_for(lambda: not pipeline.outputs[-1].parent.exists(), seconds=5)
     assert tempfile.gettempdir() not in json.dumps(report)
 
 
+def test_uploads_and_results_are_deleted_in_time(tmp_path: Path, portrait: Path, speech: Path) -> None:
+    with served(FakePipeline(), tmp_path, Settings(delete_every=1, delete_after=3)) as url:
+        client = Client(url, verbose=False, download_files=tmp_path / "got")
+        animate(client, portrait, speech)
+        kept = tmp_path / "gradio"
+        assert any(kept.iterdir()), "nothing was ever there"
+        assert wait_for(lambda: not any(path.is_file() for path in kept.rglob("*")), seconds=30)
+
+
+def test_nothing_but_results_can_be_fetched_or_sent_in(
+    url: str, pipeline: FakePipeline, folder: Path, portrait: Path, speech: Path
+) -> None:
+    before = len(pipeline.outputs)
+    secret = folder / "work" / "request-of-another" / "speech.wav"
+    secret.parent.mkdir()
+    secret.write_bytes(speech.read_bytes())
+    for path in (Path("app.py").resolve(), secret, Path("/etc/hostname")):
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            urllib.request.urlopen(f"{url}gradio_api/file={path}")
+        assert refusal.value.code in (403, 404)
+    # As gradio_client would not do it: a path of the server in place of an upload.
+    body = {"portrait": file_data(portrait), "audio": file_data(secret), "consent": True}
+    call = urllib.request.Request(
+        f"{url}gradio_api/call/v2/animate", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(call) as answer:
+        event = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{url}gradio_api/call/v2/animate/{event}", timeout=60) as answer:
+        assert "event: error" in answer.read().decode()
+    assert len(pipeline.outputs) == before
+    secret.unlink()
+    secret.parent.rmdir()
+
+
+def test_nothing_is_made_without_consent(client: Client, pipeline: FakePipeline, portrait: Path, speech: Path) -> None:
+    before = len(pipeline.outputs)
+    with pytest.raises(AppError, match="Tick that you may use this face and this voice"):
+        animate(client, portrait, speech, consent=False)
+    assert len(pipeline.outputs) == before
+
+
 def test_bad_input_reaches_the_visitor_as_its_sentence(client: Client, tmp_path: Path, speech: Path) -> None:
-    no_face = tmp_path / "no-face.png"
-    Image.new("RGB", (64, 64)).save(no_face)
     with pytest.raises(AppError, match="No face was found in the portrait: use a picture with one face"):
-        animate(client, no_face, speech)
+        animate(client, grey(tmp_path / "no-face.png"), speech)
 
 
 def test_a_picture_that_cannot_be_read_is_the_pipeline_s_to_refuse(
-    client: Client, pipeline: FakePipeline, tmp_path: Path, speech: Path
+    client: Client, tmp_path: Path, speech: Path
 ) -> None:
     unreadable = tmp_path / "no-face.jpg"
     unreadable.write_bytes(b"this is no picture")
@@ -209,23 +353,36 @@ def test_a_failure_of_ours_tells_nothing_of_the_server(
         raise RuntimeError("/secret/weights.safetensors")
 
     monkeypatch.setattr(FakePipeline, "animate", fail)
-    with pytest.raises(AppError) as refusal:
+    with pytest.raises(AppError, match="failed on this server") as refusal:
         animate(client, portrait, speech)
     assert "secret" not in str(refusal.value)
 
 
-def test_speech_over_a_minute_is_refused_before_anything_starts(
-    client: Client, pipeline: FakePipeline, portrait: Path, tmp_path: Path
+def test_what_is_over_a_limit_is_refused_before_anything_starts(
+    client: Client, pipeline: FakePipeline, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     before = len(pipeline.outputs)
     with pytest.raises(AppError, match="60"):
         animate(client, portrait, write_tone(tmp_path / "long.wav", seconds=61))
+    with pytest.raises(AppError, match="700 characters and at most 600"):
+        animate(client, portrait, None, text="word " * 140)
+    Image.new("1", (8200, 5000)).save(tmp_path / "huge.png")
+    with pytest.raises(AppError, match="41 million pixels and at most 40"):
+        animate(client, tmp_path / "huge.png", speech)
     assert len(pipeline.outputs) == before
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("atom_steps", 51), ("mtov_steps", 0), ("guidance", 9.0), ("head_motion", "wild"), ("crop", "half"), ("seed", -2)],
+    [
+        ("atom_steps", 51),
+        ("mtov_steps", 0),
+        ("guidance", 9.0),
+        ("blink_scale", -1.0),
+        ("head_motion", "wild"),
+        ("crop", "half"),
+        ("seed", -2),
+    ],
 )
 def test_values_out_of_range_are_refused(
     client: Client, portrait: Path, speech: Path, option: str, value: float | str
@@ -234,20 +391,48 @@ def test_values_out_of_range_are_refused(
         animate(client, portrait, speech, **{option: value})
 
 
-def test_missing_inputs_are_named() -> None:
-    panel = AnimatePanel(FakePipeline())
-    with pytest.raises(gr.Error, match="no portrait"):
-        panel.animate(None, "speech.wav")
-    with pytest.raises(gr.Error, match="no recording"):
-        panel.animate("portrait.png", None)
+def test_missing_and_contradictory_inputs_are_named(client: Client, portrait: Path, speech: Path) -> None:
+    with pytest.raises(AppError, match="no portrait"):
+        client.predict(portrait=None, audio=handle_file(str(speech)), consent=True, api_name="/animate")
+    with pytest.raises(AppError, match="no speech"):
+        animate(client, portrait, None)
+    with pytest.raises(AppError, match="keep one of them"):
+        animate(client, portrait, speech, text="Hello!")
+    with pytest.raises(AppError, match="no video to take the head motion from"):
+        animate(client, portrait, speech, head_motion="video")
 
 
-def test_the_endpoint_describes_its_parameters(client: Client) -> None:
+def test_inspect_says_what_is_in_a_portrait(client: Client, astronaut: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "astronaut.png"
+    Image.fromarray(astronaut).save(path)
+    picture, found = client.predict(portrait=handle_file(str(path)), api_name="/inspect")
+    left, top, right, bottom = found["face_box"]
+    assert 150 < left < right < 320
+    assert 60 < top < bottom < 210
+    assert len(found["landmarks"]) == 68
+    assert found["warnings"] == []
+    with Image.open(picture) as drawn:
+        assert drawn.size == (512, 512)
+    with pytest.raises(AppError, match="No face was found"):
+        client.predict(portrait=handle_file(str(grey(tmp_path / "wall.png"))), api_name="/inspect")
+
+
+def test_the_endpoints_describe_their_parameters(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert list(endpoints) == ["/animate"]
+    assert set(endpoints) == {"/animate", "/inspect"}
     parameters = {parameter["parameter_name"]: parameter for parameter in endpoints["/animate"]["parameters"]}
-    assert set(parameters) == {"portrait", "audio", "seed", *DEFAULTS}
+    assert set(parameters) == {"portrait", "audio", "text", "consent", "head_video", "seed", *DEFAULTS}
+    required = [name for name, parameter in parameters.items() if not parameter["parameter_has_default"]]
+    assert required == ["portrait"]
     defaults = {name: parameter["parameter_default"] for name, parameter in parameters.items() if name in DEFAULTS}
     assert defaults == DEFAULTS
+    assert parameters["consent"]["parameter_default"] is False
     described = endpoints["/animate"]["description"]
     assert [name for name in parameters if f"{name}: " not in described] == []
+
+
+def test_assistants_find_both_endpoints_as_tools(url: str) -> None:
+    with urllib.request.urlopen(f"{url}gradio_api/mcp/schema") as answer:
+        tools = {tool["name"].split("_")[-1]: tool for tool in json.load(answer)}
+    assert set(tools) == {"animate", "inspect"}
+    assert "nothing is made without it" in json.dumps(tools["animate"])

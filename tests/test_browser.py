@@ -1,27 +1,21 @@
 """The real app in a real browser: `python app.py` with the shipped weights, driven through headless Chromium."""
 
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 import skimage.data
 import soundfile
+from app_server import ROOT, serve
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.speech import synthesize
 
-ROOT = Path(__file__).parents[1]
 WEIGHTS = ROOT / "assets" / "compact" / "model_index.json"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHROMIUM_OPTIONS = [
@@ -33,8 +27,9 @@ CHROMIUM_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-START_SECONDS = 180
 ANIMATE_SECONDS = 180
+EXAMPLE_SECONDS = 3.0
+PATIENCE_SECONDS = 60
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on this machine to drive the page with"),
@@ -42,53 +37,19 @@ pytestmark = [
 ]
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_served(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, f"app.py ended at its start:\n{log.read_text()}"
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            time.sleep(0.3)
-        else:
-            return
-    pytest.fail(f"app.py did not answer within {START_SECONDS} s:\n{log.read_text()}")
-
-
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("server")
-    log = folder / "app.log"
-    port = free_port()
-    environment = os.environ | {
-        "GRADIO_SERVER_NAME": "127.0.0.1",
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_TEMP_DIR": str(folder / "gradio"),
-    }
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait_until_served(address, server, log)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
+    with serve(tmp_path_factory.mktemp("server")) as server:
+        yield server.url
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
-        yield browser.new_page(viewport={"width": 1280, "height": 1100})
+        opened = browser.new_page(viewport={"width": 1280, "height": 1100})
+        opened.set_default_timeout(PATIENCE_SECONDS * 1000)
+        yield opened
         browser.close()
 
 
@@ -133,6 +94,28 @@ def fill_in(page: Page, url: str, portrait: Path, speech: Path) -> None:
     page.locator("#audio input[type=file]").set_input_files(speech)
     page.locator("#portrait img").wait_for()
     page.locator("#audio #duration", has_text=re.compile("0:0[1-9]")).wait_for()
+    page.get_by_label("I may use this face and this voice").check()
+    page.get_by_role("button", name="More settings").click()
+    for slider, steps in (("atom-steps", "2"), ("mtov-steps", "1")):
+        page.locator(f"#{slider} input[type=number]").fill(steps)
+
+
+def test_an_example_s_result_is_there_when_the_page_opens_and_another_at_a_click(url: str, page: Page) -> None:
+    complaints = complaints_of(page)
+    page.goto(url)
+    page.locator("#animate").wait_for()
+    started = time.monotonic()
+    page.wait_for_function("document.querySelector('#result video')?.readyState >= 2")
+    assert time.monotonic() - started < EXAMPLE_SECONDS
+    first = page.locator("#result video").get_attribute("src")
+    page.get_by_role("button", name="Admiral").click()
+    page.wait_for_function(
+        "first => { const video = document.querySelector('#result video');"
+        " return video && video.getAttribute('src') != first && video.readyState >= 2; }",
+        arg=first,
+    )
+    assert page.locator("#used-seed input").input_value() == "1"
+    assert complaints == []
 
 
 def test_a_visitor_gets_a_video_as_long_as_the_recording(
@@ -140,28 +123,63 @@ def test_a_visitor_gets_a_video_as_long_as_the_recording(
 ) -> None:
     complaints = complaints_of(page)
     fill_in(page, url, astronaut, speech)
-    page.get_by_role("button", name="More settings").click()
-    for slider, steps in (("atom-steps", "2"), ("mtov-steps", "1")):
-        page.locator(f"#{slider} input[type=number]").fill(steps)
+    page.locator("#found img").wait_for()
+    assert "One face" in page.locator("#found-note").inner_text()
     page.locator("#animate").click()
+    page.get_by_role("progressbar").wait_for(timeout=ANIMATE_SECONDS * 1000)
+    page.locator("#status").get_by_text("Done").wait_for(timeout=ANIMATE_SECONDS * 1000)
 
     video = page.locator("#result video")
-    video.wait_for(timeout=ANIMATE_SECONDS * 1000)
-    page.wait_for_function("document.querySelector('#result video').readyState >= 2")
+    page.wait_for_function("document.querySelector('#result video')?.readyState >= 2")
     assert video.evaluate("video => video.duration") == pytest.approx(soundfile.info(speech).duration, abs=0.05)
     assert video.evaluate("video => video.videoWidth") > 0
     assert int(page.locator("#used-seed input").input_value()) >= 0
     video.evaluate("async video => { video.muted = true; await video.play(); }")
     page.wait_for_function("document.querySelector('#result video').currentTime > 0.2")
-
     page.screenshot(path=tmp_path / "result.png", full_page=True)
+
+    # And once more, cancelled: the page says so and offers to start again.
+    page.locator("#animate").click()
+    page.get_by_role("progressbar").wait_for(timeout=ANIMATE_SECONDS * 1000)
+    page.get_by_role("button", name="Cancel").click()
+    page.locator("#status").get_by_text("Cancelled").wait_for(timeout=ANIMATE_SECONDS * 1000)
+    page.locator("#animate").wait_for()
+    assert page.locator("#result video").count() == 0
     assert complaints == []
 
 
-def test_a_picture_without_a_face_gets_a_sentence(url: str, page: Page, speech: Path, tmp_path: Path) -> None:
+def test_a_picture_without_a_face_and_a_missing_consent_get_a_sentence(
+    url: str, page: Page, speech: Path, tmp_path: Path
+) -> None:
+    complaints = complaints_of(page)
     wall = tmp_path / "wall.png"
     Image.new("RGB", (320, 320), "steelblue").save(wall)
     fill_in(page, url, wall, speech)
+    page.locator("#found-note").get_by_text("No face was found").wait_for()
     page.locator("#animate").click()
-    page.get_by_test_id("toast-body").get_by_text("face").wait_for(timeout=ANIMATE_SECONDS * 1000)
-    assert page.locator("#result video").count() == 0
+    page.get_by_test_id("toast-body").get_by_text("No face was found").wait_for(timeout=ANIMATE_SECONDS * 1000)
+    page.locator("#animate").wait_for()
+    page.get_by_label("I may use this face and this voice").uncheck()
+    page.locator("#animate").click()
+    page.get_by_test_id("toast-body").get_by_text("Tick that you may use this face").wait_for()
+    assert page.get_by_role("button", name="Cancel").count() == 0
+    assert complaints == []
+
+
+def test_the_page_is_used_by_keyboard_and_fits_a_phone(url: str, page: Page) -> None:
+    page.goto(url)
+    page.locator("#animate").wait_for()
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.closest('[id]')?.id"))
+    assert reached >= {"consent", "animate"}, reached
+    page.set_viewport_size({"width": 390, "height": 844})
+    for tab in ("Animate", "About"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, f"{tab} is wider than the screen"
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('img')].filter(img => !img.hasAttribute('alt')).map(img => img.src)"
+    )
+    assert unnamed == []

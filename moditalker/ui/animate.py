@@ -1,222 +1,352 @@
-"""The Animate panel: a portrait and a recording in, a video out, and the `/animate` endpoint."""
+"""The Animate tab: a portrait and speech in, a video out; and the `/animate` endpoint."""
 
 import inspect
-import logging
-import secrets
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Literal, Protocol
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from typing import Any, Literal
 
 import gradio as gr
-import spaces
-from gradio.data_classes import ImageData
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
+from moditalker.ui.controls import Controls, build_controls
+from moditalker.ui.examples import Example
+from moditalker.ui.portrait_panel import PortraitPanel
+from moditalker.ui.progress import in_words, note_html, progress_html, sentence
+from moditalker.ui.refusal import refusals
+from moditalker.ui.request import NEW_SEED, Request, check_before_start
+from moditalker.ui.results import Results, build_results, cleared, preview_of, shown
+from moditalker.ui.settings import Settings
+from moditalker.ui.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
+from moditalker.ui.studio import Preview, Progress, Result, Studio
 
-MAX_AUDIO_SECONDS = 60.0
-MAX_SEED = 2**31 - 1
-NEW_SEED = -1
-
-HeadMotion = Literal["natural", "still"]
-Crop = Literal["full", "face"]
-
-logger = logging.getLogger(__name__)
-
-
-class Animator(Protocol):
-    """What the panel needs of `MoDiTalkerPipeline`."""
-
-    def animate(
-        self,
-        portrait: str | Path,
-        audio: str | Path,
-        output: str | Path,
-        *,
-        atom_steps: int,
-        mtov_steps: int,
-        guidance: float,
-        seed: int | None,
-        head_motion: str,
-        crop: str,
-        progress: Callable[[str, int, int], None] | None,
-    ) -> dict[str, Any]: ...
+CONSENT = "I may use this face and this voice, and I will say that the video is AI-generated wherever I show it."
+CHARACTERS_A_SECOND = 14.0
+"""How fast the synthetic voice speaks, for an estimate."""
+STARTING, READING = "Starting", "Reading the files"
+CANCEL_SECONDS = 2.0
+"""A job that a program cancels runs on for at most so long before it is told."""
 
 
-def gpu_seconds(
-    portrait: str, audio: str, output: str, audio_seconds: float, options: dict[str, Any], progress: gr.Progress
-) -> int:
-    """Seconds of GPU to ask a ZeroGPU Space for: the visitor's quota is held against this, not against what is used."""
-    per_second = 0.5 + 0.02 * options["atom_steps"] + 0.1 * options["mtov_steps"]
-    return round(20 + per_second * audio_seconds)
-
-
-class AnimatePanel:
-    """The controls, and the handler behind them. Holds no state of a request: each one works in its own folder.
+class AnimateTab:
+    """The controls, and the handlers behind them. Holds no state of a request.
 
     Args:
-        pipeline: what animates; called from one request at a time.
-        max_audio_seconds: longer recordings are refused.
+        studio: what carries requests out.
+        portraits: takes the portrait and says what is in it.
+        settings: limits.
+        examples: with their results; the first one is shown when the page opens.
     """
 
-    def __init__(self, pipeline: Animator, max_audio_seconds: float = MAX_AUDIO_SECONDS) -> None:
-        self._pipeline = pipeline
-        self._max_audio_seconds = max_audio_seconds
-        # A bound method: on a ZeroGPU Space it runs in a forked process, which has `self` and gets the rest pickled.
-        self._generate = spaces.GPU(duration=gpu_seconds)(self._animate_into)
+    title = "Animate"
+
+    def __init__(
+        self, studio: Studio, portraits: PortraitPanel, settings: Settings, examples: Sequence[Example] = ()
+    ) -> None:
+        self._studio, self._portraits, self._settings = studio, portraits, settings
+        self._examples = list(examples)
 
     def build(self) -> None:
-        """Adds the panel to the `gr.Blocks` that is open."""
+        """Add the tab's content to the `gr.Tab` that is open."""
         with gr.Row():
             with gr.Column(min_width=320):
-                portrait = gr.Image(
-                    label="Portrait",
-                    sources=["upload", "webcam", "clipboard"],
-                    type="filepath",
-                    height=300,
-                    buttons=["fullscreen"],
-                    elem_id="portrait",
-                    alt_text="The portrait that will speak",
-                    placeholder="# One face, seen from the front\nDrop a picture here, or click to choose one",
-                )
-                # The path as it came: Gradio would open the picture itself, and an unreadable one would end in a bare
-                # "Error" in place of our sentence.
-                portrait.preprocess = _uploaded_path  # type: ignore[method-assign]
-                audio = gr.Audio(
-                    label=f"Speech, up to {self._max_audio_seconds:.0f} seconds",
-                    sources=["upload", "microphone"],
-                    type="filepath",
-                    buttons=[],
-                    elem_id="audio",
-                )
-                with gr.Row():
-                    head_motion = gr.Radio(["natural", "still"], value="natural", label="Head motion", min_width=140)
-                    crop = gr.Radio(
-                        [("full picture", "full"), ("face only", "face")], value="full", label="Picture", min_width=140
-                    )
-                with gr.Accordion("More settings", open=False):
-                    atom_steps = gr.Slider(
-                        1, 50, value=ATOM_STEPS, step=1, precision=0, label="Motion steps (AToM)", elem_id="atom-steps"
-                    )
-                    mtov_steps = gr.Slider(
-                        1, 25, value=MTOV_STEPS, step=1, precision=0, label="Video steps (MToV)", elem_id="mtov-steps"
-                    )
-                    guidance = gr.Slider(
-                        1.0,
-                        4.0,
-                        value=GUIDANCE,
-                        step=0.05,
-                        label="Guidance",
-                        info="How closely the lips follow the speech",
-                    )
-                    seed = gr.Number(
-                        NEW_SEED,
-                        precision=0,
-                        minimum=NEW_SEED,
-                        maximum=MAX_SEED,
-                        label="Seed",
-                        info="-1: a new one each time. The same seed gives the same video.",
-                    )
+                portrait = self._portraits.build()
+                speech = SpeechPanel(self._settings).build()
+                controls = build_controls(self._settings.max_video_seconds)
+                consent = gr.Checkbox(label=CONSENT, value=False, elem_id="consent")
                 button = gr.Button("Animate", variant="primary", size="lg", elem_id="animate")
+                cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="cancel")
+                estimate = gr.HTML(elem_id="estimate")
             with gr.Column(min_width=320):
-                self._video = gr.Video(
-                    label="Result", interactive=False, height=420, elem_id="result", buttons=["download"]
+                status = gr.HTML(elem_id="status")
+                example_buttons: list[gr.Button] = []
+                results = build_results(
+                    self._examples[0] if self._examples else None,
+                    between=lambda: example_buttons.extend(self._build_examples()),
                 )
-                with gr.Column(visible=False) as details:
-                    used_seed = gr.Number(label="Seed used", precision=0, interactive=False, elem_id="used-seed")
-                    with gr.Accordion("Report", open=False):
-                        report = gr.JSON(show_label=False, label="Report", open=True)
+        inputs = [portrait, speech.audio, speech.text, consent, *controls.inputs()]
+        self._build_run([speech.source, *inputs], button, cancel, status, results)
+        self._build_estimate(speech, controls, estimate)
+        for example, chosen in zip(self._examples, example_buttons, strict=True):
+            self._build_example(example, chosen, portrait, speech, controls, results, status)
+        self._build_endpoint(inputs)
 
-        made = button.click(
+    def _build_examples(self) -> list[gr.Button]:
+        if not self._examples:
+            return []
+        gr.HTML('<h3 class="examples-title">Examples: a click shows the result at once</h3>')
+        with gr.Row(elem_id="examples"):
+            return [
+                gr.Button(example.title, icon=str(example.portrait), size="sm", min_width=140, elem_classes="example")
+                for example in self._examples
+            ]
+
+    def _build_run(
+        self, inputs: list[Any], button: gr.Button, cancel: gr.Button, status: gr.HTML, results: Results
+    ) -> None:
+        buttons = [button, cancel]
+        quick: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+        checked = button.click(
+            self.check,
+            inputs=inputs,
+            outputs=[*buttons, status],
+            api_visibility="private",
+            show_progress="hidden",
+            # Through the queue: a refusal outside it is an error in the browser's console.
+            concurrency_limit=None,
+            concurrency_id="check",
+        )
+        run = checked.success(
+            self.run,
+            inputs=inputs,
+            outputs=[status, *results.outputs()],
+            api_visibility="private",
+            # A visitor who waits in the queue sees his place in it here.
+            show_progress="minimal",
+            show_progress_on=status,
+            concurrency_limit=self._settings.running,
+            concurrency_id="animate",
+        )
+        run.then(lambda: (gr.Button(visible=True), gr.Button(visible=False)), outputs=buttons, **quick)
+        run.failure(self.after_failure, inputs=status, outputs=status, **quick)
+        cancel.click(
+            lambda: (
+                gr.Button(visible=True),
+                gr.Button(visible=False),
+                note_html("Cancelled; nothing of it was kept."),
+                *cleared(),
+            ),
+            outputs=[*buttons, status, *results.outputs()],
+            cancels=[run],
+            **quick,
+        )
+
+    def _build_estimate(self, speech: Speech, controls: Controls, estimate: gr.HTML) -> None:
+        inputs: list[Any] = [
+            speech.source,
+            speech.audio,
+            speech.text,
+            controls.atom_steps,
+            controls.mtov_steps,
+            controls.guidance,
+            controls.head_motion,
+        ]
+        for component in inputs:
+            component.change(
+                self.estimate,
+                inputs=inputs,
+                outputs=estimate,
+                api_visibility="private",
+                show_progress="hidden",
+                trigger_mode="always_last",
+                concurrency_limit=2,
+                concurrency_id="estimate",
+            )
+
+    def _build_example(
+        self,
+        example: Example,
+        chosen: gr.Button,
+        portrait: gr.Image,
+        speech: Speech,
+        controls: Controls,
+        results: Results,
+        status: gr.HTML,
+    ) -> None:
+        options = example.report["parameters"]
+        set_by_it = ("head_motion", "crop", "atom_steps", "mtov_steps", "guidance", "lip_scale", "head_scale")
+        outputs = [portrait, speech.source, speech.audio, *(getattr(controls, name) for name in set_by_it)]
+
+        def show() -> list[Any]:
+            settings = [options[name] for name in set_by_it]
+            result = shown(example, f"Example: {example.title}")
+            return [str(example.portrait), RECORDING, str(example.speech), *settings, "", *result]
+
+        chosen.click(
+            show,
+            outputs=[*outputs, status, *results.outputs()],
+            api_visibility="private",
+            queue=False,
+            show_progress="hidden",
+        )
+
+    def _build_endpoint(self, inputs: list[Any]) -> None:
+        outputs = [
+            gr.Video(label="The video", visible=False),
+            gr.Number(label="The seed that was used", precision=0, visible=False),
+            gr.JSON(label="The report", visible=False),
+            gr.Video(label="The motion alone", visible=False),
+            gr.Image(label="Mouth opening over the waveform", visible=False),
+        ]
+        gr.Button(visible=False).click(
             self.animate,
-            inputs=[portrait, audio, atom_steps, mtov_steps, guidance, seed, head_motion, crop],
-            outputs=[self._video, used_seed, report],
+            inputs=inputs,
+            outputs=outputs,
             api_name="animate",
             # Whole: Gradio would show the first paragraph and keep what it says of the parameters to itself.
             api_description=inspect.getdoc(self.animate),
-            show_progress_on=self._video,
+            concurrency_limit=self._settings.running,
+            concurrency_id="animate",
         )
-        made.success(lambda: gr.Column(visible=True), outputs=details, api_visibility="private", show_progress="hidden")
+
+    def check(self, *values: Any) -> tuple[Any, Any, str]:
+        """Refuse at once what cannot be carried out; then show Cancel in place of Animate."""
+        request = self._request(*values)
+        with refusals():
+            check_before_start(request, self._settings)
+        return gr.Button(visible=False), gr.Button(visible=True), note_html(STARTING)
+
+    @staticmethod
+    def after_failure(status: str) -> str:
+        """A run that broke off outside our hands, a full queue say, leaves the page at its last progress."""
+        running = any(mark in status for mark in (STARTING, READING, 'role="progressbar"'))
+        return note_html("No video was made: this server is busy. Try again in a minute.", "bad") if running else status
+
+    def run(self, *values: Any) -> Generator[list[Any], None, None]:
+        """The page's own: progress, the first second, and the result."""
+        request = self._request(*values)
+        try:
+            yield from self._run(request)
+        except gr.Error as error:
+            # The message that Gradio shows goes away; this stays.
+            yield [note_html(error.message, "bad"), *cleared()]
+            raise
+
+    def _run(self, request: Request) -> Generator[list[Any], None, None]:
+        with refusals(request.portrait, request.audio, request.head_video), closing(self._studio.make(request)) as made:
+            # Before any work: Gradio can cancel only what has yielded.
+            yield [note_html(READING), *cleared()]
+            for event in made:
+                if isinstance(event, Progress):
+                    yield [progress_html(event), *[gr.skip()] * len(cleared())]
+                elif isinstance(event, Preview):
+                    yield [gr.skip(), *preview_of(event.video)]
+                else:
+                    seconds = event.report["frames"] / event.report["fps"]
+                    note = f"Done: {seconds:.1f} s of video in {in_words(sum(event.report['seconds'].values()))}."
+                    notes = [note_html(note, "good")]
+                    notes += [note_html(warning, "warning") for warning in event.report["warnings"]]
+                    yield ["".join(notes), *shown(event, "Result")]
 
     def animate(
         self,
         portrait: str | None,
-        audio: str | None,
+        audio: str | None = None,
+        text: str = "",
+        consent: bool = False,
+        head_motion: Literal["natural", "still", "video"] = "natural",
+        head_video: str | None = None,
+        crop: Literal["full", "face"] = "full",
         atom_steps: int = ATOM_STEPS,
         mtov_steps: int = MTOV_STEPS,
         guidance: float = GUIDANCE,
+        lip_scale: float = 1.0,
+        head_scale: float = 1.0,
+        blink_scale: float = 1.0,
         seed: int = NEW_SEED,
-        head_motion: HeadMotion = "natural",
-        crop: Crop = "full",
         progress: gr.Progress = gr.Progress(),
-    ) -> tuple[str, int, dict[str, Any]]:
-        """Makes the person of a portrait say a recording, as a 25 fps H.264 video with the recording as its sound.
+    ) -> Generator[list[Any], None, None]:
+        """Makes the person of a portrait say a recording or a text, as a 25 fps H.264 video with its sound.
 
         Args:
             portrait: a picture with one face seen from the front (JPEG, PNG or WebP).
             audio: speech of up to 60 seconds (WAV, MP3, FLAC, OGG, M4A, or a video, of which the sound track is taken).
-            atom_steps: denoising steps of the audio-to-motion model, 1 to 50.
-            mtov_steps: denoising steps of the motion-to-video model, 1 to 25.
-            guidance: how closely the lips follow the speech, 1 to 4.
-            seed: the same seed gives the same video; -1 draws a new one.
-            head_motion: "natural" or "still".
+            text: English text to be spoken by a synthetic voice, instead of audio.
+            consent: true says that you may use this face and this voice; nothing is made without it.
+            head_motion: "natural", "still", or "video" to follow the head in head_video.
+            head_video: a video of one person seen from the front, up to 60 seconds; its picture is not used.
             crop: "full" for the whole picture, "face" for the face alone.
+            atom_steps: denoising steps of the audio-to-motion model, 1 to 50; more move the lids more naturally.
+            mtov_steps: denoising steps of the motion-to-video model, 1 to 25.
+            guidance: how closely the lips follow the speech, 1 to 4; 1 is none and the fastest.
+            lip_scale: how far the lips move, 0 to 2; 1 is as in real speech.
+            head_scale: how far the head moves, 0 to 2.
+            blink_scale: how far the eyes close in a blink, 0 to 2.
+            seed: the same seed gives the same video; -1 draws a new one.
 
         Returns:
             The video.
             The seed that was used.
             The report: every parameter, seconds per stage, real-time factor, warnings.
+            The motion alone: the 68 landmarks as a video.
+            A picture of the mouth's opening over the waveform.
         """
-        if portrait is None:
-            raise gr.Error("There is no portrait: add a picture of a face seen from the front.", print_exception=False)
-        if audio is None:
-            raise gr.Error("There is no recording: upload one or speak into the microphone.", print_exception=False)
-        try:
-            audio_seconds = len(load_audio(audio, max_seconds=self._max_audio_seconds)) / SAMPLE_RATE
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        options = {
-            "atom_steps": int(atom_steps),
-            "mtov_steps": int(mtov_steps),
-            "guidance": float(guidance),
-            # Drawn here: the forked processes of a ZeroGPU Space all start from one state of the random generators.
-            "seed": secrets.randbelow(MAX_SEED + 1) if seed is None or seed == NEW_SEED else int(seed),
-            "head_motion": head_motion,
-            "crop": crop,
-        }
-        with tempfile.TemporaryDirectory(prefix="moditalker-") as folder:
-            output = Path(folder, f"moditalker-{options['seed']}-{secrets.token_hex(4)}.mp4")
-            report = self._generate(portrait, audio, str(output), audio_seconds, options, progress)
-            # Into Gradio's cache, which deletes by age; this request's own folder goes now.
-            video = self._video.move_resource_to_block_cache(output)
-        if video is None:
-            raise RuntimeError(f"Gradio did not take {output} into its cache")
-        for warning in report.get("warnings", []):
-            gr.Warning(warning)
-        return video, int(report["seed"]), {**report, "output": output.name}
+        request = Request(
+            portrait,
+            audio,
+            text or "",
+            consent,
+            head_motion,
+            head_video,
+            crop,
+            atom_steps,
+            mtov_steps,
+            guidance,
+            lip_scale,
+            head_scale,
+            blink_scale,
+            NEW_SEED if seed is None else int(seed),
+        )
+        with refusals(portrait, audio, head_video), closing(self._studio.make(request)) as made:
+            # Nothing new, but Gradio can end a cancelled job only at a yield, and only after the first one. Not at each
+            # event: a client's status shows the progress until the next of these.
+            told = time.monotonic()
+            yield [gr.skip()] * 5
+            for event in made:
+                if isinstance(event, Progress):
+                    progress(event.share, desc=sentence(event))
+                    if time.monotonic() - told >= CANCEL_SECONDS:
+                        told = time.monotonic()
+                        yield [gr.skip()] * 5
+                elif isinstance(event, Result):
+                    yield [
+                        str(event.video),
+                        event.report["seed"],
+                        event.report,
+                        str(event.landmarks),
+                        str(event.plot),
+                    ]
 
-    def _animate_into(
+    def estimate(
         self,
-        portrait: str,
-        audio: str,
-        output: str,
-        audio_seconds: float,
-        options: dict[str, Any],
-        progress: gr.Progress,
-    ) -> dict[str, Any]:
-        """Paths and plain values in and out, as it may run in another process; `gpu_seconds` is given the same."""
-
-        def show(stage: str, done: int, total: int) -> None:
-            progress(done / max(total, 1), desc=f"{stage.capitalize()}: {done} of {total}")
-
+        source: str,
+        audio: str | None,
+        text: str,
+        atom_steps: int,
+        mtov_steps: int,
+        guidance: float,
+        head_motion: str,
+    ) -> str:
+        """About how long it will take, said before anything starts; empty where there is no speech yet."""
         try:
-            return self._pipeline.animate(portrait, audio, output, progress=show, **options)
+            if source == TEXT:
+                seconds = len(text) / CHARACTERS_A_SECOND
+            elif audio is None:
+                seconds = 0.0
+            else:
+                seconds = len(load_audio(audio, max_seconds=self._settings.max_audio_seconds)) / SAMPLE_RATE
         except InputError as error:
-            logger.info("Refused a request: %s", error)
-            raise gr.Error(str(error), print_exception=False) from error
+            return note_html(str(error).replace(str(audio), "The recording"), "bad")
+        if seconds == 0:
+            return ""
+        request = Request(
+            None, atom_steps=atom_steps, mtov_steps=mtov_steps, guidance=guidance, head_motion=head_motion
+        )
+        whole = sum(self._studio.speeds.predict(request, seconds).values())
+        return note_html(f"{seconds:.1f} s of speech: about {in_words(whole)} on this machine.")
 
-
-def _uploaded_path(payload: ImageData | None) -> str | None:
-    return None if payload is None else payload.path
+    @staticmethod
+    def _request(
+        source: str, portrait: str | None, audio: str | None, text: str, consent: bool, *controls: Any
+    ) -> Request:
+        """What the page's components say; of a recording and a text, the one that is looked at counts."""
+        if source == RECORDING:
+            text = ""
+        else:
+            audio = None
+        options = dict(zip(Controls.names(), controls, strict=True))
+        if options["seed"] is None:
+            options["seed"] = NEW_SEED
+        return Request(portrait, audio, text, consent, **options)

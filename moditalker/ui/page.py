@@ -1,49 +1,66 @@
 """The whole page, and the limits it is served with."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from moditalker.ui.animate import AnimatePanel, Animator
+from moditalker.ui.about import AboutTab
+from moditalker.ui.animate import AnimateTab
+from moditalker.ui.estimate import Speeds
+from moditalker.ui.examples import FOLDER, load_examples
+from moditalker.ui.portrait_panel import PortraitPanel
+from moditalker.ui.settings import Settings
+from moditalker.ui.studio import Animator, Studio
+from moditalker.ui.tab import Tab
+from moditalker.ui.workspace import Workspace
 
-DELETE_EVERY_SECONDS = 600
-DELETE_AFTER_SECONDS = 3600
-MAX_WAITING = 8
+CSS = Path(__file__).with_name("page.css")
+MODEL_CARD = Path(__file__).resolve().parents[2] / "assets" / "compact" / "README.md"
 SYSTEM_FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 SYSTEM_MONO_FONTS = ("ui-monospace", "Menlo", "Consolas", "monospace")
 
-INTRODUCTION = """# MoDiTalker
-A portrait and a recording in, a video of that person saying it out. Two diffusion models do the work:
-one turns the speech into facial motion, the other turns the motion into video."""
-
-NOTICE = """Use only a face and a voice that you may use, and say that the result is AI-generated wherever you show it.
-What you upload and what you get is deleted from this server a little over an hour later."""
+HEADLINE = """# MoDiTalker
+A portrait and speech in, a video of that person saying it out."""
 
 
-def build_page(pipeline: Animator) -> gr.Blocks:
-    """The page around `pipeline`: one request at a time, a bounded queue, files deleted by age, no analytics."""
+def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace) -> list[Tab]:
+    """The tabs, in order; another one is another class in this list."""
+    studio = Studio(pipeline, settings, workspace, Speeds())
+    return [
+        AnimateTab(studio, PortraitPanel(settings), settings, load_examples()),
+        AboutTab(settings, MODEL_CARD),
+    ]
+
+
+def build_page(tabs: Sequence[Tab], settings: Settings) -> gr.Blocks:
+    """The page around its tabs: a bounded queue, files deleted by age, no analytics."""
+    # Served as they are, and so never deleted with what visitors made.
+    gr.set_static_paths([FOLDER])
     with gr.Blocks(
         title="MoDiTalker",
         analytics_enabled=False,
-        delete_cache=(DELETE_EVERY_SECONDS, DELETE_AFTER_SECONDS),
+        delete_cache=(settings.delete_every, settings.delete_after),
     ) as page:
-        gr.Markdown(INTRODUCTION)
-        AnimatePanel(pipeline).build()
-        gr.Markdown(NOTICE)
-    return page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
+        gr.Markdown(HEADLINE, elem_id="headline")
+        for tab in tabs:
+            with gr.Tab(tab.title):
+                tab.build()
+    return page.queue(max_size=settings.waiting, default_concurrency_limit=1)
 
 
-def launch_options() -> dict[str, Any]:
+def launch_options(settings: Settings) -> dict[str, Any]:
     """How the page is served, wherever it is: arguments of `gr.Blocks.launch`."""
     return {
         # Fonts that the visitor has: the page must look the same without the internet.
         "theme": gr.themes.Soft(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO_FONTS),
+        "css_paths": CSS,
         "share": False,
-        "max_file_size": "50mb",
+        "max_file_size": f"{settings.max_file_megabytes}mb",
         # Faces and voices are nobody's browsing history.
         "run_history": False,
         "enable_monitoring": False,
+        "mcp_server": True,
         "footer_links": ["api"],
-        # Gradio draws a separator after the last link too.
-        "css": "footer .divider { display: none; }",
     }

@@ -1,0 +1,81 @@
+"""Where requests work: a folder each, which is gone when the request is done with or given up."""
+
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_WANTED = "wanted"
+_BUSY = "busy"
+
+
+class Workspace:
+    """Folders of requests, under one that only this user may read.
+
+    A request is given up by removing the file ``wanted`` from its folder: that is seen by another process too, which
+    on a ZeroGPU Space is where the work is done.
+
+    Args:
+        root: made when missing; a new temporary folder when None.
+        keep_seconds: what a request left behind (a killed process, say) is removed after so long.
+    """
+
+    def __init__(self, root: Path | None = None, keep_seconds: float = 3600.0) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="moditalker-")) if root is None else root
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._keep_seconds = keep_seconds
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A new folder for one request; removed at the end, by whoever works in it last."""
+        self._remove_old()
+        folder = Path(tempfile.mkdtemp(prefix="request-", dir=self.root))
+        (folder / _WANTED).touch()
+        try:
+            yield folder
+        finally:
+            give_up(folder)
+            if not (folder / _BUSY).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _remove_old(self) -> None:
+        for folder in self.root.glob("request-*"):
+            try:
+                age = time.time() - folder.stat().st_mtime
+            except FileNotFoundError:
+                continue
+            if age > self._keep_seconds:
+                logger.warning("A request left %s behind; it is removed", folder.name)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_wanted(folder: Path) -> bool:
+    """Whether somebody still waits for what is made in a request's folder."""
+    return (folder / _WANTED).exists()
+
+
+def give_up(folder: Path) -> None:
+    """Ask whoever works in a folder to stop."""
+    (folder / _WANTED).unlink(missing_ok=True)
+
+
+def mark_busy(folder: Path) -> None:
+    """Say that somebody is about to work in a folder: it then stays until `at_work` is left."""
+    (folder / _BUSY).touch()
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[None]:
+    """Work in a folder that was marked as busy; it is removed afterwards when it is not wanted any more."""
+    try:
+        yield
+    finally:
+        # In this order: whoever looks last, here or in `Workspace.folder`, finds it neither busy nor wanted.
+        (folder / _BUSY).unlink(missing_ok=True)
+        if not is_wanted(folder):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,74 @@
+"""What a visitor is told of a portrait before anything long starts."""
+
+import numpy as np
+import pytest
+
+from moditalker.errors import InputError
+from moditalker.face.inspection import draw_inspection, inspect_portrait
+
+
+class Finds:
+    """A tracker that finds what it is told to."""
+
+    def __init__(self, landmarks: np.ndarray, warnings: tuple[str, ...] = ()) -> None:
+        self._landmarks, self._warnings = landmarks, warnings
+
+    def detect(self, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        return self._landmarks, list(self._warnings)
+
+    def track(self, frames: object, progress: object = None) -> np.ndarray:
+        raise NotImplementedError
+
+
+def turned(landmarks: np.ndarray, degrees: float) -> np.ndarray:
+    """Landmarks rotated about the vertical axis through their centre."""
+    angle, centre = np.radians(degrees), landmarks.mean(0)
+    rotation = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]], dtype=np.float32
+    )
+    return (landmarks - centre) @ rotation.T + centre
+
+
+def test_a_good_portrait_gets_a_box_around_its_face_alone(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
+    found = inspect_portrait(astronaut, Finds(landmarks))
+    left, top, right, bottom = found.box
+    assert left < landmarks[36, 0] < landmarks[45, 0] < right
+    assert top < landmarks[27, 1] < landmarks[8, 1] <= bottom + 1
+    assert found.warnings == ()
+    assert len(found.report()["landmarks"]) == 68
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda points: points * 0.6, "small"),
+        (lambda points: turned(points, 30), "turned"),
+        (lambda points: points - np.float32([200, 0, 0]), "cut off"),
+    ],
+)
+def test_what_may_go_wrong_is_said(astronaut: np.ndarray, landmarks: np.ndarray, change: object, word: str) -> None:
+    found = inspect_portrait(astronaut, Finds(change(landmarks)))  # type: ignore[operator]
+    assert [word in warning for warning in found.warnings] == [True]
+
+
+def test_the_tracker_s_own_warning_is_kept(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
+    found = inspect_portrait(astronaut, Finds(landmarks, ("3 faces were found.",)))
+    assert found.warnings == ("3 faces were found.",)
+
+
+def test_no_face_is_refused(astronaut: np.ndarray) -> None:
+    from moditalker.face.tracker import MediaPipeTracker
+
+    with pytest.raises(InputError, match="No face"):
+        inspect_portrait(np.full((320, 320, 3), 128, np.uint8), MediaPipeTracker())
+
+
+def test_box_and_landmarks_are_drawn_on_a_copy(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
+    found = inspect_portrait(astronaut, Finds(landmarks))
+    drawn = draw_inspection(astronaut, found)
+    changed = (drawn != astronaut).any(-1)
+    left, top, right, _ = found.box
+    assert changed[top, left:right].mean() > 0.9, "the box's upper edge"
+    rows, columns = np.nonzero(changed)
+    assert rows.min() >= top - 3
+    assert columns.max() <= right + 3

@@ -1,0 +1,83 @@
+"""The app as a process of its own, with a pipeline small enough to run in a blink, asked by other programs."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import psutil
+import pytest
+import soundfile
+from app_server import ROOT, Server, serve
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from moditalker.ui.about import section
+
+REQUESTS = 20
+SETTLED = 3
+"""Requests after which everything is loaded that is loaded at first use."""
+
+
+@pytest.fixture(scope="module")
+def server(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serve(tmp_path_factory.mktemp("server"), "--weights", str(weights)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def visit(small_picture: np.ndarray, speech: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with portrait.jpg and speech.wav, as the README's recipes want them."""
+    folder = tmp_path_factory.mktemp("visit")
+    Image.fromarray(small_picture).save(folder / "portrait.jpg")
+    soundfile.write(folder / "speech.wav", speech[:12_000], 16_000)
+    return folder
+
+
+def recipe(language: str, server: Server) -> str:
+    """The README's program in a language, for a server's address."""
+    text = section((ROOT / "README.md").read_text(), "From a program")
+    found = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    return found.group(1).replace("http://127.0.0.1:7860", server.url)
+
+
+def test_the_readme_s_python_program_runs(server: Server, visit: Path) -> None:
+    names: dict[str, object] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(visit)
+        exec(recipe("python", server), names)
+    assert imageio_ffmpeg.count_frames_and_secs(names["video"])[0] == 19
+    assert str(names["seed"]).isdigit()
+
+
+def test_the_readme_s_shell_program_runs(server: Server, visit: Path) -> None:
+    subprocess.run(["bash", "-e", "-c", recipe("sh", server)], cwd=visit, check=True, timeout=300)
+    assert "event: complete" in (visit / "events.txt").read_text()
+    assert imageio_ffmpeg.count_frames_and_secs(str(visit / "out.mp4"))[0] == 19
+
+
+def test_twenty_requests_leave_neither_memory_nor_files_behind(server: Server, visit: Path, tmp_path: Path) -> None:
+    client = Client(server.url, verbose=False, download_files=tmp_path)
+    process = psutil.Process(server.pid)
+    memory, files = [], []
+    for seed in range(REQUESTS):
+        client.predict(
+            portrait=handle_file(str(visit / "portrait.jpg")),
+            audio=handle_file(str(visit / "speech.wav")),
+            consent=True,
+            atom_steps=1,
+            mtov_steps=1,
+            guidance=1.0,
+            seed=seed,
+            api_name="/animate",
+        )
+        memory.append(process.memory_info().rss)
+        files.append(sum(path.stat().st_size for path in server.folder.rglob("*") if path.is_file()))
+    assert memory[-1] < 1.1 * memory[SETTLED - 1], " ".join(f"{size / 1e6:.0f}" for size in memory)
+    # Results wait for their age to come; beyond them there is nothing.
+    results = (files[-1] - files[SETTLED - 1]) / (REQUESTS - SETTLED)
+    assert results < 300_000
+    assert list(server.folder.glob("moditalker-*/request-*")) == []
