@@ -35,6 +35,7 @@ COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
 MAX_DESCRIPTION = 60
 MAX_FILE_BYTES = 10_000_000
 """Larger files are refused by a push without Git LFS."""
+LFS_SUFFIXES = (".safetensors", ".mp4")
 
 
 def assemble(target: Path, root: Path = ROOT) -> None:
@@ -55,6 +56,8 @@ def assemble(target: Path, root: Path = ROOT) -> None:
             shutil.copy(source, copy)
         else:
             raise InputError(f"{source} is missing: clone the repository whole.")
+    lines = [f"*{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in LFS_SUFFIXES]
+    (target / ".gitattributes").write_text("".join(lines))
 
 
 def check(folder: Path) -> list[str]:
@@ -129,7 +132,7 @@ def _check_files(folder: Path) -> list[str]:
     return [
         f"{path.relative_to(folder)} has {path.stat().st_size / 1e6:.1f} MB; a push without Git LFS takes 10."
         for path in files
-        if path.stat().st_size > MAX_FILE_BYTES
+        if path.stat().st_size > MAX_FILE_BYTES and path.suffix not in LFS_SUFFIXES
     ]
 
 
