@@ -109,8 +109,8 @@ class AnimateTab:
             concurrency_limit=self._settings.running,
             concurrency_id="animate",
         )
-        run.then(lambda: (gr.Button(visible=True), gr.Button(visible=False)), outputs=buttons, **quick)
-        run.failure(self.after_failure, inputs=status, outputs=status, **quick)
+        run.success(lambda: (gr.Button(visible=True), gr.Button(visible=False)), outputs=buttons, **quick)
+        run.failure(self.after_failure, inputs=status, outputs=[*buttons, status], **quick)
         cancel.click(
             lambda: (
                 gr.Button(visible=True),
@@ -199,10 +199,11 @@ class AnimateTab:
         return gr.Button(visible=False), gr.Button(visible=True), note_html(STARTING)
 
     @staticmethod
-    def after_failure(status: str) -> str:
-        """A run that broke off outside our hands, a full queue say, leaves the page at its last progress."""
-        running = any(mark in status for mark in (STARTING, READING, 'role="progressbar"'))
-        return note_html("No video was made: this server is busy. Try again in a minute.", "bad") if running else status
+    def after_failure(status: str) -> tuple[Any, Any, str]:
+        """Show Animate again; a run that broke off outside our hands, a full queue say, left its last progress."""
+        if any(mark in status for mark in (STARTING, READING, 'role="progressbar"')):
+            status = note_html("No video was made: this server is busy. Try again in a minute.", "bad")
+        return gr.Button(visible=True), gr.Button(visible=False), status
 
     def run(self, *values: Any) -> Generator[list[Any], None, None]:
         """The page's own: progress, the first second, and the result."""

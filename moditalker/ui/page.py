@@ -8,6 +8,7 @@ import gradio as gr
 
 from moditalker.ui.about import AboutTab
 from moditalker.ui.animate import AnimateTab
+from moditalker.ui.deletion import delete_by_age
 from moditalker.ui.estimate import Speeds
 from moditalker.ui.examples import FOLDER, load_examples
 from moditalker.ui.portrait_panel import PortraitPanel
@@ -47,6 +48,7 @@ def build_page(tabs: Sequence[Tab], settings: Settings) -> gr.Blocks:
         for tab in tabs:
             with gr.Tab(tab.title):
                 tab.build()
+    delete_by_age(settings)
     return page.queue(max_size=settings.waiting, default_concurrency_limit=1)
 
 
