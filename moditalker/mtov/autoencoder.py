@@ -59,8 +59,9 @@ class TriplaneDecoder(nn.Module):
         self.stem = nn.Conv2d(6 * 16, quarter, 3, padding=1)
         self.before = nn.Sequential(*(PlainBlock(quarter) for _ in range(depths[0])))
         self.down = nn.Conv2d(quarter, eighth, 4, stride=2, padding=1)
+        join = nn.Conv2d(latent_channels, eighth, 3, padding=1, bias=False)
         self.planes_in = nn.Sequential(
-            nn.Conv2d(latent_channels, eighth, 3, padding=1, bias=False),
+            join,
             nn.SiLU(),
             nn.Conv2d(eighth, eighth, 3, padding=1, bias=False),
         )
@@ -71,7 +72,7 @@ class TriplaneDecoder(nn.Module):
         self.unfold = nn.PixelShuffle(4)
         self.coarse = nn.Conv2d(eighth, 3, 3, padding=1)
         # Nothing is normalised, so the variance is brought to about one here and kept there.
-        for convolution, gain in ((self.stem, 3.0), (self.down, 1.0), (self.up, 1.0), (self.planes_in[0], 4.0)):
+        for convolution, gain in ((self.stem, 3.0), (self.down, 1.0), (self.up, 1.0), (join, 4.0)):
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear")
             convolution.weight.data.mul_(gain)
         for head in (self.out, self.coarse):

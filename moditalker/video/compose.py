@@ -20,7 +20,8 @@ class Lids(Protocol):
 class Flow(Protocol):
     """A backward map: (P, 2) points of the frames -> (T, P, 2) points of the portrait, picture space."""
 
-    lids: Lids
+    @property
+    def lids(self) -> Lids: ...
 
     def __call__(self, points: np.ndarray) -> np.ndarray: ...
 
