@@ -1,6 +1,6 @@
 """What the tests of the core share: a face, a voice, and a pipeline small enough to run in a blink."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 import skimage.data
 import soundfile
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 
 from moditalker.atom.head import HeadMotion
@@ -73,6 +74,13 @@ def speech_file(speech: np.ndarray, tmp_path_factory: pytest.TempPathFactory) ->
     path = tmp_path_factory.mktemp("speech") / "speech.wav"
     soundfile.write(path, speech, SAMPLE_RATE)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _precision_of_its_own() -> Iterator[None]:
+    """accelerate keeps the precision of a process's first training; a test must not decide it for the others."""
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def wake(network: torch.nn.Module) -> None:
