@@ -67,16 +67,16 @@ def benchmark(
     if unknown:
         raise InputError(f"There is no row {', '.join(sorted(unknown))}; choose from {', '.join(ALL_ROWS)}.")
     output.parent.mkdir(parents=True, exist_ok=True)
-    footage = settle_offsets(
-        find_footage(data, split, every), make_tracker("mediapipe"), output.with_suffix(".offsets.json")
-    )
-    bench = _Bench(load(), footage, seed, sampling)
+    footage, pipeline = find_footage(data, split, every), load()
+    tracker = make_tracker(pipeline.config["tracker"])
+    footage = settle_offsets(footage, tracker, output.with_suffix(".offsets.json"))
+    bench = _Bench(pipeline, footage, seed, sampling)
     settings = {
         "revision": REVISION,
         "split": split,
         "seed": seed,
         **asdict(sampling),
-        "weights": bench.systems.pipeline.weight_hashes(),
+        "weights": pipeline.weight_hashes(),
         "measures": bench.judge.tools.versions(),
     }
     ledger = Ledger(output, settings)

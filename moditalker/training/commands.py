@@ -39,6 +39,8 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     )
     if options.start is not None and not (options.start / "config.json").is_file():
         raise InputError(f"There is no network in {options.start}; name the model folder of an earlier run.")
+    # A weight that was not given is the network's own default.
+    weights = {} if options.perceptual_weight is None else {"perceptual_weight": options.perceptual_weight}
     if network == "offsets":
         from moditalker.sync.weights import load_expert, shipped_expert
         from moditalker.training.offsets import measure_offsets
@@ -58,9 +60,9 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             data,
             config,
             blocks=options.batch or 4,
-            perceptual_weight=options.perceptual_weight or 1.0,
             planes_after=options.planes_after,
             start=options.start,
+            **weights,
         )
     if network == "mtov":
         from moditalker.training.train_mtov import train_mtov
@@ -76,8 +78,8 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             config,
             options.batch or 4,
             options.start,
-            options.perceptual_weight or 1.5,
-            options.decoder_only,
+            decoder_only=options.decoder_only,
+            **weights,
         )
     if network == "atom":
         from moditalker.training.train_atom import train_atom

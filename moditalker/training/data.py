@@ -13,6 +13,7 @@ from moditalker.atom.blinks import eye_closure, usual_opening
 from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.conditions import block_conditions
+from moditalker.training.index import read_index
 from moditalker.training.prepare import PREPARATION
 from moditalker.training.silence import make_silent, most_closed
 from moditalker.training.speech_files import Variant, load_speech
@@ -65,10 +66,7 @@ def encoder_of(folder: Path) -> str:
 
 
 def _index(folder: Path) -> dict[str, Any]:
-    index = folder / "index.json"
-    if not index.is_file():
-        raise InputError(f"{folder} holds no prepared clips; run 'python -m moditalker prepare CLIPS.csv -o {folder}'.")
-    content: dict[str, Any] = json.loads(index.read_text())
+    content = read_index(folder)
     if content["preparation"] != PREPARATION:
         raise InputError(f"{folder} was prepared by another version; run 'prepare' again into the same folder.")
     return content

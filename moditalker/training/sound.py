@@ -3,7 +3,6 @@
 DIR/clips/NAME/sound.npy    (N,) int16, 16 kHz; sample 0 is the start of the first frame
 """
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from moditalker.audio.load import load_audio
 from moditalker.errors import InputError
+from moditalker.training.index import read_index
 
 _FULL_SCALE = 32767
 
@@ -25,10 +25,7 @@ def keep_sound(data: Path, workers: int = 2) -> None:
     Raises:
         InputError: the folder was not prepared, or the footage has gone.
     """
-    index = data / "index.json"
-    if not index.is_file():
-        raise InputError(f"{data} holds no prepared clips; run 'python -m moditalker prepare CLIPS.csv -o {data}'.")
-    content = json.loads(index.read_text())
+    content = read_index(data)
     missing = []
     for entry in content["clips"]:
         target = data / "clips" / entry["name"] / "sound.npy"
