@@ -11,7 +11,7 @@ from typing import Any
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
 
-NETWORKS = ("autoencoder", "mtov", "atom", "head", "sync", "offsets")
+NETWORKS = ("autoencoder", "mtov", "atom", "head", "regression", "sync", "offsets")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -234,7 +234,7 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--output", type=Path, help="run folder; a run found there is resumed (default runs/NETWORK)")
     command.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/model"), help="for mtov")
     command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
-    command.add_argument("--encoder", help="for atom and head: whose speech features (default: prepare's last)")
+    command.add_argument("--encoder", help="for atom, head, regression: whose speech features (default: prepare's last)")
     command.add_argument("--minutes", type=float, default=20.0, help="time budget, 0 for none")
     command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
     command.add_argument("--perceptual-weight", type=float, help="autoencoder (1) and mtov (1.5): of LPIPS in the loss")
@@ -242,7 +242,7 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
     command.add_argument("--max-steps", type=int, default=0, help="step budget, 0 for none")
     command.add_argument("--learning-rate", type=float, default=4e-4)
-    command.add_argument("--batch", type=int, help="blocks (autoencoder, mtov), frames (atom, head) or spans (sync)")
+    command.add_argument("--batch", type=int, help="blocks (autoencoder, mtov), frames (atom, head, regression) or spans")
     command.add_argument("--gradient-accumulation", type=int, default=1)
     command.add_argument("--ema-decay", type=float, default=0.998)
     command.add_argument("--precision", choices=("bf16", "no"), default="bf16")

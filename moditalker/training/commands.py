@@ -85,6 +85,10 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         from moditalker.training.train_atom import train_atom
 
         return train_atom(data, config, options.batch or 1536, options.encoder, options.start)
+    if network == "regression":
+        from moditalker.training.train_regression import train_regression
+
+        return train_regression(data, config, options.batch or 1536, options.encoder)
     from moditalker.training.train_head import train_head
 
     return train_head(data, config, options.batch or 3072, options.encoder, options.start)
