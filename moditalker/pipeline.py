@@ -177,10 +177,10 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         frames = frame_count(samples)
         with clock("speech"):
             report("speech", 0, 1)
-            speech = make_speech_encoder(self.atom.config["speech_encoder"])(samples)
+            encode = make_speech_encoder(self.atom.config["speech_encoder"])
+            speech = encode(samples, lambda done, pieces: report("speech", done, pieces))
             speech = np.pad(speech[: 2 * frames], ((0, max(0, 2 * frames - len(speech))), (0, 0)), mode="edge")
             activity = speech_activity(samples, frames, FPS)
-            report("speech", 1, 1)
 
         def stepped(stage: str) -> Callable[[int, int], None]:
             def call(step: int, steps: int) -> None:
@@ -192,6 +192,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             return call
 
         with clock("motion"):
+            report("motion", 0, atom_steps)
             residual = sample_residual(
                 self.atom,
                 self.atom_scheduler,
@@ -204,6 +205,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             )
             residual = scale_lips(rest_lips(residual, face.shape, activity), face.shape, lip_scale)
         with clock("head"):
+            report("head", 0, atom_steps)
             # Blinks are drawn whatever moves the head, so that one does not depend on the other.
             pose, closure = sample_head(
                 self.head,
@@ -282,12 +284,12 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             start=self.config["mtov_start"],
             generator=generators["video"],
             group=4 if self.device.type == "cpu" else 32,
+            callback=lambda done: report("video", done, len(landmarks)),
         )
         for layers in sampler(landmarks):
             span = slice(layers.start, layers.start + len(layers.delta))
             field = WarpField(frame, landmarks[span], pose[span])
             yield composer(field, layers.delta, layers.matrices)
-            report("video", span.stop, len(landmarks))
 
     def __call__(
         self,

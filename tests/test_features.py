@@ -56,6 +56,20 @@ def test_fifty_features_a_second(moonshine: SpeechEncoder, speech: np.ndarray, s
     assert np.isfinite(features).all()
 
 
+def test_listening_tells_of_every_piece_and_can_be_ended(moonshine: SpeechEncoder, long_speech: np.ndarray) -> None:
+    told: list[tuple[int, int]] = []
+
+    def progress(done: int, pieces: int) -> None:
+        told.append((done, pieces))
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        moonshine(long_speech, progress)
+    assert told == [(1, told[0][1]), (2, told[0][1])]
+    assert told[0][1] >= 3
+
+
 def test_a_few_samples_are_enough(moonshine: SpeechEncoder) -> None:
     features = moonshine(np.full(400, 0.1, np.float32))
     assert features.shape == (2, moonshine.dim)

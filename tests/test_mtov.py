@@ -1,5 +1,9 @@
 """Motion to video: warp, drawings, tri-planes and the blocks that must join without a seam."""
 
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -259,7 +263,14 @@ def test_the_denoiser_sees_every_condition_in_every_plane(pipeline: MoDiTalkerPi
 
 
 def layers_of(
-    pipeline: MoDiTalkerPipeline, portrait: Portrait, landmarks: np.ndarray, *, steps: int, group: int, seed: int = 0
+    pipeline: MoDiTalkerPipeline,
+    portrait: Portrait,
+    landmarks: np.ndarray,
+    *,
+    steps: int,
+    group: int = 4,
+    seed: int = 0,
+    callback: Callable[[int], None] | None = None,
 ) -> list[FaceLayers]:
     sampler = BlockSampler(
         pipeline.autoencoder,
@@ -270,8 +281,45 @@ def layers_of(
         start=0.25,
         generator=torch.Generator().manual_seed(seed),
         group=group,
+        callback=callback,
     )
     return list(sampler(landmarks))
+
+
+class EnoughError(Exception):
+    """Raised by a callback to end the work."""
+
+
+def test_the_work_can_be_ended_between_any_two_of_its_steps(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work: list[str] = []
+
+    def noted(owner: Any, method: str) -> None:
+        original = getattr(owner, method)
+        monkeypatch.setattr(
+            owner, method, lambda *args, **options: (work.append(method), original(*args, **options))[1]
+        )
+
+    noted(pipeline.autoencoder, "encode")
+    noted(pipeline.autoencoder, "render")
+    noted(pipeline.denoiser, "forward")
+    moving = talking(portrait.frame.landmarks, 52)
+    layers_of(pipeline, portrait, moving, steps=2, callback=lambda done: work.append(str(done)))
+    assert (work.count("encode"), work.count("forward"), work.count("render")) == (2, 2, 4)
+    neighbours = {(first, then) for first, then in pairwise(work) if not then.isdigit()}
+    assert {first.isdigit() for first, _ in neighbours} == {True}, "two pieces of work without a look between them"
+    assert [done for done in dict.fromkeys(work) if done.isdigit()] == ["0", "12", "24", "36", "52"]
+
+    work.clear()
+
+    def end(done: int) -> None:
+        if done == 12:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        layers_of(pipeline, portrait, moving, steps=2, callback=end)
+    assert work.count("render") == 1
 
 
 def joined(layers: list[FaceLayers]) -> np.ndarray:

@@ -186,7 +186,7 @@ def test_step_callbacks_and_progress(pipeline: MoDiTalkerPipeline, portrait: Por
         progress=lambda stage, done, total: stages.setdefault(stage, []).append((done, total)),
     )
     assert steps == [0, 1, 2, 0, 1, 2]  # lips, then head
-    assert stages["motion"] == stages["head"] == [(1, 3), (2, 3), (3, 3)]
+    assert stages["motion"] == stages["head"] == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert stages["video"][-1] == (25, 25)
 
 

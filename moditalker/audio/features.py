@@ -22,6 +22,9 @@ MEL_BANDS = 40
 CHUNK_SECONDS = 4.0
 CONTEXT_SECONDS = 0.5
 
+Progress = Callable[[int, int], None]
+"""Called with the pieces of a recording that are done and how many there are; what it raises ends the work."""
+
 
 class SpeechEncoder(Protocol):
     """What AToM needs of a speech encoder."""
@@ -29,7 +32,7 @@ class SpeechEncoder(Protocol):
     name: str
     dim: int
 
-    def __call__(self, audio: np.ndarray) -> np.ndarray:
+    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """(N,) float32 at 16 kHz -> (ceil(50 * N / 16000), dim) float32."""
         ...
 
@@ -79,7 +82,11 @@ def _resample_in_time(values: np.ndarray, source_rate: float, first: float, fram
 
 
 def _encode_in_pieces(
-    audio: np.ndarray, encode: Callable[[np.ndarray], np.ndarray], seconds: float, context: float
+    audio: np.ndarray,
+    encode: Callable[[np.ndarray], np.ndarray],
+    seconds: float,
+    context: float,
+    progress: Progress | None,
 ) -> np.ndarray:
     """Encode a long recording in pieces that reach into each other, and pass steadily from one to the next.
 
@@ -90,6 +97,7 @@ def _encode_in_pieces(
         encode: piece (n,) -> features (feature_frames(n), D).
         seconds: from one piece to the next.
         context: seconds that a piece reaches beyond that on either side.
+        progress: called after every piece.
     Returns:
         (feature_frames(N), D)
     """
@@ -97,12 +105,15 @@ def _encode_in_pieces(
     ramp = feature_frames(2 * reach)
     share = ((np.arange(ramp) + 0.5) / ramp)[:, None]
     pieces: list[np.ndarray] = []
-    for start in range(0, max(1, len(audio) - reach), chunk):
+    starts = range(0, max(1, len(audio) - reach), chunk)
+    for start in starts:
         encoded = encode(audio[max(0, start - reach) : start + chunk + reach])
         if pieces:
             encoded[:ramp] = pieces[-1][-ramp:] * (1 - share) + encoded[:ramp] * share
             pieces[-1] = pieces[-1][:-ramp]
         pieces.append(encoded)
+        if progress is not None:
+            progress(len(pieces), len(starts))
     return np.concatenate(pieces)
 
 
@@ -135,9 +146,9 @@ class MoonshineEncoder:
         options.intra_op_num_threads = torch.get_num_threads()
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
-    def __call__(self, audio: np.ndarray) -> np.ndarray:
+    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         audio = normalise_loudness(audio)
-        encoded = _encode_in_pieces(audio, self._features, CHUNK_SECONDS, CONTEXT_SECONDS)
+        encoded = _encode_in_pieces(audio, self._features, CHUNK_SECONDS, CONTEXT_SECONDS, progress)
         return np.concatenate([encoded, log_mel(audio)], -1).astype(np.float32)
 
     def _features(self, piece: np.ndarray) -> np.ndarray:
@@ -181,8 +192,8 @@ class HubEncoder:
         self.name = f"hub:{source}"
         self.dim = int(self._model.config.hidden_size)
 
-    def __call__(self, audio: np.ndarray) -> np.ndarray:
-        return _encode_in_pieces(audio, self._features, 20.0, 1.0).astype(np.float32)
+    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        return _encode_in_pieces(audio, self._features, 20.0, 1.0, progress).astype(np.float32)
 
     def _features(self, piece: np.ndarray) -> np.ndarray:
         import torch
@@ -199,8 +210,11 @@ class LogMelEncoder:
     name = "mel"
     dim = MEL_BANDS
 
-    def __call__(self, audio: np.ndarray) -> np.ndarray:
-        return log_mel(normalise_loudness(audio))
+    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        features = log_mel(normalise_loudness(audio))
+        if progress is not None:
+            progress(1, 1)
+        return features
 
 
 class WhisperEncoder:
@@ -219,8 +233,8 @@ class WhisperEncoder:
         self.name = f"whisper:{checkpoint}"
         self.dim = self._tower.positional_embedding.shape[1]
 
-    def __call__(self, audio: np.ndarray) -> np.ndarray:
-        return _encode_in_pieces(normalise_loudness(audio), self._features, 20.0, 0.5).astype(np.float32)
+    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        return _encode_in_pieces(normalise_loudness(audio), self._features, 20.0, 0.5, progress).astype(np.float32)
 
     def _features(self, piece: np.ndarray) -> np.ndarray:
         import torch

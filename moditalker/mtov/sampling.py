@@ -2,7 +2,8 @@
 
 Blocks of 16 frames overlap by four. Within a group of blocks the time rows of the yt and xt planes are made to agree at
 every step; the first block of a group takes over those of the last one, so groups join like blocks. The noise of the xy
-plane is the same for all blocks, and the decoded frames of an overlap are blended.
+plane is the same for all blocks, and the decoded frames of an overlap are blended. A group is denoised together and
+decoded block by block, so that nothing that is done in one go takes longer than a block.
 """
 
 from collections.abc import Callable, Iterator
@@ -81,8 +82,9 @@ class BlockSampler:
         start: from which share of the noise schedule to start, with the noised planes of the warped portrait
             (the published system: 0.25); 1 starts from noise.
         generator: on the processor.
-        group: blocks at a time.
-        callback: called after every block with the frames done so far.
+        group: blocks that are denoised together.
+        callback: called with the frames done so far before every step of the work: conditions, encoding, each
+            denoising step, each block's decoding. What it raises ends the run.
     """
 
     def __init__(
@@ -103,52 +105,68 @@ class BlockSampler:
         self.generator = generator
         channels, size = autoencoder.config["latent_channels"], autoencoder.config["frames"]
         self._plane = (channels, size, size)
+        self._done = 0
         self._still_noise = torch.randn(self._plane, generator=generator)
         self._carried_noise: torch.Tensor | None = None
         self._carried_rows: torch.Tensor | None = None
-        self._carried_delta: torch.Tensor | None = None
 
     def __call__(self, landmarks: np.ndarray) -> Iterator[FaceLayers]:
-        """(T, 68, 3) picture space -> layers that cover all frames in order, each once."""
+        """(T, 68, 3) picture space -> layers that cover all frames in order, each once; one block's at a time."""
         frames = len(landmarks)
         count = window_count(frames, BLOCK, OVERLAP)
         length = padded_length(count, BLOCK, OVERLAP)
         padded = np.concatenate([landmarks, np.repeat(landmarks[-1:], length - frames, 0)])
         matrices = aligning_matrix(padded)
         stride = BLOCK - OVERLAP
+        ramp = torch.linspace(0, 1, OVERLAP + 2)[1:-1].reshape(-1, 1, 1, 1)
+        carried: torch.Tensor | None = None
         for first in range(0, count, self.group):
             blocks = min(self.group, count - first)
-            start = first * stride
-            span = slice(start, start + padded_length(blocks, BLOCK, OVERLAP))
-            delta = self._group(padded[span], matrices[span], blocks)
-            last = first + blocks == count
-            keep = min(frames, span.stop) - start if last else blocks * stride
-            if self._carried_delta is not None:
-                ramp = torch.linspace(0, 1, OVERLAP + 2)[1:-1].reshape(-1, 1, 1, 1)
-                delta[:OVERLAP] = delta[:OVERLAP] * ramp + self._carried_delta * (1 - ramp)
-            self._carried_delta = delta[blocks * stride :].clone()
-            yield FaceLayers(start, delta[:keep].numpy(), matrices[start : start + keep])
-            if self.callback is not None:
-                self.callback(min(frames, start + keep))
+            span = slice(first * stride, first * stride + padded_length(blocks, BLOCK, OVERLAP))
+            for number, delta in enumerate(self._group(padded[span], matrices[span], blocks), first):
+                if carried is not None:
+                    delta[:OVERLAP] = delta[:OVERLAP] * ramp + carried * (1 - ramp)
+                carried = delta[stride:].clone()
+                start = number * stride
+                keep = min(frames - start, BLOCK) if number + 1 == count else stride
+                yield FaceLayers(start, delta[:keep].numpy(), matrices[start : start + keep])
+                self._done = start + keep
+        self._report()
+
+    def _report(self) -> None:
+        if self.callback is not None:
+            self.callback(self._done)
 
     @torch.no_grad()
-    def _group(self, landmarks: np.ndarray, matrices: np.ndarray, blocks: int) -> torch.Tensor:
-        """Frames of one group -> (n, 3, 128, 128) what to add to the warp."""
-        conditions = block_conditions(self.face.aligned, self.face.landmarks, self.face.matrix, landmarks, matrices)
+    def _group(self, landmarks: np.ndarray, matrices: np.ndarray, blocks: int) -> Iterator[torch.Tensor]:
+        """Frames of one group -> for each of its blocks (16, 3, 128, 128), what to add to the warp."""
         device = self.autoencoder.device
         stride = BLOCK - OVERLAP
+        pieces = []
+        for start in range(0, len(landmarks), stride):
+            self._report()
+            piece = slice(start, start + stride)
+            face = self.face
+            pieces.append(
+                block_conditions(face.aligned, face.landmarks, face.matrix, landmarks[piece], matrices[piece])
+            )
         cut = {
-            key: torch.stack([value[:, i * stride : i * stride + BLOCK] for i in range(blocks)]).to(device)
-            for key, value in conditions.items()
+            key: torch.cat([piece[key] for piece in pieces], 1)
+            .unfold(1, BLOCK, stride)
+            .permute(1, 0, 4, 2, 3)
+            .to(device)
+            for key in pieces[0]
         }
         warped, drawn = to_unit(cut["warped"]), cut["drawn"].float() / 255
         with _autocast(device):
             planes = self._denoise(warped, drawn, cut["visible"], blocks)
-            picture = self.autoencoder.render(planes, warped, drawn)
-        # Both ends are pictures, so the sum is one too.
-        delta = ((picture.clamp(-1, 1) - warped) * 127.5).float().cpu().transpose(1, 2)
-        joined = agree(delta, OVERLAP)
-        return torch.cat([joined[:, :stride].flatten(0, 1), joined[-1, stride:]])
+        for block in range(blocks):
+            self._report()
+            one = slice(block, block + 1)
+            with _autocast(device):
+                picture = self.autoencoder.render(None if planes is None else planes[one], warped[one], drawn[one])
+            # Both ends are pictures, so the sum is one too.
+            yield ((picture.clamp(-1, 1) - warped[one]) * 127.5).float().cpu().transpose(1, 2)[0]
 
     def _denoise(
         self, warped: torch.Tensor, drawn: torch.Tensor, visible: torch.Tensor, blocks: int
@@ -156,6 +174,7 @@ class BlockSampler:
         """Conditions of one group -> (blocks, C, 3, 16, 16) planes, None for empty ones."""
         if self.steps == 0:
             return None
+        self._report()
         pose = self.autoencoder.encode(torch.where(visible.bool(), warped, torch.zeros_like(warped)))
         marks = self.denoiser.encode_landmarks(drawn)
         identity = self.face.identity.to(warped.device).expand(blocks, -1, -1, -1, -1)
@@ -169,9 +188,11 @@ class BlockSampler:
             timesteps = torch.linspace(first, first / self.steps, self.steps, device=warped.device).round().long()
             scheduler.timesteps = timesteps
             scheduler.num_inference_steps = round(scheduler.config["num_train_timesteps"] / max(1, first / self.steps))
+            self._report()
             sample = scheduler.add_noise(self.autoencoder.encode(warped), noise, timesteps[:1])
         clean = sample
         for timestep in timesteps:
+            self._report()
             clean = self.denoiser(sample, timestep.expand(blocks), identity, pose, marks)
             clean = self._agree(clean)
             sample = scheduler.step(clean, timestep, sample).prev_sample
