@@ -1,0 +1,1 @@
+"""Collects user-study answers: stimuli, design, collection and analysis, without a model."""
