@@ -12,6 +12,7 @@ from moditalker.atom.sampling import Layout
 from moditalker.errors import InputError
 from moditalker.windows import agree, cut_windows, join
 
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "regression"
 LAST_TIME = 999
 """The time at which AToM sees noise alone; the only one that this network knows."""
 
@@ -65,10 +66,9 @@ def load_regression(folder: Path) -> AudioToMotion:
     Raises:
         InputError: there are no weights in the folder.
     """
-    if not (folder / "config.json").is_file():
-        raise InputError(
-            f"There is no regression talker in {folder}; make one with 'python -m moditalker train regression'."
-        )
+    missing = missing_from(folder)
+    if missing:
+        raise InputError(missing)
     return AudioToMotion.from_pretrained(folder).float().eval()
 
 
@@ -79,4 +79,11 @@ def shipped_regression() -> AudioToMotion:
     Raises:
         InputError: its weights are missing from the repository.
     """
-    return load_regression(Path(__file__).resolve().parents[2] / "assets" / "regression")
+    return load_regression(SHIPPED)
+
+
+def missing_from(folder: Path) -> str | None:
+    """A sentence when a folder holds no regression talker, else None."""
+    if (folder / "config.json").is_file():
+        return None
+    return f"There is no regression talker in {folder}; make one with 'python -m moditalker train regression'."

@@ -1,0 +1,94 @@
+"""The methods by name: built in, described by TOML files, and announced by other packages."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from moditalker.baselines.local import LOCAL
+from moditalker.baselines.method import Method
+from moditalker.baselines.spaces.description import SHIPPED, find_descriptions
+from moditalker.baselines.spaces.method import RemoteSpace
+from moditalker.baselines.wav2lip.method import Wav2LipMethod
+from moditalker.errors import InputError
+from moditalker.face.tracker import make_tracker
+from moditalker.pipeline import MoDiTalkerPipeline
+
+GROUP = "moditalker.baselines"
+"""Entry points of other packages: each a function that takes the pipeline and gives a method, or several."""
+DEFAULT = ("still", "rules", "regression", "warp", "ours")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where methods come from that are not built in.
+
+    Attributes:
+        wav2lip: its checkpoint.
+        spaces: a folder of TOML files beside the shipped ones.
+    """
+
+    wav2lip: Path | None = None
+    spaces: Path | None = None
+
+    @classmethod
+    def of_environment(cls) -> "Sources":
+        """As MODITALKER_WAV2LIP and MODITALKER_SPACES say."""
+        wav2lip, spaces = (os.environ.get(name) for name in ("MODITALKER_WAV2LIP", "MODITALKER_SPACES"))
+        return cls(Path(wav2lip) if wav2lip else None, Path(spaces) if spaces else None)
+
+
+def find_methods(pipeline: MoDiTalkerPipeline, sources: Sources | None = None) -> dict[str, Method]:
+    """All methods by name; none of them is loaded.
+
+    Args:
+        pipeline: what the built-in ones are made of.
+        sources: of the others; none when None.
+    Raises:
+        InputError: a TOML file is wrong, or two methods have one name.
+    """
+    sources = sources or Sources()
+    folders = [SHIPPED] if sources.spaces is None else [SHIPPED, sources.spaces]
+    found: list[Method] = [kind(pipeline) for kind in LOCAL]
+    found.append(Wav2LipMethod(sources.wav2lip, make_tracker(pipeline.config["tracker"])))
+    found += [RemoteSpace(description) for description in find_descriptions(*folders)]
+    for entry in entry_points(group=GROUP):
+        given = entry.load()(pipeline)
+        found += list(given) if isinstance(given, Iterable) else [given]
+    methods: dict[str, Method] = {}
+    for method in found:
+        name = method.facts.name
+        if name in methods:
+            raise InputError(f"Two methods are called {name}: rename one of them.")
+        methods[name] = method
+    return methods
+
+
+def choose(methods: dict[str, Method], names: Iterable[str]) -> list[Method]:
+    """The methods of these names, in this order, each once.
+
+    Raises:
+        InputError: there is none of a name.
+    """
+    wanted = list(dict.fromkeys(names))
+    unknown = [name for name in wanted if name not in methods]
+    if unknown:
+        raise InputError(f"There is no method {', '.join(unknown)}; choose from {', '.join(methods)}.")
+    return [methods[name] for name in wanted]
+
+
+def listing(methods: Iterable[Method]) -> list[dict[str, str]]:
+    """What is told of methods, and whether each can run here (``""``) or why not."""
+    return [
+        {
+            "name": method.facts.name,
+            "title": method.facts.title,
+            "what": method.facts.what,
+            "licence": method.facts.licence,
+            "needs": method.facts.needs,
+            "sent to": method.facts.sent_to,
+            "missing": method.available() or "",
+        }
+        for method in methods
+    ]
