@@ -58,6 +58,7 @@ class LocalMethod(ABC):
 
     def prepare(self) -> None:
         """Load what would otherwise be loaded while the clock runs."""
+        make_speech_encoder(self.pipeline.atom.config["speech_encoder"])
 
     @abstractmethod
     def motion(self, portrait: Portrait, samples: np.ndarray, options: Options, progress: Progress) -> np.ndarray:

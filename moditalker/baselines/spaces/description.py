@@ -61,9 +61,7 @@ def read_description(path: Path) -> SpaceDescription:
         raise InputError(f"{path.name} cannot be read as TOML ({error}): correct it.") from error
     unknown = sorted(set(told) - {field.name for field in fields(SpaceDescription)})
     if unknown:
-        raise InputError(
-            f"{path.name} has entries that mean nothing here: {', '.join(unknown)}; correct or remove them."
-        )
+        raise InputError(f"{path.name} has unknown entries: {', '.join(unknown)}; correct or remove them.")
     missing = [key for key in _TEXTS if not isinstance(told.get(key), str) or not told[key].strip()]
     if missing:
         raise InputError(f"{path.name} lacks {', '.join(missing)}: add a text for each.")

@@ -184,8 +184,8 @@ class RemoteSpace:
                 return future.result()
             if time.monotonic() > deadline:
                 raise InputError(
-                    f"{self._told.title} at {self._told.server} was not done within {self._told.timeout_seconds:g} s: try "
-                    "later, or raise timeout_seconds in its TOML file."
+                    f"{self._told.title} at {self._told.server} was not done within {self._told.timeout_seconds:g} s: "
+                    "try later, or raise timeout_seconds in its TOML file."
                 )
 
     def _video(self, outputs: Any) -> Path:

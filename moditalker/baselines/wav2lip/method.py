@@ -22,8 +22,8 @@ from moditalker.weights import digest
 
 _AT_ONCE = 16
 _FOREHEAD, _CHIN = 0.25, 0.06
-"""What the box reaches beyond brows and chin, in parts of the distance between them: the authors' face detector sees the
-forehead too, and they add a margin below the chin."""
+"""What the box reaches beyond brows and chin, in parts of the distance between them: the authors' face detector sees
+the forehead too, and they add a margin below the chin."""
 
 
 class Wav2LipMethod:

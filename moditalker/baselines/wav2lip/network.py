@@ -1,7 +1,7 @@
 """Wav2Lip's generator, from its paper (section 4 and figure 2), under the names that its checkpoints use.
 
-Two encoders and a decoder with skips: the face encoder sees the frame with its lower half blackened beside a whole frame
-of the same face (identity), the audio encoder 0.2 s of mel spectrogram; the decoder draws the whole face.
+Two encoders and a decoder with skips: the face encoder sees the frame with its lower half blackened beside a whole
+frame of the same face (identity), the audio encoder 0.2 s of mel spectrogram; the decoder draws the whole face.
 """
 
 import torch
