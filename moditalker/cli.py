@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_prepare(commands)
     _add_train(commands)
     _add_assemble(commands)
+    _add_convert(commands)
     _add_evaluate(commands)
     _add_benchmark(commands)
     return parser
@@ -156,6 +157,34 @@ def _assemble(options: argparse.Namespace) -> None:
     print(f"{options.output}: {size / 1e6:.1f} MB of weights")
 
 
+def _add_convert(commands: Commands) -> None:
+    command = commands.add_parser("convert", help="a published checkpoint file to a network of the paper preset")
+    command.add_argument("network", choices=("atom", "autoencoder-rgb", "autoencoder-motion", "mtov"))
+    command.add_argument("file", type=Path, help="what torch.save wrote, or safetensors")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    command.add_argument(
+        "--conditioning",
+        choices=("released", "paper"),
+        default="released",
+        help="atom: whether audio is for lips alone",
+    )
+    command.add_argument(
+        "--config", type=Path, metavar="FILE.json", help="sizes, where they are not the published ones"
+    )
+    command.set_defaults(run=_convert)
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from moditalker.paper.convert import convert, read_config
+
+    config = read_config(options.config)
+    if options.network == "atom":
+        config = {"conditioning": options.conditioning, **config}
+    done = convert(options.network, options.file, options.output, config)
+    part = f" of its {done.part}" if done.part else ""
+    print(f"{options.output}: {done.parameters / 1e6:.1f} million numbers{part}")
+
+
 def _add_evaluate(commands: Commands) -> None:
     command = commands.add_parser("evaluate", help="measure a generated video against the real one")
     command.add_argument("generated", type=Path)
@@ -234,15 +263,19 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--output", type=Path, help="run folder; a run found there is resumed (default runs/NETWORK)")
     command.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/model"), help="for mtov")
     command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
-    command.add_argument("--encoder", help="for atom, head, regression: whose speech features (default: prepare's last)")
+    command.add_argument(
+        "--encoder", help="for atom, head, regression: whose speech features (default: prepare's last)"
+    )
     command.add_argument("--minutes", type=float, default=20.0, help="time budget, 0 for none")
     command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
-    command.add_argument("--perceptual-weight", type=float, help="autoencoder (1) and mtov (1.5): of LPIPS in the loss")
+    command.add_argument("--perceptual-weight", type=float, help="autoencoder (1) and mtov (5): of LPIPS in the loss")
     command.add_argument("--decoder-only", action="store_true", help="mtov: the denoiser stays as it is")
     command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
     command.add_argument("--max-steps", type=int, default=0, help="step budget, 0 for none")
     command.add_argument("--learning-rate", type=float, default=4e-4)
-    command.add_argument("--batch", type=int, help="blocks (autoencoder, mtov), frames (atom, head, regression) or spans")
+    command.add_argument(
+        "--batch", type=int, help="blocks (autoencoder, mtov), frames (atom, head, regression) or spans"
+    )
     command.add_argument("--gradient-accumulation", type=int, default=1)
     command.add_argument("--ema-decay", type=float, default=0.998)
     command.add_argument("--precision", choices=("bf16", "no"), default="bf16")

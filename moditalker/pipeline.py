@@ -17,7 +17,7 @@ from moditalker.atom.blinks import close_eyes, settle_closure
 from moditalker.atom.controls import fit_length, scale_lips, settle_pose, untangle
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
-from moditalker.atom.rest import rest_lips
+from moditalker.atom.rest import rest_head, rest_lips
 from moditalker.atom.sampling import sample_head, sample_residual
 from moditalker.audio.activity import speech_activity
 from moditalker.audio.features import make_speech_encoder
@@ -215,6 +215,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
                 generator=generators["head"],
                 callback=stepped("head"),
             )
+            pose = rest_head(pose, activity)
             if head_motion == "still":
                 pose = np.zeros((frames, 6), np.float32)
             elif head_motion != "natural":

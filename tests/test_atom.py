@@ -12,7 +12,7 @@ from moditalker.atom.blinks import LID_POINTS, close_eyes, eye_closure, settle_c
 from moditalker.atom.controls import MOUTH_AND_JAW, fit_length, scale_lips, settle_pose, untangle
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
-from moditalker.atom.rest import close_lips, rest_lips
+from moditalker.atom.rest import close_lips, rest_head, rest_lips
 from moditalker.atom.sampling import sample_head, sample_residual
 from moditalker.atom.schedule import atom_scheduler
 from moditalker.face.geometry import FaceFrame
@@ -247,6 +247,17 @@ def test_lips_rest_where_nobody_speaks(residual: np.ndarray, shape: np.ndarray) 
     others = np.setdiff1d(np.arange(68), MOUTH_AND_JAW)
     np.testing.assert_array_equal(rested[:, others], residual[:, others])
     np.testing.assert_array_equal(rest_lips(residual, shape, np.ones(60, np.float32)), residual)
+
+
+def test_a_silent_head_holds_nearly_still_and_comes_back_without_a_jump() -> None:
+    sway = 0.1 * np.sin(np.arange(200) / 12)[:, None] * np.ones((1, 6))
+    activity = np.ones(200)
+    activity[60:120] = 0
+    rested = rest_head(sway, activity)
+    np.testing.assert_array_equal(rested[:60], sway[:60])
+    assert np.ptp(rested[60:120], axis=0).max() < 0.3 * np.ptp(sway[60:120], axis=0).min()
+    assert np.abs(np.diff(rested, axis=0)).max() < 1.6 * np.abs(np.diff(sway, axis=0)).max()
+    np.testing.assert_allclose(rested[-1], sway[-1], atol=0.01)
 
 
 def test_closed_lips_touch_without_passing(shape: np.ndarray) -> None:

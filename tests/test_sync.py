@@ -15,6 +15,7 @@ from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.layout import interocular_distance
 from moditalker.metrics.sync import SyncScore, sync_score
+from moditalker.mtov.autoencoder import MOUTH_WINDOW
 from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
 from moditalker.sync.features import log_mel, mouth_crops
 from moditalker.sync.network import SyncExpert
@@ -25,6 +26,7 @@ from moditalker.training.offsets import find_offset, measure_offsets
 from moditalker.training.parting import NATURAL_LAG, lag_of_sound, moments, partings
 from moditalker.training.prepare import PREPARATION
 from moditalker.training.sound import keep_sound, load_sound
+from moditalker.training.speaking import SpeakingMouth
 from moditalker.training.speech_files import speech_file
 from moditalker.training.sync_batches import SPAN, SyncBatches, disturb_mouths, hear
 from moditalker.training.sync_card import ship
@@ -370,3 +372,20 @@ def test_the_shipped_expert_hears_when_a_portrait_speaks_with_the_sound(
     assert abs(early.offset - together.offset + 6) <= 1
     still = sync_score(np.repeat(faces[:1], len(faces), 0), sound)
     assert together.confidence > 2 * still.confidence
+
+
+def test_a_mouth_that_moves_like_the_real_one_pleases_the_frozen_expert(
+    speaking: tuple[np.ndarray, np.ndarray],
+) -> None:
+    loss = SpeakingMouth().train()
+    before = {name: value.clone() for name, value in loss.state_dict().items()}
+    real = torch.from_numpy(speaking[0][10:26]).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
+    mouth = MOUTH_WINDOW.cut(real)
+    still = mouth[:, :, :1].expand_as(mouth).clone().requires_grad_()
+    assert float(loss(mouth, real)) < 1e-5
+    stiff = loss(still, real)
+    assert float(stiff.detach()) > 0.02
+    stiff.backward()
+    assert still.grad is not None
+    assert float(still.grad.abs().sum()) > 0
+    assert all(torch.equal(value, before[name]) for name, value in loss.state_dict().items())

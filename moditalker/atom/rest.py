@@ -1,4 +1,4 @@
-"""Lips at rest where nobody speaks."""
+"""Lips and head at rest where nobody speaks."""
 
 import numpy as np
 
@@ -59,4 +59,31 @@ def rest_lips(residual: np.ndarray, shape: np.ndarray, activity: np.ndarray) -> 
     share = quiet[:, None, None].astype(np.float32)
     moved = residual[:, MOUTH_AND_JAW]
     rested[:, MOUTH_AND_JAW] = moved + share * (rest[MOUTH_AND_JAW] - moved)
+    return rested
+
+
+_HEAD_IN_SILENCE = 0.2
+"""How far a head moves where nobody speaks, of what it would."""
+_RETURN_FRAMES = 25
+"""Frames of speech over which a head comes back to where it would have been."""
+
+
+def rest_head(pose: np.ndarray, activity: np.ndarray) -> np.ndarray:
+    """Let the head hold nearly still where nobody speaks; nowhere does it jump.
+
+    Heads move with what is said, and a silent listener's hardly does. A pause keeps the head where it was, and the
+    speech after it leads it back to its course.
+
+    Args:
+        pose: (T, 6) as ``FaceFrame.analyse`` gives them.
+        activity: (T,) from 0, nobody speaks, to 1.
+    Returns:
+        (T, 6); unchanged where all of it is speech.
+    """
+    rested = pose.copy()
+    away = np.zeros(pose.shape[1], pose.dtype)
+    for frame in range(1, len(pose)):
+        held = (1 - _HEAD_IN_SILENCE) * (1 - activity[frame])
+        away = (1 - activity[frame] / _RETURN_FRAMES) * (away - held * (pose[frame] - pose[frame - 1]))
+        rested[frame] += away
     return rested

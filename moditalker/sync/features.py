@@ -16,12 +16,13 @@ MEL_RATE = 100
 MEL_PER_FRAME = 4
 """Mel steps a video frame (25 frames a second)."""
 MEL_BANDS = 64
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Weights of red, green and blue (ITU-R BT.601)."""
 
 
 def to_grey(pictures: np.ndarray) -> np.ndarray:
     """(..., 3) uint8 RGB -> (...) uint8 luma (ITU-R BT.601): colour tells a studio, not what is said."""
-    return (pictures @ _LUMA + 0.5).astype(np.uint8)
+    return (pictures @ LUMA + 0.5).astype(np.uint8)
 
 
 def mouth_crops(faces: np.ndarray) -> np.ndarray:

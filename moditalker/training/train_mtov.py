@@ -12,10 +12,13 @@ from moditalker.training.data import BlockBatches, load_clips
 from moditalker.training.diffusion import add_noise
 from moditalker.training.lips import LipReader
 from moditalker.training.loop import Batch, TrainingConfig, fit
-from moditalker.training.train_autoencoder import LIPS_WEIGHT, PictureLoss
+from moditalker.training.speaking import SpeakingMouth
+from moditalker.training.train_autoencoder import LIPS_WEIGHT, PictureLoss, face_part
 
 WARP_START = 0.25
 """Share of the noise schedule up to which a run may start from the warped portrait's planes."""
+SPEAKING_WEIGHT = 1.0
+"""See ``SpeakingMouth``."""
 
 
 class MtovObjective(nn.Module):
@@ -33,16 +36,18 @@ class MtovObjective(nn.Module):
         autoencoder: its decoder is trained.
         perceptual_weight: see ``PictureLoss``.
         picture_weight: of the decoded frames' loss.
-        frames: of each block that are decoded at the mouth; one of them as a whole.
+        frames: of each block, one after the other, that are decoded at the mouth.
+        few: of these, a part of whose face is decoded as well.
     """
 
     def __init__(
         self,
         denoiser: MotionToVideo,
         autoencoder: TriplaneAutoencoder,
-        perceptual_weight: float = 1.5,
+        perceptual_weight: float = 5.0,
         picture_weight: float = 2.0,
         frames: int = 8,
+        few: int = 2,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
@@ -50,8 +55,9 @@ class MtovObjective(nn.Module):
         self.autoencoder.encoder.requires_grad_(False)
         self.picture = PictureLoss(perceptual_weight)
         self.reader = LipReader()
+        self.speaking = SpeakingMouth()
         self.scheduler = mtov_scheduler()
-        self.picture_weight, self.frames = picture_weight, frames
+        self.picture_weight, self.frames, self.few = picture_weight, frames, few
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         video, warped = to_unit(batch["video"]), to_unit(batch["warped"])
@@ -73,16 +79,18 @@ class MtovObjective(nn.Module):
         marks = self.denoiser.encode_landmarks(drawn)
         predicted = self.denoiser(noisy, steps, identity, pose, marks)
         planes = (predicted - clean).square().mean()
-        chosen = torch.rand(blocks, video.shape[2], device=video.device).argsort(1)[:, : self.frames]
+        first = torch.randint(0, video.shape[2] - self.frames + 1, (blocks, 1), device=video.device)
+        chosen = first + torch.arange(self.frames, device=video.device)
         real, warp, marked, seen = (_frames(value, chosen) for value in (video, warped, drawn, visible))
-        one = slice(None, 1)
+        few, part = slice(None, self.few), face_part(video.shape[-1])
         decode = self.autoencoder.decode
         mouth = decode(predicted, warp, marked, chosen, MOUTH_WINDOW)
-        face = decode(predicted, warp[:, :, one], marked[:, :, one], chosen[:, one])
-        losses = self.picture(mouth, face, real, seen)
+        face = decode(predicted, warp[:, :, few], marked[:, :, few], chosen[:, few], part)
+        losses = self.picture(mouth, face, part, real, seen)
         points = batch["lips"].gather(1, chosen[:, :, None, None].expand(-1, -1, *batch["lips"].shape[2:]))
         losses |= self.reader.losses(mouth, MOUTH_WINDOW.cut(real), points)
-        drawn_loss = losses["picture"] + LIPS_WEIGHT * losses["lips"]
+        losses["speaking"] = self.speaking(mouth, real)
+        drawn_loss = losses["picture"] + LIPS_WEIGHT * losses["lips"] + SPEAKING_WEIGHT * losses["speaking"]
         total = planes + self.picture_weight * drawn_loss + 0.1 * losses["reading"]
         return {"loss": total, "planes": planes, **losses}
 
@@ -99,7 +107,7 @@ def train_mtov(
     config: TrainingConfig,
     blocks: int = 4,
     start: Path | None = None,
-    perceptual_weight: float = 1.5,
+    perceptual_weight: float = 5.0,
     decoder_only: bool = False,
 ) -> dict[str, float]:
     """Train the denoiser on prepared clips, and the decoder with it.
