@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_convert(commands)
     _add_evaluate(commands)
     _add_benchmark(commands)
+    _add_compare(commands)
     return parser
 
 
@@ -235,6 +236,12 @@ def _benchmark(options: argparse.Namespace) -> None:
         workers=options.workers,
     )
     print(table, end="")
+
+
+def _add_compare(commands: Commands) -> None:
+    from moditalker.compare.commands import add_commands
+
+    add_commands(commands, _load_pipeline)
 
 
 def _add_prepare(commands: Commands) -> None:
