@@ -1,0 +1,136 @@
+"""``convert``: a published checkpoint file to one of our networks, name by name and shape by shape."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import ModelMixin
+
+from moditalker.errors import InputError
+from moditalker.paper.atom import PaperAudioToMotion
+from moditalker.paper.autoencoder import PaperAutoencoder
+from moditalker.paper.checkpoint import State, read_state
+from moditalker.paper.denoiser import PaperMotionToVideo
+from moditalker.paper.names import ATOM, AUTOENCODER, MTOV, NOT_WEIGHTS, Rule, our_name
+
+_LISTED = 40
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A network that can be converted: its class, and the rules for its names."""
+
+    network: type[ModelMixin]
+    rules: list[Rule]
+
+
+KINDS = {
+    "atom": Kind(PaperAudioToMotion, ATOM),
+    "autoencoder-rgb": Kind(PaperAutoencoder, AUTOENCODER),
+    "autoencoder-motion": Kind(PaperAutoencoder, AUTOENCODER),
+    "mtov": Kind(PaperMotionToVideo, MTOV),
+}
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What ``convert`` did: how many numbers it carried over, and from which part of the file ("" for all of it)."""
+
+    parameters: int
+    part: str
+
+
+def convert(kind: str, file: Path, output: Path, config: Mapping[str, Any] | None = None) -> Converted:
+    """Write one of our networks with the weights of a published checkpoint file.
+
+    Args:
+        kind: one of ``KINDS``.
+        file: see ``read_state``.
+        output: folder, as ``from_pretrained`` takes it; what else lies in it stays.
+        config: of the network, where it differs from the published sizes.
+    Raises:
+        InputError: the file cannot be read, or does not hold exactly this network.
+    """
+    state, part = read_state(file)
+    network = load_published(kind, state, config, str(file))
+    fresh = output.with_name(f".{output.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        network.save_pretrained(fresh)
+        output.mkdir(parents=True, exist_ok=True)
+        for written in fresh.iterdir():
+            written.replace(output / written.name)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return Converted(sum(value.numel() for value in network.state_dict().values()), part)
+
+
+def load_published(
+    kind: str, state: State, config: Mapping[str, Any] | None = None, source: str = "the checkpoint"
+) -> ModelMixin:
+    """One of our networks with the weights of a published state dictionary.
+
+    Args:
+        kind: one of ``KINDS``.
+        state: published names to tensors.
+        config: of the network, where it differs from the published sizes.
+        source: what the message calls the state dictionary.
+    Raises:
+        InputError: a name is missing or unknown, or a shape differs; the message lists them.
+    """
+    chosen = KINDS[kind]
+    with torch.device("meta"):
+        network = chosen.network(**(config or {}))
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    ours: State = {}
+    unknown, misshapen, contradicting = [], [], []
+    for published, value in state.items():
+        if published in NOT_WEIGHTS:
+            continue
+        name = our_name(published, chosen.rules)
+        if name not in wanted:
+            unknown.append(published)
+        elif tuple(value.shape) != wanted[name]:
+            misshapen.append(f"{published} {tuple(value.shape)} for {wanted[name]}")
+        elif name in ours and not torch.equal(ours[name], value.float()):
+            contradicting.append(published)
+        else:
+            ours[name] = value.float().contiguous()
+    missing = sorted(set(wanted) - set(ours) - {our_name(entry.split(" ")[0], chosen.rules) for entry in misshapen})
+    problems = {
+        "unknown": unknown,
+        "of another shape": misshapen,
+        "contradicting a copy": contradicting,
+        "missing (by our names)": missing,
+    }
+    if any(problems.values()):
+        told = "; ".join(f"{len(keys)} {what}: {_listed(keys)}" for what, keys in problems.items() if keys)
+        raise InputError(f"{source} is not a published {kind} network, so nothing was written: {told}.")
+    network.load_state_dict(ours, assign=True)
+    return network.eval()
+
+
+def _listed(keys: list[str]) -> str:
+    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
+    return ", ".join(keys[:_LISTED]) + more
+
+
+def read_config(file: Path | None) -> dict[str, Any]:
+    """A network's configuration from a JSON file; {} when none is named.
+
+    Raises:
+        InputError: it is missing or not a JSON object.
+    """
+    if file is None:
+        return {}
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read as JSON; name a file with a network's configuration.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{file} must hold a JSON object with a network's configuration.")
+    return content
