@@ -18,7 +18,7 @@ STYLE = """
 .tied button { min-width: 6.2rem; padding: 0.35rem 0.7rem; border: 1px solid #8892b0; border-radius: 6px;
     cursor: pointer; background: transparent; color: inherit; }
 .tied input[type="range"] { flex: 1 1 12rem; }
-.tied select { padding: 0.2rem; border: 1px solid #8892b0; border-radius: 6px; background: transparent; color: inherit; }
+.tied select { padding: 0.2rem; border: 1px solid #8892b0; border-radius: 6px; background: none; color: inherit; }
 .tied [data-role="time"] { font-variant-numeric: tabular-nums; }
 .measures-frame { overflow-x: auto; }
 table.measures { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; margin: 0.4rem 0; }

@@ -87,8 +87,8 @@ def compare_pairs(
 ) -> list[dict[str, Any]]:
     """Run every method on every pair.
 
-    OUTPUT gets a folder of videos for each pair, ``table.csv``, ``table.json`` and ``index.html``; they are written anew
-    after each pair, so that what is done is there when a later one cannot be.
+    OUTPUT gets a folder of videos for each pair, ``table.csv``, ``table.json`` and ``index.html``; they are written
+    anew after each pair, so that what is done is there when a later one cannot be.
 
     Args:
         pairs: see ``find_pairs``.

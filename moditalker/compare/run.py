@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import process_time
 
 from moditalker.baselines.method import Facts, Method, Options
 from moditalker.compare.inputs import Inputs
@@ -30,6 +31,8 @@ class Outcome:
         video: None when it failed.
         seconds: wall clock a stage.
         real_time_factor: seconds of work a second of video; None for what was made elsewhere.
+        processor_factor: seconds of this process's processor time a second of video, all threads together: what other
+            programs took is not in them, the loading of networks is; None for what was made elsewhere.
         measures: by the keys of ``measure.ALONE`` and ``measure.BESIDE``.
         warnings: for the user.
         failed: a sentence when there is no video.
@@ -39,6 +42,7 @@ class Outcome:
     video: Path | None
     seconds: dict[str, float] = field(default_factory=dict)
     real_time_factor: float | None = None
+    processor_factor: float | None = None
     measures: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     failed: str = ""
@@ -113,7 +117,9 @@ def _made(
         missing = None if facts.sent_to else method.available()
         if missing:
             return Outcome(facts, None, failed=missing)
+        before = process_time()
         made = method.make(inputs.portrait, inputs.audio, target, options, progress)
+        busy = process_time() - before
     except AbandonedError:
         raise
     except InputError as error:
@@ -123,9 +129,10 @@ def _made(
     except Exception:
         logger.exception("The method %s failed", facts.name)
         return Outcome(facts, None, failed=FAILED)
-    spent = sum(made.seconds.values())
-    factor = round(spent / (inputs.frames / FPS), 3) if made.seconds else None
-    return Outcome(facts, target, made.seconds, factor, warnings=made.warnings)
+    length, spent = inputs.frames / FPS, sum(made.seconds.values())
+    factor = round(spent / length, 3) if made.seconds else None
+    processor = round(busy / length, 3) if made.seconds and not facts.sent_to else None
+    return Outcome(facts, target, made.seconds, factor, processor, warnings=made.warnings)
 
 
 def _measured(

@@ -11,7 +11,11 @@ from moditalker.benchmark.columns import Column
 from moditalker.compare.measure import ALONE, BESIDE
 from moditalker.compare.run import Outcome
 
-TIMES = (Column("seconds", "seconds", 1), Column("real_time_factor", "seconds a second of video", 2))
+TIMES = (
+    Column("seconds", "seconds", 1),
+    Column("real_time_factor", "seconds a second of video", 2),
+    Column("processor_factor", "processor seconds a second of video", 2),
+)
 ALL = (*TIMES, *ALONE, *BESIDE)
 
 
@@ -25,6 +29,8 @@ def row_of(outcome: Outcome) -> dict[str, Any]:
     row: dict[str, Any] = {"name": outcome.facts.name, "title": outcome.facts.title, "licence": outcome.facts.licence}
     if outcome.total_seconds is not None:
         row |= {"seconds": outcome.total_seconds, "real_time_factor": outcome.real_time_factor}
+    if outcome.processor_factor is not None:
+        row["processor_factor"] = outcome.processor_factor
     row |= outcome.measures
     if outcome.warnings:
         row["warnings"] = list(outcome.warnings)
