@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -13,6 +14,7 @@ from moditalker.atom.blinks import eye_closure, usual_opening
 from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.conditions import block_conditions
+from moditalker.sync.features import LUMA
 from moditalker.training.index import read_index
 from moditalker.training.prepare import PREPARATION
 from moditalker.training.silence import make_silent, most_closed
@@ -286,6 +288,28 @@ def landmarks_at(clip: PreparedClip, speed: float, first: int, length: int) -> n
     return clip.landmarks[low] * (1 - share) + clip.landmarks[high] * share
 
 
+def recoloured(pictures: dict[str, torch.Tensor], rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    """The same pictures in another light: saturation, tint, contrast and gamma are drawn once for all of them.
+
+    Args:
+        pictures: (3, ..., H, W) uint8 each.
+        rng: of the draw; one in eight becomes grey.
+    """
+    saturation = 0.0 if rng.random() < 0.125 else rng.uniform(0.6, 1.3)
+    tint = np.exp(rng.uniform(-0.12, 0.12, 3)) if saturation else np.ones(3)
+    mixing = tint[:, None] * (saturation * np.eye(3) + (1 - saturation) * LUMA)
+    gamma, contrast, pivot = np.exp(rng.uniform(-0.25, 0.25)), np.exp(rng.uniform(-0.2, 0.2)), rng.uniform(0.3, 0.6)
+    curve = contrast * (np.linspace(0, 1, 256) ** gamma - pivot) + pivot
+    table = (255 * curve).round().clip(0, 255).astype(np.uint8)
+
+    def recolour(picture: torch.Tensor) -> torch.Tensor:
+        last = picture.movedim(0, -1)
+        mixed = cv2.transform(last.reshape(-1, last.shape[-2], 3).numpy(), mixing)
+        return torch.from_numpy(cv2.LUT(mixed, table)).reshape(last.shape).movedim(-1, 0)
+
+    return {name: recolour(picture) for name, picture in pictures.items()}
+
+
 class BlockBatches:
     """Sixteen-frame blocks with a portrait from another moment of the same clip, for the autoencoder and MToV.
 
@@ -293,11 +317,12 @@ class BlockBatches:
         clips: of one split; those shorter than a block are passed over.
         blocks: of a batch.
         frames: how many frames of each block get a warp and a drawing (the decoder works frame by frame); 16 for all.
+        recolour: give most blocks another light and other colours, some none: faces to come are not the few dozen here.
     """
 
-    def __init__(self, clips: list[PreparedClip], blocks: int = 4, frames: int = BLOCK) -> None:
+    def __init__(self, clips: list[PreparedClip], blocks: int = 4, frames: int = BLOCK, recolour: bool = False) -> None:
         self.clips = [clip for clip in clips if len(clip) >= BLOCK]
-        self.blocks, self.frames = blocks, frames
+        self.blocks, self.frames, self.recolour = blocks, frames, recolour
         # A speaker's share grows with the root of its footage: many short clips of one face must not crowd out others.
         count: dict[str, int] = {}
         for clip in self.clips:
@@ -336,5 +361,7 @@ class BlockBatches:
         if rng.random() < 0.5:
             pictures = {key: value.flip(-1) for key, value in pictures.items()}
             points = points[:, MIRROR] * np.array([-1, 1]) + np.array([video.shape[-1] - 1, 0])
+        if self.recolour and rng.random() < 0.75:
+            pictures |= recoloured({key: pictures[key] for key in ("video", "portrait", "warped")}, rng)
         lips = torch.from_numpy(points[:, 48:].astype(np.float32))
         return {**pictures, "frames": torch.from_numpy(wanted), "lips": lips}

@@ -185,7 +185,7 @@ def train_autoencoder(
     return fit(
         autoencoder,
         objective,
-        BlockBatches(training, blocks, frames),
+        BlockBatches(training, blocks, frames, recolour=True),
         BlockBatches(validation, blocks, frames),
         config,
         measure,

@@ -131,7 +131,7 @@ def train_mtov(
     return fit(
         denoiser,
         MtovObjective(denoiser, trained, perceptual_weight),
-        BlockBatches(load_clips(data, "train"), blocks),
+        BlockBatches(load_clips(data, "train"), blocks, recolour=True),
         BlockBatches(load_clips(data, "val"), blocks),
         config,
         companions={"autoencoder": trained},
