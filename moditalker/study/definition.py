@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -237,7 +238,7 @@ class Study:
     sound_check: SoundCheck | None
     folder: Path
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256, hexadecimal, over the canonical JSON of everything but the folder."""
         told = asdict(self)

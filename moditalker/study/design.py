@@ -1,9 +1,9 @@
 """Who sees what: balanced incomplete blocks, as functions of the study and a block's number.
 
 One *cycle* holds each trial once. It is made of rows; a row holds each group once (a group is a pair of methods, or one
-method in a rating), each with an item that the group has not had yet. Block b is the b-th run of k consecutive
-trials of the cycle repeated for ever; each repetition exchanges the sides. From this follows, for the first b blocks and
-any b: each trial has been seen equally often within one, each group too, and each of them with either method at the left
+method in a rating), each with an item that the group has not had yet. Block b is the b-th run of k consecutive trials
+of the cycle repeated for ever; each repetition exchanges the sides. From this follows, for the first b blocks and any
+b: each trial has been seen equally often within one, each group too, and each of them with either method at the left
 equally often within one.
 """
 
@@ -78,7 +78,7 @@ def cycle(methods: tuple[str, ...], items: tuple[str, ...], kind: Kind, seed: in
             # The group whose methods this row has shown least, so that neighbours have different ones.
             group = min(waiting, key=lambda group: sum(in_row[method] for method in group))
             waiting.remove(group)
-            item = min(unused[group], key=lambda item: _cost(item, group, seen, of_item))  # noqa: B023
+            item = min(unused[group], key=lambda item: _cost(item, group, seen, of_item))
             unused[group].remove(item)
             in_row.update(group)
             of_item[item] += 1
@@ -175,7 +175,7 @@ def _apart(slots: list[Slot], rng: np.random.Generator) -> list[Slot]:
         left = Counter(slot.item for slot in waiting)
         last = ordered[-1].item if ordered else None
         # Of the items that have most left, so that none is left over at the end.
-        chosen = max(waiting, key=lambda slot: (slot.item != last, left[slot.item]))  # noqa: B023
+        chosen = max(waiting, key=lambda slot: (slot.item != last, left[slot.item]))
         waiting.remove(chosen)
         ordered.append(chosen)
     return ordered

@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from sqlalchemy.dialects.sqlite import insert
 from moditalker.errors import InputError
 
 _BUSY_SECONDS = 30.0
+_SEEN_SECONDS = 20.0
+"""A sign of life is written down again after so long: each one is a write to the disk."""
 
 _tables = sa.MetaData()
 _facts = sa.Table("facts", _tables, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.String))
@@ -149,7 +151,9 @@ class Store:
     def rater(self, rater_id: str) -> Rater | None:
         """A rater, who is noted as seen now; None when nobody has that id."""
         with self._transaction() as connection:
-            connection.execute(sa.update(_raters).where(_raters.c.id == rater_id).values(seen=time.time()))
+            now = time.time()
+            stale = (_raters.c.id == rater_id) & (_raters.c.seen < now - _SEEN_SECONDS)
+            connection.execute(sa.update(_raters).where(stale).values(seen=now))
             row = connection.execute(sa.select(_raters).where(_raters.c.id == rater_id)).first()
         if row is None:
             return None
@@ -212,11 +216,9 @@ class Store:
             if not gone.rowcount:
                 return None
             connection.execute(sa.insert(_withdrawals).values(day=time.strftime("%Y-%m-%d"), answers=count))
-        with self._turn, self._engine.connect() as connection:
-            # Not only unlinked: the pages are overwritten (secure_delete), and the log that still has them is emptied.
-            connection.exec_driver_sql("COMMIT")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.exec_driver_sql("BEGIN")
+        # Not only unlinked: the pages are overwritten (secure_delete), and the log that still has them is emptied.
+        with self._turn, closing(self._engine.raw_connection()) as raw:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return int(count)
 
     def withdrawals(self) -> int:

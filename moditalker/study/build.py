@@ -1,0 +1,200 @@
+"""Makes a study out of a recipe: its videos under random names, and `study.toml`, which says what they are."""
+
+import itertools
+import json
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from moditalker.errors import InputError
+from moditalker.study.definition import PAIRED, Check, Item, SoundCheck, Stimulus, Study, Training, read_study
+from moditalker.study.makers import FILES, Maker
+from moditalker.study.media import video_facts, write_digits, write_reference, write_spoilt, write_stimulus
+from moditalker.study.recipe import Recipe, RecipeItem
+from moditalker.study.serving import file_sha256
+
+DIGITS = 3
+_LEDGER = "build.json"
+
+
+def build_study(recipe: Recipe, folder: Path, maker: Maker, tell: Callable[[str, int, int], None]) -> Study:
+    """Make what is missing, and write ``study.toml``.
+
+    A video that an earlier, broken build made from the same things is kept: ``build.json`` says which. That file names
+    methods and is served to nobody.
+
+    Args:
+        recipe: what is wanted.
+        folder: of the study, made when missing.
+        maker: of the videos that are not ready.
+        tell: told of each video before it is made: what it is, how many are done, how many there are.
+
+    Raises:
+        InputError: something cannot be made; what was made stays.
+    """
+    target = folder / "study.toml"
+    if target.exists():
+        raise InputError(f"{target} is there already, and answers may depend on it: name a new folder.")
+    for method in recipe.methods:
+        if method.source != FILES and any(method.id not in item.videos for item in recipe.items):
+            maker.check(method)
+    (folder / "stimuli").mkdir(parents=True, exist_ok=True)
+    ledger = _Ledger(folder / _LEDGER)
+    jobs = list(itertools.product(recipe.items, recipe.methods))
+    stimuli = []
+    for number, (item, method) in enumerate(jobs):
+        tell(f"{item.id}, {method.id}", number, len(jobs))
+        stimuli.append(_stimulus(recipe, item, number % len(recipe.methods), folder, maker, ledger))
+    tell("checks", len(jobs), len(jobs))
+    spoilt, checks, training = _spoil(recipe, stimuli, folder, ledger)
+    items = [_item(item, folder, ledger) for item in recipe.items]
+    sound = _sound_check(folder, ledger) if recipe.sound_check else None
+    _write(recipe, target, items, [*stimuli, *spoilt], checks, training, sound)
+    return read_study(target)
+
+
+class _Ledger:
+    """Which file was made from what, written after each one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._made: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else {}
+
+    def __call__(self, made_from: list[Any], suffix: str, make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+        """What was made from these things (``id``, ``file``, ``sha256`` and what ``make`` told), now or before."""
+        key = json.dumps(made_from, sort_keys=True)
+        folder = self._path.parent
+        known = self._made.get(key)
+        if known is not None and (folder / known["file"]).is_file():
+            return known
+        name = secrets.token_hex(8)
+        file = f"stimuli/{name}{suffix}"
+        told = make(folder / file)
+        self._made[key] = {"id": name, "file": file, "sha256": file_sha256(folder / file), **told}
+        part = self._path.with_suffix(".part")
+        part.write_text(json.dumps(self._made, indent=1))
+        part.replace(self._path)
+        return self._made[key]
+
+
+def _stimulus(recipe: Recipe, item: RecipeItem, place: int, folder: Path, maker: Maker, ledger: _Ledger) -> Stimulus:
+    method = recipe.methods[place]
+    ready = item.videos.get(method.id)
+    if ready is not None:
+        made_from = ["file", method.id, item.id, file_sha256(ready), recipe.encode]
+
+        def make(target: Path) -> dict[str, Any]:
+            write_stimulus(ready, target, recipe.encode)
+            return _facts(target) | {"revision": f"file {file_sha256(ready)[:16]}"}
+    else:
+        assert item.portrait is not None
+        assert item.audio is not None
+        portrait, audio = item.portrait, item.audio
+        made_from = [
+            "made", method.id, method.source, method.options, item.id, item.seed,
+            file_sha256(portrait), file_sha256(audio), recipe.encode,
+        ]  # fmt: skip
+
+        def make(target: Path) -> dict[str, Any]:
+            with tempfile.TemporaryDirectory() as scratch:
+                video = Path(scratch) / "video.mp4"
+                revision = maker.make(method, portrait, audio, item.seed, video)
+                write_stimulus(video, target, recipe.encode)
+            return _facts(target) | {"revision": revision}
+
+    made = ledger(made_from, ".mp4", make)
+    return Stimulus(item=item.id, method=method.id, seed=item.seed, **made)
+
+
+def _facts(video: Path) -> dict[str, Any]:
+    facts = video_facts(video)
+    return {"seconds": facts.seconds, "width": facts.width, "height": facts.height}
+
+
+def _spoil(
+    recipe: Recipe, stimuli: list[Stimulus], folder: Path, ledger: _Ledger
+) -> tuple[list[Stimulus], list[Check], Training | None]:
+    """Spoilt copies for the checks and the training, of another item each as long as there are any."""
+    spoilt: list[Stimulus] = []
+
+    def spoil(number: int) -> tuple[Stimulus, Stimulus]:
+        good = stimuli[(number * len(recipe.methods) + number % len(recipe.methods)) % len(stimuli)]
+
+        def make(target: Path) -> dict[str, Any]:
+            write_spoilt(folder / good.file, target)
+            return _facts(target) | {"revision": ""}
+
+        made = ledger(["spoilt", number, good.sha256], ".mp4", make)
+        bad = Stimulus(item=good.item, method="", seed=good.seed, **made)
+        spoilt.append(bad)
+        return good, bad
+
+    checks = []
+    for number in range(recipe.checks):
+        good, bad = spoil(number)
+        # The last question of a kind, usually the overall one, and the kinds in turn.
+        kinds = list(dict.fromkeys(question.kind for question in recipe.questions))
+        kind = kinds[number % len(kinds)]
+        question = [question for question in recipe.questions if question.kind == kind][-1]
+        checks.append(Check(question.id, bad.id, good.id if kind == PAIRED else ""))
+    training = None
+    if recipe.training:
+        good, bad = spoil(recipe.checks)
+        training = Training(good.id, bad.id)
+    return spoilt, checks, training
+
+
+def _item(item: RecipeItem, folder: Path, ledger: _Ledger) -> Item:
+    audio = file_sha256(item.audio) if item.audio is not None else ""
+    if item.portrait is None:
+        return Item(item.id, "", audio)
+    portrait = item.portrait
+
+    def make(target: Path) -> dict[str, Any]:
+        write_reference(portrait, target)
+        return {}
+
+    made = ledger(["reference", item.id, file_sha256(portrait)], ".jpg", make)
+    return Item(item.id, file_sha256(portrait), audio, made["file"])
+
+
+def _sound_check(folder: Path, ledger: _Ledger) -> SoundCheck:
+    def make(target: Path) -> dict[str, Any]:
+        digits = "".join(str(secrets.randbelow(10)) for _ in range(DIGITS))
+        write_digits(digits, target)
+        return {"digits": digits}
+
+    made = ledger(["digits"], ".m4a", make)
+    return SoundCheck(made["file"], made["sha256"], made["digits"])
+
+
+def _write(
+    recipe: Recipe,
+    target: Path,
+    items: list[Item],
+    stimuli: list[Stimulus],
+    checks: list[Check],
+    training: Training | None,
+    sound: SoundCheck | None,
+) -> None:
+    """The recipe, its comments included, with what was made in the place of how to make it."""
+    document = tomlkit.parse(recipe.file.read_text(encoding="utf-8"))
+    document.pop("build", None)
+    if training is not None:
+        document["training"] = asdict(training)
+    if sound is not None:
+        document["sound_check"] = asdict(sound)
+    for key, entries in (("items", items), ("checks", checks), ("stimuli", stimuli)):
+        if entries:
+            tables = tomlkit.aot()
+            for entry in entries:
+                tables.append(tomlkit.item(asdict(entry)))
+            document[key] = tables
+    part = target.with_suffix(".part")
+    part.write_text(tomlkit.dumps(document), encoding="utf-8")
+    part.replace(target)
