@@ -111,7 +111,7 @@ class StudyTab:
 
 
 def about_study(study: Study) -> dict[str, Any]:
-    """What a browser may know of a study: no method, no item, and only so much of the hash as tells two studies apart."""
+    """What a browser may know of a study: no method, no item, and of the hash what tells two studies apart."""
     mean = sum(stimulus.seconds for stimulus in study.stimuli) / len(study.stimuli)
     videos = 2 * study.design.trials(PAIRED) + study.design.trials(RATING) + 2 * len(study.checks) + 2
     answers = sum(study.design.trials(kind) * len(study.of_kind(kind)) for kind in (PAIRED, RATING))
