@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from moditalker.baselines.local import LOCAL
 from moditalker.baselines.method import Method
@@ -12,8 +13,6 @@ from moditalker.baselines.spaces.description import SHIPPED, find_descriptions
 from moditalker.baselines.spaces.method import RemoteSpace
 from moditalker.baselines.wav2lip.method import Wav2LipMethod
 from moditalker.errors import InputError
-from moditalker.face.tracker import make_tracker
-from moditalker.pipeline import MoDiTalkerPipeline
 
 GROUP = "moditalker.baselines"
 """Entry points of other packages: each a function that takes the pipeline and gives a method, or several."""
@@ -39,19 +38,22 @@ class Sources:
         return cls(Path(wav2lip) if wav2lip else None, Path(spaces) if spaces else None)
 
 
-def find_methods(pipeline: MoDiTalkerPipeline, sources: Sources | None = None) -> dict[str, Method]:
+def find_methods(
+    pipeline: Any, sources: Sources | None = None, tracker: str = "mediapipe"
+) -> dict[str, Method]:
     """All methods by name; none of them is loaded.
 
     Args:
-        pipeline: what the built-in ones are made of.
+        pipeline: a ``MoDiTalkerPipeline``, what the built-in ones are made of.
         sources: of the others; none when None.
+        tracker: name of the face tracker, for methods that are not made of the pipeline's parts.
     Raises:
         InputError: a TOML file is wrong, or two methods have one name.
     """
     sources = sources or Sources()
     folders = [SHIPPED] if sources.spaces is None else [SHIPPED, sources.spaces]
     found: list[Method] = [kind(pipeline) for kind in LOCAL]
-    found.append(Wav2LipMethod(sources.wav2lip, make_tracker(pipeline.config["tracker"])))
+    found.append(Wav2LipMethod(sources.wav2lip, tracker))
     found += [RemoteSpace(description) for description in find_descriptions(*folders)]
     for entry in entry_points(group=GROUP):
         given = entry.load()(pipeline)

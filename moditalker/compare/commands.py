@@ -82,7 +82,8 @@ def _here(options: argparse.Namespace, load: Load) -> _Here:
     pipeline = load(options.preset)
     environment = Sources.of_environment()
     sources = Sources(options.wav2lip or environment.wav2lip, options.spaces or environment.spaces)
-    return _Here(pipeline, make_tracker(pipeline.config["tracker"]), find_methods(pipeline, sources))
+    name = pipeline.config["tracker"]
+    return _Here(pipeline, make_tracker(name), find_methods(pipeline, sources, name))
 
 
 def _making(options: argparse.Namespace) -> Any:

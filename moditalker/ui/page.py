@@ -6,8 +6,11 @@ from typing import Any
 
 import gradio as gr
 
+from moditalker.baselines.registry import Sources, find_methods
 from moditalker.ui.about import AboutTab
 from moditalker.ui.animate import AnimateTab
+from moditalker.ui.compare import CompareTab
+from moditalker.ui.compare_studio import CompareStudio
 from moditalker.ui.deletion import delete_by_age
 from moditalker.ui.estimate import Speeds
 from moditalker.ui.examples import FOLDER, load_examples
@@ -29,8 +32,10 @@ A portrait and speech in, a video of that person saying it out."""
 def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace) -> list[Tab]:
     """The tabs, in order; another one is another class in this list."""
     studio = Studio(pipeline, settings, workspace, Speeds())
+    comparisons = CompareStudio(find_methods(pipeline, Sources.of_environment()), settings, workspace)
     return [
         AnimateTab(studio, PortraitPanel(settings), settings, load_examples()),
+        CompareTab(comparisons, settings),
         AboutTab(settings, MODEL_CARD),
     ]
 

@@ -46,7 +46,7 @@ class PortraitPanel:
             )
             # The path as it came: Gradio would open the picture itself, and an unreadable one would end in a bare
             # "Error" in place of our sentence.
-            portrait.preprocess = _uploaded_path  # type: ignore[method-assign]
+            portrait.preprocess = uploaded_path  # type: ignore[method-assign]
             found = gr.Image(
                 label="What was found",
                 type="filepath",
@@ -124,5 +124,6 @@ class PortraitPanel:
         return Image.fromarray(draw_inspection(picture, found)), found.report()
 
 
-def _uploaded_path(payload: ImageData | None) -> str | None:
+def uploaded_path(payload: ImageData | None) -> str | None:
+    """A `gr.Image`'s file as it came, for its ``preprocess``; None without one."""
     return None if payload is None else payload.path

@@ -15,7 +15,7 @@ from moditalker.baselines.wav2lip.checkpoint import load_wav2lip
 from moditalker.baselines.wav2lip.mel import mel_windows
 from moditalker.baselines.wav2lip.network import FACE_SIDE, Wav2Lip
 from moditalker.face.portrait import load_portrait
-from moditalker.face.tracker import FaceTracker
+from moditalker.face.tracker import make_tracker
 from moditalker.pipeline import frame_count
 from moditalker.stopwatch import Stopwatch
 from moditalker.weights import digest
@@ -31,7 +31,7 @@ class Wav2LipMethod:
 
     Args:
         checkpoint: file; None when none was named.
-        tracker: finds the face.
+        tracker: name of the face tracker.
     """
 
     facts = Facts(
@@ -42,7 +42,7 @@ class Wav2LipMethod:
         "its checkpoint file, named with --wav2lip or MODITALKER_WAV2LIP",
     )
 
-    def __init__(self, checkpoint: Path | None, tracker: FaceTracker) -> None:
+    def __init__(self, checkpoint: Path | None, tracker: str = "mediapipe") -> None:
         self._checkpoint, self._tracker = checkpoint, tracker
 
     def available(self) -> str | None:
@@ -65,7 +65,7 @@ class Wav2LipMethod:
         clock = Stopwatch()
         with clock("face"):
             picture = load_portrait(portrait)
-            landmarks, warnings = self._tracker.detect(picture)
+            landmarks, warnings = make_tracker(self._tracker).detect(picture)
             box = face_box(landmarks, picture.shape[:2])
         with clock("video"):
             frames = frame_count(samples)

@@ -1,0 +1,234 @@
+"""Carries comparisons out: knows the methods and the folders, and nothing of the page."""
+
+import logging
+import queue
+import secrets
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import spaces
+
+from moditalker.baselines.method import Method, Options
+from moditalker.benchmark.judge import Judge
+from moditalker.compare.inputs import prepare_inputs
+from moditalker.compare.measure import Measurer, read_real
+from moditalker.compare.run import AbandonedError, Outcome, run_methods
+from moditalker.compare.stitch import stitch
+from moditalker.compare.table import csv_of, letter, row_of
+from moditalker.errors import InputError
+from moditalker.face.tracker import make_tracker
+from moditalker.ui.compare_request import CompareRequest, columns_of
+from moditalker.ui.memory import release_memory
+from moditalker.ui.request import Job, accept
+from moditalker.ui.settings import Settings
+from moditalker.ui.studio import BEAT_SECONDS, MachineError, gpu_seconds
+from moditalker.ui.workspace import Workspace, at_work, is_wanted, mark_busy
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Working:
+    """Where a comparison is: ``done`` of ``total`` of a stage of the column ``index`` of ``columns``."""
+
+    index: int
+    columns: int
+    title: str
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class ColumnDone:
+    """One column, while others are made."""
+
+    index: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a request ends with; the files live as long as the request's folder.
+
+    Attributes:
+        outcomes: in the order of the columns.
+        rows: see ``compare.table.row_of``; ``column`` is the letter.
+        portrait: as every method got it.
+        stitched: all columns in one file; None when all failed.
+        table: CSV.
+        seed: that was used.
+        warnings: about the portrait.
+    """
+
+    outcomes: list[Outcome]
+    rows: list[dict[str, Any]]
+    portrait: Path
+    stitched: Path | None
+    table: Path
+    seed: int
+    warnings: list[str]
+
+
+Event = Working | ColumnDone | Comparison
+
+
+def comparison_gpu_seconds(job: Job, columns: list[Method], request: CompareRequest, folder: Path) -> int:
+    """Seconds of GPU to ask a ZeroGPU Space for."""
+    here = sum(not method.facts.sent_to for method in columns)
+    return max(1, here) * gpu_seconds(job, folder)
+
+
+class CompareStudio:
+    """Makes comparisons, one after the other.
+
+    Args:
+        methods: by name.
+        settings: limits.
+        workspace: where the requests' folders are.
+        tracker: name of the face tracker.
+    """
+
+    def __init__(
+        self, methods: dict[str, Method], settings: Settings, workspace: Workspace, tracker: str = "mediapipe"
+    ) -> None:
+        self.methods, self._settings, self._workspace = methods, settings, workspace
+        self._tracker = tracker
+        self._engine = ThreadPoolExecutor(settings.running, "compare")
+        # A bound method: on a ZeroGPU Space it runs in a forked process, which has `self` and gets the rest pickled.
+        self._produce = spaces.GPU(duration=comparison_gpu_seconds)(self._produce_here)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge()
+
+    def check(self, request: CompareRequest) -> None:
+        """Refuse at once what cannot be carried out.
+
+        Raises:
+            InputError: see ``columns_of``.
+        """
+        columns_of(request, self.methods, self._settings)
+
+    def make(self, request: CompareRequest) -> Generator[Event, None, None]:
+        """Carry a request out.
+
+        Closing the iterator, or dropping it, gives the request up: every method stops at its next report.
+
+        Yields:
+            ``Working`` several times a second, ``ColumnDone`` for each column, and ``Comparison``.
+        Raises:
+            InputError: the request cannot be carried out.
+            MachineError: something failed here that no column can be blamed for.
+        """
+        columns = columns_of(request, self.methods, self._settings)
+        if request.blind:
+            secrets.SystemRandom().shuffle(columns)
+        with self._workspace.folder() as folder:
+            job = accept(request.spoken, self._settings, folder)
+            for kind, content in self._produce(job, columns, request, folder):
+                if kind == "refused":
+                    raise InputError(content)
+                elif kind == "failed":
+                    raise MachineError(content)
+                elif kind == "event":
+                    yield content
+                else:
+                    yield Working(-1, len(columns), "", "", 0, 1)
+        release_memory()
+
+    def _produce_here(
+        self, job: Job, columns: list[Method], request: CompareRequest, folder: Path
+    ) -> Generator[tuple[str, Any], None, None]:
+        """Run the methods in a thread and pass on what they report.
+
+        Yields:
+            ("event", event), ("beat", None), and at the end one of ("refused", sentence), ("failed", "") or nothing.
+        """
+        told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        # From here on the folder is the other thread's to remove.
+        mark_busy(folder)
+        self._engine.submit(self._work, job, columns, request, folder, told)
+        while True:
+            try:
+                kind, content = told.get(timeout=BEAT_SECONDS)
+                # Only the newest of many reports is worth a message to the page.
+                while isinstance(content, Working) and not told.empty():
+                    kind, content = told.get()
+            except queue.Empty:
+                kind, content = "beat", None
+            if kind == "ended":
+                return
+            yield kind, content
+
+    def _work(
+        self,
+        job: Job,
+        columns: list[Method],
+        request: CompareRequest,
+        folder: Path,
+        told: "queue.SimpleQueue[tuple[str, Any]]",
+    ) -> None:
+        def tell(index: int, stage: str, done: int, total: int) -> None:
+            if not is_wanted(folder):
+                raise AbandonedError
+            title = columns[index].facts.title
+            told.put(("event", Working(index, len(columns), title, stage, done, total)))
+
+        try:
+            with at_work(folder):
+                told.put(("event", self._compared(job, columns, request, folder, tell, told)))
+        except InputError as error:
+            logger.info("Refused a comparison: %s", error)
+            told.put(("refused", str(error)))
+        except AbandonedError:
+            logger.info("A comparison was given up")
+        # Whatever it is, the visitor must hear of it; the log has the rest.
+        except Exception:
+            logger.exception("A comparison failed")
+            told.put(("failed", ""))
+        finally:
+            # Only now is the folder nobody's: who hears this may work in it.
+            told.put(("ended", None))
+
+    def _compared(
+        self,
+        job: Job,
+        columns: list[Method],
+        request: CompareRequest,
+        folder: Path,
+        tell: Any,
+        told: "queue.SimpleQueue[tuple[str, Any]]",
+    ) -> Comparison:
+        asked = job.request
+        assert asked.portrait is not None
+        assert asked.audio is not None
+        tracker = make_tracker(self._tracker)
+        inputs = prepare_inputs(
+            asked.portrait, asked.audio, folder / "inputs", tracker, asked.crop, self._settings.max_audio_seconds
+        )
+        real = None if request.real is None else read_real(Path(request.real), tracker, inputs.frames)
+        options = Options(seed=asked.seed, head_motion=asked.head_motion, mark=self._settings.mark)
+        outcomes = run_methods(
+            columns,
+            inputs,
+            folder,
+            options,
+            Measurer(self._judge, tracker, inputs, real),
+            tell,
+            lambda index, outcome: told.put(("event", ColumnDone(index, outcome))),
+        )
+        there = [(index, outcome.video) for index, outcome in enumerate(outcomes) if outcome.video is not None]
+        stitched = None
+        if there:
+            names = [letter(index) if request.blind else columns[index].facts.title for index, _ in there]
+            stitched = folder / "comparison.mp4"
+            stitch([video for _, video in there], names, inputs.samples, stitched, asked.seed)
+        rows = [{"column": letter(index), **row_of(outcome)} for index, outcome in enumerate(outcomes)]
+        table = folder / "comparison.csv"
+        table.write_text(csv_of(rows), encoding="utf-8")
+        return Comparison(outcomes, rows, inputs.portrait, stitched, table, asked.seed, inputs.warnings)
