@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import broadcast, set_seed
 from diffusers import ModelMixin
 from diffusers.training_utils import EMAModel
 from torch import nn
@@ -28,12 +28,22 @@ from tqdm import tqdm
 logger = logging.getLogger(__name__)
 
 Batch = dict[str, torch.Tensor]
+_FRESH = "checkpoint.new"
 
 
 class BatchSource(Protocol):
     """Where batches come from: the same generator state gives the same batch."""
 
     def __call__(self, rng: np.random.Generator) -> Batch: ...
+
+
+@runtime_checkable
+class SharedBatchSource(Protocol):
+    """A ``BatchSource`` whose batches are cut among the processes: any number of them computes the same step."""
+
+    def __call__(self, rng: np.random.Generator) -> Batch: ...
+
+    def part(self, seed: int, index: int, process: int, processes: int) -> Batch: ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,9 @@ class TrainingConfig:
         output: run folder.
         minutes: wall-clock budget, checkpoints' earlier minutes counted in; 0 for none.
         max_steps: budget in optimiser steps; 0 for none.
-        learning_rate: peak of the schedule (short warm-up, cosine to a hundredth over the budget).
+        learning_rate: peak of the schedule.
+        warmup: steps over which it rises.
+        schedule: then ``cosine``, down to a hundredth over the budget, or ``constant``.
         ema_decay: of the weight average that is saved.
         mixed_precision: ``bf16`` or ``no``.
         gradient_accumulation: batches a step.
@@ -55,6 +67,8 @@ class TrainingConfig:
     minutes: float = 20.0
     max_steps: int = 0
     learning_rate: float = 4e-4
+    warmup: int = 100
+    schedule: str = "cosine"
     weight_decay: float = 0.01
     ema_decay: float = 0.998
     mixed_precision: str = "bf16"
@@ -73,13 +87,18 @@ class TrainingConfig:
 class _Batches(Dataset[Batch]):
     """Batch number n of process p is made from the seed (seed, p, n), so that a resumed run sees the same data."""
 
-    def __init__(self, source: BatchSource, seed: int, process: int, first: int, count: int) -> None:
+    def __init__(
+        self, source: BatchSource, seed: int, process: int, first: int, count: int, processes: int = 1
+    ) -> None:
         self.source, self.seed, self.process, self.first, self.count = source, seed, process, first, count
+        self.processes = processes
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> Batch:
+        if isinstance(self.source, SharedBatchSource):
+            return self.source.part(self.seed, self.first + index, self.process, self.processes)
         return self.source(np.random.default_rng((self.seed, self.process, self.first + index)))
 
 
@@ -101,8 +120,11 @@ def _one_thread(_: int) -> None:
     torch.set_num_threads(1)
 
 
-def _learning_rate_factor(step: int, spent: float, warmup: int = 100) -> float:
-    return min(1.0, (step + 1) / warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, spent))))
+def _learning_rate_factor(step: int, spent: float, config: TrainingConfig) -> float:
+    risen = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    if config.schedule == "constant":
+        return risen
+    return risen * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, spent))))
 
 
 def fit(
@@ -146,6 +168,7 @@ def fit(
     ema.to(accelerator.device)
     accelerator.register_for_checkpointing(ema, progress)
     checkpoint = config.output / "checkpoint"
+    _finish_exchange(checkpoint, accelerator)
     if (checkpoint / "complete").is_file():
         accelerator.load_state(str(checkpoint))
         logger.info("resumed %s at step %d, %.1f minutes", config.output, progress.step, progress.seconds / 60)
@@ -159,11 +182,13 @@ def fit(
         return max(by_time, by_step)
 
     def save() -> None:
+        fresh = checkpoint.with_name(_FRESH)
+        if accelerator.is_main_process:
+            shutil.rmtree(fresh, ignore_errors=True)
+        accelerator.wait_for_everyone()
+        accelerator.save_state(str(fresh))  # every process has a random state of its own to keep
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            fresh = checkpoint.with_name("checkpoint.new")
-            shutil.rmtree(fresh, ignore_errors=True)
-            accelerator.save_state(str(fresh))
             (fresh / "complete").touch()
             shutil.rmtree(checkpoint, ignore_errors=True)
             fresh.rename(checkpoint)
@@ -202,7 +227,9 @@ def fit(
     total = config.max_steps * config.gradient_accumulation if config.max_steps else 10_000_000
     first = progress.step * config.gradient_accumulation
     loader = DataLoader(
-        _Batches(training, config.seed, accelerator.process_index, first, max(0, total - first)),
+        _Batches(
+            training, config.seed, accelerator.process_index, first, max(0, total - first), accelerator.num_processes
+        ),
         batch_size=None,
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None,
@@ -222,7 +249,7 @@ def fit(
     for batch in loader:
         with accelerator.accumulate(objective):
             for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * _learning_rate_factor(progress.step, spent())
+                group["lr"] = config.learning_rate * _learning_rate_factor(progress.step, spent(), config)
             losses = objective({key: value.to(accelerator.device) for key, value in batch.items()})
             accelerator.backward(losses["loss"])
             if accelerator.sync_gradients:
@@ -234,13 +261,13 @@ def fit(
         ema.step(averaged)
         progress.step += 1
         now = time.monotonic()
-        progress.seconds += now - before
+        progress.seconds = _agreed(progress.seconds + now - before, accelerator)
         before = now
         for key, value in losses.items():
             running[key] = running.get(key, 0.0) + float(value.detach())
         counted += 1
         if progress.step % config.log_every == 0:
-            means = {key: round(value / counted, 6) for key, value in running.items()}
+            means = {key: round(_mean(value / counted, accelerator), 6) for key, value in running.items()}
             minutes = round(progress.seconds / 60, 3)
             log({"step": progress.step, "minutes": minutes, "lr": optimizer.param_groups[0]["lr"], **means})
             bar.set_postfix(step=progress.step, loss=means["loss"])
@@ -260,6 +287,29 @@ def fit(
             break
     bar.close()
     return result
+
+
+def _finish_exchange(checkpoint: Path, accelerator: Accelerator) -> None:
+    """Where a run was killed between taking the old checkpoint away and putting the new one there, do the latter."""
+    fresh = checkpoint.with_name(_FRESH)
+    if accelerator.is_main_process and (fresh / "complete").is_file() and not (checkpoint / "complete").is_file():
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        fresh.rename(checkpoint)
+    accelerator.wait_for_everyone()
+
+
+def _agreed(value: float, accelerator: Accelerator) -> float:
+    """The first process's value: all must find the budget spent, and save, after the same step."""
+    if accelerator.num_processes == 1:
+        return value
+    return float(broadcast(torch.tensor(value, dtype=torch.float64, device=accelerator.device)))
+
+
+def _mean(value: float, accelerator: Accelerator) -> float:
+    """Over the processes, each of which saw its own part of the batches."""
+    if accelerator.num_processes == 1:
+        return value
+    return float(accelerator.reduce(torch.tensor(value, device=accelerator.device), "mean"))
 
 
 def _describe(config: TrainingConfig, model: ModelMixin, accelerator: Accelerator) -> None:
