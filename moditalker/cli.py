@@ -12,7 +12,17 @@ from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
 from moditalker.study.commands import add_study
 
-NETWORKS = ("autoencoder", "mtov", "atom", "head", "regression", "sync", "offsets")
+NETWORKS = (
+    "autoencoder",
+    "mtov",
+    "atom",
+    "head",
+    "regression",
+    "sync",
+    "offsets",
+    "autoencoder-rgb",
+    "autoencoder-motion",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_animate(commands)
     _add_track(commands)
     _add_prepare(commands)
+    _add_clips(commands)
+    _add_shards(commands)
     _add_train(commands)
     _add_assemble(commands)
     _add_convert(commands)
@@ -268,30 +280,75 @@ def _prepare(options: argparse.Namespace) -> None:
 def _add_train(commands: Commands) -> None:
     command = commands.add_parser("train", help="train one network on prepared clips")
     command.add_argument("network", choices=NETWORKS)
-    command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' wrote")
+    command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' (paper: 'shards') wrote")
     command.add_argument("--output", type=Path, help="run folder; a run found there is resumed (default runs/NETWORK)")
-    command.add_argument("--autoencoder", type=Path, default=Path("runs/autoencoder/model"), help="for mtov")
+    command.add_argument("--preset", choices=("compact", "paper"), default="compact", help="whose networks")
+    command.add_argument(
+        "--config", type=Path, metavar="FILE.json", help="paper: a recipe instead of the published one"
+    )
+    command.add_argument("--autoencoder", type=Path, help="mtov: model folder of the autoencoder")
+    command.add_argument("--landmark-autoencoder", type=Path, help="mtov of the paper: that of drawn landmarks")
     command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
     command.add_argument(
         "--encoder", help="for atom, head, regression: whose speech features (default: prepare's last)"
     )
-    command.add_argument("--minutes", type=float, default=20.0, help="time budget, 0 for none")
+    command.add_argument("--minutes", type=float, help="time budget (20), 0 for none")
     command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
     command.add_argument("--perceptual-weight", type=float, help="autoencoder (1) and mtov (5): of LPIPS in the loss")
     command.add_argument("--decoder-only", action="store_true", help="mtov: the denoiser stays as it is")
     command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
-    command.add_argument("--max-steps", type=int, default=0, help="step budget, 0 for none")
-    command.add_argument("--learning-rate", type=float, default=4e-4)
+    command.add_argument("--max-steps", type=int, help="step budget (0), 0 for none")
+    command.add_argument("--learning-rate", type=float, help="4e-4, or the recipe's")
     command.add_argument(
         "--batch", type=int, help="blocks (autoencoder, mtov), frames (atom, head, regression) or spans"
     )
-    command.add_argument("--gradient-accumulation", type=int, default=1)
-    command.add_argument("--ema-decay", type=float, default=0.998)
-    command.add_argument("--precision", choices=("bf16", "no"), default="bf16")
-    command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--workers", type=int, default=1)
+    command.add_argument("--gradient-accumulation", type=int, help="batches a step (1)")
+    command.add_argument("--ema-decay", type=float, help="of the averaged weights (0.998)")
+    command.add_argument("--precision", choices=("bf16", "no"), help="bf16 by default")
+    command.add_argument("--seed", type=int, help="0 by default")
+    command.add_argument("--workers", type=int, help="of the data (1)")
     command.add_argument("--cpu", action="store_true", help="use the processor even where there is a GPU")
     command.set_defaults(run=_train)
+
+
+def _add_clips(commands: Commands) -> None:
+    command = commands.add_parser("clips", help="list the clips of a data set's folder, for 'prepare'")
+    command.add_argument("layout", choices=("hdtf", "lrs3"), help="NAME_12.mp4, or test/SPEAKER/00001.mp4")
+    command.add_argument("folder", type=Path)
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="CLIPS.csv")
+    command.set_defaults(run=_clips)
+
+
+def _clips(options: argparse.Namespace) -> None:
+    from moditalker.training.clip_lists import write_clip_list
+
+    counts = write_clip_list(options.layout, options.folder, options.output)
+    print(f"{options.output}: " + ", ".join(f"{count} clips for {split}" for split, count in sorted(counts.items())))
+
+
+def _add_shards(commands: Commands) -> None:
+    command = commands.add_parser("shards", help="pack prepared clips for training the paper preset")
+    command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' wrote")
+    command.add_argument("-o", "--output", type=Path, required=True)
+    command.add_argument("--size", type=int, default=256, help="side of the frames, pixels")
+    command.add_argument("--per-shard", type=int, default=64, help="clips of a tar file")
+    command.add_argument("--source", type=Path, help="folder that the clips' paths start from (default: prepare's)")
+    command.add_argument("--workers", type=int, default=2)
+    command.set_defaults(run=_shards)
+
+
+def _shards(options: argparse.Namespace) -> None:
+    from moditalker.training.paper_shards import write_shards
+
+    clips, shards = write_shards(
+        options.data,
+        options.output,
+        size=options.size,
+        per_shard=options.per_shard,
+        source=options.source,
+        workers=options.workers,
+    )
+    print(f"{options.output}: {clips} clips in {shards} shards")
 
 
 def _train(options: argparse.Namespace) -> None:

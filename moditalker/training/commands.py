@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from moditalker.errors import InputError
 from moditalker.training.loop import TrainingConfig
@@ -18,16 +19,16 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         InputError: the data or a network it builds on is missing.
     """
     network, data = options.network, options.data
+    named = ("minutes", "max_steps", "learning_rate", "ema_decay", "gradient_accumulation", "seed", "workers")
+    # What was not given is the default of TrainingConfig, or what the paper's recipe says.
+    given = {name: value for name in named if (value := getattr(options, name)) is not None}
+    if options.precision is not None:
+        given["mixed_precision"] = options.precision
+    if options.preset == "paper":
+        return _train_paper(options, given)
     config = TrainingConfig(
         output=options.output or Path("runs") / network,
-        minutes=options.minutes,
-        max_steps=options.max_steps,
-        learning_rate=options.learning_rate,
-        ema_decay=options.ema_decay,
-        mixed_precision=options.precision,
-        gradient_accumulation=options.gradient_accumulation,
-        seed=options.seed,
-        workers=options.workers,
+        **given,
         cpu=options.cpu,
         notes={
             "network": network,
@@ -39,6 +40,8 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     )
     if options.start is not None and not (options.start / "config.json").is_file():
         raise InputError(f"There is no network in {options.start}; name the model folder of an earlier run.")
+    if network in ("autoencoder-rgb", "autoencoder-motion"):
+        raise InputError(f"{network} is a network of the paper preset; add '--preset paper', or train 'autoencoder'.")
     # A weight that was not given is the network's own default.
     weights = {} if options.perceptual_weight is None else {"perceptual_weight": options.perceptual_weight}
     if network == "offsets":
@@ -67,14 +70,15 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     if network == "mtov":
         from moditalker.training.train_mtov import train_mtov
 
-        if not (options.autoencoder / "config.json").is_file():
+        autoencoder = options.autoencoder or Path("runs/autoencoder/model")
+        if not (autoencoder / "config.json").is_file():
             raise InputError(
-                f"There is no autoencoder in {options.autoencoder}; run 'train autoencoder' first, "
+                f"There is no autoencoder in {autoencoder}; run 'train autoencoder' first, "
                 "or name its folder with --autoencoder."
             )
         return train_mtov(
             data,
-            options.autoencoder,
+            autoencoder,
             config,
             options.batch or 4,
             options.start,
@@ -92,3 +96,19 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     from moditalker.training.train_head import train_head
 
     return train_head(data, config, options.batch or 3072, options.encoder, options.start)
+
+
+def _train_paper(options: argparse.Namespace, given: dict[str, Any]) -> dict[str, float]:
+    from moditalker.training.paper import NETWORKS, read_recipe, train_paper
+
+    network, runs = options.network, Path("runs") / "paper"
+    if network not in NETWORKS:
+        raise InputError(f"The paper preset trains {', '.join(NETWORKS)}, not {network}.")
+    if options.batch is not None:
+        given["batch"] = options.batch
+    given |= {"output": options.output or runs / network, "cpu": options.cpu}
+    autoencoders = (
+        options.autoencoder or runs / "autoencoder-rgb" / "model",
+        options.landmark_autoencoder or runs / "autoencoder-motion" / "model",
+    )
+    return train_paper(network, options.data, read_recipe(network, options.config), given, autoencoders, options.start)

@@ -1,0 +1,73 @@
+"""What the published networks see: a square around the head that stays where it is, landmarks drawn in it, its warp.
+
+In this square the head moves, as in the published data; the compact networks look at an aligned face instead. Landmarks
+in it are in *crop space*: its pixels, z in the same unit.
+"""
+
+import numpy as np
+import torch
+
+from moditalker.face.geometry import FaceFrame, transform_points
+from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
+from moditalker.mtov.warp import WarpField, face_centre, warp_aligned
+
+REACH = 4.2
+"""Side of the square in inter-ocular distances."""
+_UNTOUCHED = np.eye(2, 3, dtype=np.float32)
+
+
+def crop_matrix(landmarks: np.ndarray, height: int, width: int, size: int) -> np.ndarray:
+    """The square around the head of one portrait, or of all frames of a clip.
+
+    Args:
+        landmarks: (T, 68, 3) picture space, pixels.
+        height, width: of the picture; the square stays inside.
+        size: side that it is brought to, pixels.
+    Returns:
+        (2, 3) float32, picture -> crop, as ``aligned_face`` takes it.
+    """
+    frames = [FaceFrame(points) for points in landmarks]
+    side = min(REACH * float(np.mean([frame.unit for frame in frames])), height, width)
+    centre = np.mean([face_centre(frame) for frame in frames], 0)
+    low = np.clip(centre - side / 2, 0, np.array([width, height]) - side)
+    scale = size / side
+    return np.array([[scale, 0, -scale * low[0]], [0, scale, -scale * low[1]]], np.float32)
+
+
+def into_crop(landmarks: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(..., 68, 3) picture space -> crop space."""
+    depth = landmarks[..., 2:] * matrix[0, 0]
+    return np.concatenate([transform_points(matrix, landmarks), depth], -1).astype(np.float32)
+
+
+def drawn_frames(landmarks: np.ndarray, size: int) -> torch.Tensor:
+    """(T, 68, 3) crop space -> drawings (3, T, size, size) uint8, see ``draw_landmarks``."""
+    return torch.from_numpy(draw_landmarks(landmarks[..., :2], size)).transpose(0, 1)
+
+
+def visible_frames(landmarks: np.ndarray, size: int) -> torch.Tensor:
+    """(T, 68, 3) crop space -> (1, T, size, size) bool, False over the lower face."""
+    return torch.from_numpy(lower_face_mask(landmarks[..., :2], size)).transpose(0, 1).bool()
+
+
+def warped_frames(portrait: torch.Tensor, portrait_landmarks: np.ndarray, landmarks: np.ndarray) -> torch.Tensor:
+    """The portrait moved to the landmarks: pose frames where there is no driving video.
+
+    Args:
+        portrait: (3, S, S) uint8 crop.
+        portrait_landmarks: (68, 3) crop space.
+        landmarks: (T, 68, 3) crop space.
+    Returns:
+        (3, T, S, S) uint8
+    """
+    frame = FaceFrame(portrait_landmarks)
+    _, pose = frame.analyse(landmarks)
+    field = WarpField(frame, landmarks, pose)
+    matrices = np.repeat(_UNTOUCHED[None], len(landmarks), 0)
+    warped = warp_aligned(portrait.float(), _UNTOUCHED, field, matrices)
+    return warped.round().clamp(0, 255).to(torch.uint8).transpose(0, 1)
+
+
+def hide(frames: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+    """Black out what may not be seen: (..., 3, T, S, S) in [-1, 1] and (..., 1, T, S, S) bool -> like the former."""
+    return torch.where(visible, frames, torch.full_like(frames, -1))
