@@ -1,4 +1,4 @@
-"""From a ``train regression`` to the folder that is shipped: ``python -m moditalker.training.regression_card RUN -o DIR``.
+"""From a ``train regression`` to the folder that is shipped: ``python -m moditalker.training.regression_card RUN``.
 
 Writes the weights in half precision, ``training.json`` (the run as it was logged) and the card.
 """
@@ -28,9 +28,9 @@ The same 1,770 clips for training and 150 for validation as the preset `compact`
 people whose own media rights are mostly unstated. No clip, frame or recording of it is in this project.
 
 ## Training
-On {device} ({machine}), {threads} thread(s), torch {torch}, {precision} autocast, by `train regression`: {steps} steps of
-{batch} frames at a peak learning rate of {rate:g}, {minutes:.0f} minutes beside other work. AToM's own numbers are in
-`assets/compact/training.json`.
+On {device} ({machine}), {threads} thread(s), torch {torch}, {precision} autocast, by `train regression`: {steps} steps
+of {batch} frames at a peak learning rate of {rate:g}, {minutes:.0f} minutes beside other work. AToM's own numbers are
+in `assets/compact/training.json`.
 
 ## Measured
 On the validation clips' windows, by the averaged weights:

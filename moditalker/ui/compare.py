@@ -100,13 +100,13 @@ class CompareTab:
             with gr.Column(min_width=300):
                 with gr.Column() as named:
                     methods, video, video_title = self._build_methods()
+                    share = gr.Checkbox(label=SHARE, value=False, visible=False, elem_id="compare-share")
                 with gr.Accordion("More settings", open=False):
                     real, crop, seed = self._build_more()
                 blind = gr.Checkbox(
                     label="Hide the names, for a blind look", value=False, elem_id="compare-blind",
                     info="The columns come in an order of chance, and are called A, B, C, D.",
                 )  # fmt: skip
-                share = gr.Checkbox(label=SHARE, value=False, visible=False, elem_id="compare-share")
                 consent = gr.Checkbox(label=CONSENT, value=False, elem_id="compare-consent")
                 button = gr.Button("Compare", variant="primary", size="lg", elem_id="compare")
                 cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="compare-cancel")

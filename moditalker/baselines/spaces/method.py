@@ -221,7 +221,7 @@ def _started(call: Callable[[], T]) -> "Future[T]":
     return future
 
 
-def _pass_on(error: ValueError) -> None:
+def _pass_on(error: Exception) -> None:
     """Raise an `InputError`, which is a ValueError too, as it is."""
     if isinstance(error, InputError):
         raise error

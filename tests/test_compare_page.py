@@ -1,0 +1,341 @@
+"""Videos in step, in a real browser: the page that the command line writes, and the Compare tab with made-up methods."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from playwright.sync_api import Page, sync_playwright
+from test_browser import CHROMIUM, CHROMIUM_OPTIONS, PATIENCE_SECONDS, complaints_of
+
+from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.baselines.drawing import write_frames
+from moditalker.baselines.method import Facts, Made, Options, Progress
+from moditalker.compare.inputs import Inputs, prepare_inputs
+from moditalker.compare.page import Shown, write_page
+from moditalker.errors import InputError
+from moditalker.face.portrait import load_portrait
+from moditalker.face.tracker import make_tracker
+from moditalker.ui.compare import CompareTab
+from moditalker.ui.compare_request import CompareRequest
+from moditalker.ui.compare_studio import CompareStudio
+from moditalker.ui.page import build_page, launch_options
+from moditalker.ui.request import Request
+from moditalker.ui.settings import Settings
+from moditalker.ui.workspace import Workspace
+from moditalker.video.read import probe_video
+
+IN_STEP_SECONDS = 0.08
+SECONDS = 6.0
+
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium or Chrome on this machine to drive a page with"
+)
+
+
+def silent(*told: object) -> None:
+    """Whatever is told."""
+
+
+@pytest.fixture
+def browser_page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+        opened = browser.new_page(viewport={"width": 1280, "height": 1100})
+        opened.set_default_timeout(PATIENCE_SECONDS * 1000)
+        yield opened
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def inputs(small_picture: np.ndarray, speech: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    folder = tmp_path_factory.mktemp("inputs")
+    return prepare_inputs(small_picture, speech[:16_000], folder, make_tracker("mediapipe"))
+
+
+def write_shades(path: Path, seconds: float, samples: np.ndarray) -> None:
+    """A small video that gets brighter as it goes."""
+    count = round(25 * seconds)
+    shades = np.linspace(20, 220, count).astype(np.uint8)
+    frames = (np.full((1, 64, 64, 3), shade, np.uint8) for shade in shades)
+    write_frames(path, frames, samples, count, Options(), silent, {})
+
+
+class Step:
+    """The videos on a page.
+
+    Args:
+        page: opened.
+        root: selector of what holds the videos and, somewhere on the page, one set of controls.
+    """
+
+    def __init__(self, page: Page, root: str) -> None:
+        self.page, self.root = page, root
+
+    def control(self, role: str) -> Any:
+        return self.page.locator(f'[data-role="{role}"]')
+
+    def videos(self, what: str) -> list[Any]:
+        """An expression of each ``video``, all at one moment."""
+        script = f"root => [...document.querySelectorAll(root + ' video')].map(video => {what})"
+        return list(self.page.evaluate(script, self.root))
+
+    def until(self, condition: str) -> None:
+        """Wait for an expression of all ``videos``."""
+        script = f"root => {{ const videos = [...document.querySelectorAll(root + ' video')]; return {condition}; }}"
+        self.page.wait_for_function(script, arg=self.root)
+
+    def seek(self, share: float) -> None:
+        """Move the slider to a share of the whole, as a hand does."""
+        self.control("seek").evaluate(
+            "(seek, value) => { seek.value = value; seek.dispatchEvent(new Event('input')); }", round(1000 * share)
+        )
+
+    def widest(self, seconds: float = 1.0) -> float:
+        """How far apart two of them are at the worst, over a while."""
+        worst, end = 0.0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            moments = self.videos("video.currentTime")
+            worst = max(worst, max(moments) - min(moments))
+            self.page.wait_for_timeout(50)
+        return worst
+
+
+@needs_browser
+def test_the_videos_of_a_row_are_tied(inputs: Inputs, speech: np.ndarray, tmp_path: Path, browser_page: Page) -> None:
+    samples = np.resize(speech, int(SECONDS * SAMPLE_RATE))
+    videos = [tmp_path / f"column-{index}.mp4" for index in range(3)]
+    for video in videos:
+        write_shades(video, SECONDS, samples)
+    rows = [{"name": name, "title": name.title(), "identity": 0.9} for name in ("one", "two", "three")]
+    shutil.copy(inputs.portrait, tmp_path / "portrait.png")
+    write_page(tmp_path / "index.html", "Side by side", [Shown("ada", tmp_path / "portrait.png", rows, videos, None)])
+    complaints = complaints_of(browser_page)
+    browser_page.goto((tmp_path / "index.html").as_uri())
+    step = Step(browser_page, ".row")
+    step.until("videos.length === 3 && videos.every(video => video.readyState >= 3)")
+
+    step.control("play").click()
+    step.until("videos.every(video => video.currentTime > 0.3)")
+    step.seek(0.5)
+    step.until("videos.every(video => !video.paused && video.currentTime > 3.1)")
+    assert step.widest() < IN_STEP_SECONDS
+    assert step.videos("video.muted") == [False, True, True]
+    step.control("sound").select_option("1")
+    assert step.videos("video.muted") == [True, False, True]
+
+    # A video's own controls move the others too.
+    step.videos("video.pause()")
+    step.until("videos.every(video => video.paused)")
+    browser_page.evaluate("document.querySelectorAll('video')[2].currentTime = 1.5")
+    step.until("videos.every(video => !video.seeking && Math.abs(video.currentTime - 1.5) < 0.01)")
+    assert step.control("play").inner_text() == "▶ Play"
+    browser_page.evaluate("document.querySelectorAll('video')[0].play()")
+    step.until("videos.every(video => !video.paused && video.currentTime > 1.7)")
+    assert step.widest(0.5) < IN_STEP_SECONDS
+
+    step.control("loop").check()
+    step.seek(0.97)
+    step.until("videos.every(video => !video.paused && video.currentTime > 0.1 && video.currentTime < 3)")
+    assert step.widest(0.5) < IN_STEP_SECONDS
+    step.control("loop").uncheck()
+    step.seek(0.97)
+    step.until("videos.every(video => video.ended)")
+    browser_page.wait_for_function("document.querySelector('[data-role=play]').textContent.includes('Play')")
+
+    step.control("difference").check()
+    overlays = browser_page.locator(".row img.difference")
+    assert overlays.count() == 3
+    assert overlays.first.evaluate("picture => getComputedStyle(picture).mixBlendMode") == "difference"
+    sizes = browser_page.evaluate(
+        "[...document.querySelectorAll('img.difference, video')].map(shown => shown.getBoundingClientRect().width)"
+    )
+    assert max(sizes) - min(sizes) < 1.5
+    step.control("difference").uncheck()
+    assert overlays.count() == 0
+    assert [told for told in complaints if not told.startswith("request: file:")] == []
+
+
+class Fake:
+    """A method that shows the portrait, or does what a test says.
+
+    Args:
+        name, title: of it.
+        before: called with the progress before the video is written.
+        sent_to: a machine elsewhere.
+    """
+
+    def __init__(
+        self, name: str, title: str, before: Callable[[Progress], None] | None = None, sent_to: str = ""
+    ) -> None:
+        self.facts = Facts(name, title, "As a test says.", "MIT", sent_to=sent_to)
+        self._before = before
+
+    def available(self) -> str | None:
+        return None
+
+    def make(self, portrait: Path, audio: Path, output: Path, options: Options, progress: Progress) -> Made:
+        if self._before is not None:
+            self._before(progress)
+        samples = load_audio(audio)
+        count = round(25 * len(samples) / SAMPLE_RATE)
+        write_frames(output, repeat(load_portrait(portrait)[None], count), samples, count, options, progress, {})
+        return Made({"video": 0.5}, [f"{self.facts.title} has a warning."])
+
+
+def erring(progress: Progress) -> None:
+    raise InputError("Marmoset at the zoo refused or failed: No GPU is free.")
+
+
+def endless(progress: Progress) -> None:
+    while True:
+        progress("waiting", 0, 1)
+        time.sleep(0.05)
+
+
+METHODS = [
+    Fake("okapi", "Okapi 3000"),
+    Fake("quokka", "Quokka Pro"),
+    Fake("marmoset", "Marmoset", erring, "http://zoo"),
+    Fake("sloth", "Sloth", endless),
+    Fake("lemur", "Lemur"),
+]
+TITLES = [method.facts.title for method in METHODS]
+SETTINGS = Settings(max_audio_seconds=5)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("server") / "work")
+
+
+@pytest.fixture(scope="module")
+def url(workspace: Workspace) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(workspace.root.parent / "gradio"))
+        studio = CompareStudio({method.facts.name: method for method in METHODS}, SETTINGS, workspace)
+        tab = CompareTab(studio, SETTINGS)
+        page = build_page([tab], SETTINGS)
+        _, address, _ = page.launch(
+            **launch_options(SETTINGS), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"
+        )
+        yield address
+        page.close(verbose=False)
+
+
+@needs_browser
+def test_a_visitor_compares_first_blind_then_with_names(
+    url: str, inputs: Inputs, browser_page: Page, tmp_path: Path
+) -> None:
+    page, complaints = browser_page, complaints_of(browser_page)
+    page.goto(url)
+    page.locator("#compare-portrait input[type=file]").set_input_files(inputs.portrait)
+    page.locator("#compare-audio input[type=file]").set_input_files(inputs.audio)
+    page.locator("#compare-portrait img").wait_for()
+    choice = page.locator("#compare-methods")
+    for name in ("Okapi 3000", "Quokka Pro", "Marmoset ↗"):
+        choice.get_by_label(name).check()
+    page.locator("#compare-share").get_by_text("may be sent to http://zoo").wait_for()
+    page.locator("#compare-share input").check()
+    page.locator("#compare-consent input").check()
+    page.locator("#compare-blind input").check()
+    choice.wait_for(state="hidden")
+    page.locator("#compare").click()
+    page.locator("#compare-status").get_by_text("Done: 2 of 3 columns").wait_for(timeout=180_000)
+    step = Step(page, "#compare-columns")
+    step.until("videos.length === 2 && videos.every(video => video.readyState >= 3)")
+
+    # Not a word of a name: neither in what is seen, nor in what is there for programs that read pages aloud.
+    texts = "document.body.innerText + [...document.querySelectorAll('.gradio-container *')].map(element =>"
+    texts += (
+        " ['aria-label', 'title', 'alt', 'src', 'href'].map(name => element.getAttribute(name)).join(' ')).join(' ')"
+    )
+    hidden = page.evaluate(texts)
+    assert [title for title in (*TITLES, "okapi", "quokka", "marmoset", "zoo") if title in hidden] == []
+    table = page.locator("#compare-table table")
+    assert [cell.inner_text() for cell in table.locator("th[scope=row]").all()] == ["A", "B", "C"]
+    assert "This column could not be made" in hidden
+
+    step.control("play").click()
+    step.until("videos.every(video => video.currentTime > 0.2)")
+    step.seek(0.3)
+    step.until("videos.every(video => !video.seeking && video.currentTime > 0.35)")
+    assert step.widest(0.4) < IN_STEP_SECONDS
+    assert sorted(step.videos("video.muted")) == [False, True]
+    step.control("difference").check()
+    assert page.locator("#compare-columns img.difference").count() == 2
+    page.screenshot(path=tmp_path / "blind.png", full_page=True)
+
+    page.locator("#compare-blind input").uncheck()
+    choice.wait_for()
+    page.locator("#compare-table").get_by_text("Okapi 3000").wait_for()
+    shown = page.evaluate("document.body.innerText")
+    assert all(title in shown for title in ("Okapi 3000", "Quokka Pro", "Marmoset"))
+    assert "No GPU is free" in shown
+    assert "Quokka Pro has a warning." in shown
+    page.screenshot(path=tmp_path / "named.png", full_page=True)
+    assert complaints == []
+
+
+def ask(url: str, inputs: Inputs, **told: Any) -> Any:
+    told = {"consent": True, "methods": ["okapi", "quokka"], **told}
+    client = Client(url, verbose=False)
+    files = {"portrait": handle_file(str(inputs.portrait)), "audio": handle_file(str(inputs.audio))}
+    return client.submit(**files, **told, api_name="/compare")
+
+
+def test_a_program_compares(url: str, inputs: Inputs, workspace: Workspace) -> None:
+    video, rows, table, videos, seed = ask(
+        url, inputs, methods=["okapi", "marmoset", "quokka"], share=True, seed=7
+    ).result(timeout=180)
+    assert [row["name"] for row in rows] == ["okapi", "marmoset", "quokka"]
+    assert rows[0]["real_time_factor"] == 0.5
+    assert rows[0]["identity"] > 0.9
+    assert rows[1]["failed"].startswith("Marmoset at the zoo")
+    assert seed == 7
+    assert len(videos) == 2
+    assert probe_video(video["video"] if isinstance(video, dict) else video).size[0] > 2 * 256
+    assert "Okapi 3000" in Path(table).read_text()
+    end = time.monotonic() + 10
+    while list(workspace.root.glob("request-*")) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert list(workspace.root.glob("request-*")) == []
+    assert str(workspace.root) not in json.dumps(rows)
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"consent": False}, "Tick that you may use this face"),
+        ({"methods": ["okapi"]}, "2 to 4 columns, and 1"),
+        ({"methods": ["marmoset", "okapi"]}, "would be sent to http://zoo"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_sentence(
+    url: str, inputs: Inputs, told: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(AppError, match=reason):
+        ask(url, inputs, **told).result(timeout=60)
+
+
+def test_a_comparison_that_is_given_up_leaves_nothing(inputs: Inputs, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "work")
+    studio = CompareStudio({method.facts.name: method for method in METHODS}, SETTINGS, workspace)
+    request = CompareRequest(
+        Request(str(inputs.portrait), str(inputs.audio), consent=True), ("okapi", "sloth"), video=None
+    )
+    made = studio.make(request)
+    for _ in range(3):
+        next(made)
+    made.close()
+    end = time.monotonic() + 10
+    while list(workspace.root.iterdir()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert list(workspace.root.iterdir()) == []
