@@ -1,4 +1,4 @@
-"""Videos in step, in a real browser: the page that the command line writes, and the Compare tab with made-up methods."""
+"""Videos in step, in a real browser: the page that the command line writes, and the Compare tab with fake methods."""
 
 import json
 import shutil
@@ -254,9 +254,7 @@ def test_a_visitor_compares_first_blind_then_with_names(
 
     # Not a word of a name: neither in what is seen, nor in what is there for programs that read pages aloud.
     texts = "document.body.innerText + [...document.querySelectorAll('.gradio-container *')].map(element =>"
-    texts += (
-        " ['aria-label', 'title', 'alt', 'src', 'href'].map(name => element.getAttribute(name)).join(' ')).join(' ')"
-    )
+    texts += " ['aria-label', 'title', 'alt', 'src', 'href'].map(name => element.getAttribute(name))).join(' ')"
     hidden = page.evaluate(texts)
     assert [title for title in (*TITLES, "okapi", "quokka", "marmoset", "zoo") if title in hidden] == []
     table = page.locator("#compare-table table")
