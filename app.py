@@ -13,6 +13,7 @@ from diffusers.utils.logging import disable_progress_bar
 
 from moditalker.errors import InputError
 from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.ui.deletion import delete_by_age
 from moditalker.ui.page import build_page, launch_options, make_tabs
 from moditalker.ui.settings import Settings
 from moditalker.ui.warm_up import warm_up
@@ -37,9 +38,10 @@ def main() -> None:
     # On a ZeroGPU Space too: there, what is put on "cuda" now is moved when a GPU is lent.
     pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
     warm_up(pipeline)
-    workspace = Workspace(keep_seconds=settings.delete_after)
-    # Gradio's own copies of uploads and results: in this server's folder, and gone with it.
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(workspace.root / "gradio"))
+    workspace = Workspace()
+    # Gradio's own copies of uploads and results: in this server's folder, which no other program shares.
+    os.environ["GRADIO_TEMP_DIR"] = str(workspace.root / "gradio")
+    delete_by_age(workspace.root, settings)
     atexit.register(shutil.rmtree, workspace.root, ignore_errors=True)
     page = build_page(make_tabs(pipeline, settings, workspace), settings)
     page.launch(**launch_options(settings))

@@ -27,8 +27,8 @@ class Server:
 
 
 @contextmanager
-def serve(folder: Path, *options: str) -> Iterator[Server]:
-    """Run `app.py` with its temporary files in a folder until the block is left."""
+def serve(folder: Path, *options: str, script: str = "app.py") -> Iterator[Server]:
+    """Run `app.py`, or a script that does, with its temporary files in a folder until the block is left."""
     log = folder / "app.log"
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -43,7 +43,7 @@ def serve(folder: Path, *options: str) -> Iterator[Server]:
     environment.pop("GRADIO_TEMP_DIR", None)
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "app.py", *options], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, script, *options], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
         try:
             url = f"http://127.0.0.1:{port}"

@@ -1,10 +1,17 @@
 """What a visitor is told of a portrait before anything long starts."""
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from moditalker.errors import InputError
 from moditalker.face.inspection import draw_inspection, inspect_portrait
+from moditalker.face.tracker import MediaPipeTracker
+from moditalker.ui.portrait_panel import PortraitPanel
+from moditalker.ui.settings import Settings
 
 
 class Finds:
@@ -57,8 +64,6 @@ def test_the_tracker_s_own_warning_is_kept(astronaut: np.ndarray, landmarks: np.
 
 
 def test_no_face_is_refused(astronaut: np.ndarray) -> None:
-    from moditalker.face.tracker import MediaPipeTracker
-
     with pytest.raises(InputError, match="No face"):
         inspect_portrait(np.full((320, 320, 3), 128, np.uint8), MediaPipeTracker())
 
@@ -72,3 +77,25 @@ def test_box_and_landmarks_are_drawn_on_a_copy(astronaut: np.ndarray, landmarks:
     rows, columns = np.nonzero(changed)
     assert rows.min() >= top - 3
     assert columns.max() <= right + 3
+
+
+@pytest.mark.parametrize("side", [512, 3500])
+def test_a_portrait_is_looked_at_within_a_second(astronaut: np.ndarray, tmp_path: Path, side: int) -> None:
+    """Seconds of the processor, so that a busy machine decides nothing; a phone's picture has 12 million pixels."""
+    path = tmp_path / "portrait.jpg"
+    Image.fromarray(astronaut).resize((side, side)).save(path, quality=92)
+    panel = PortraitPanel(Settings())
+    panel.inspect(str(path))  # a server loads the tracker at its start
+    started = time.process_time()
+    _, found = panel.inspect(str(path))
+    assert time.process_time() - started < 1.0
+    assert found["warnings"] == []
+
+
+def test_a_picture_without_a_face_is_refused_within_a_second() -> None:
+    """It is looked at many times, in parts: a face may be small."""
+    tracker, wall = MediaPipeTracker(), np.full((1024, 1024, 3), 128, np.uint8)
+    started = time.process_time()
+    with pytest.raises(InputError, match="No face"):
+        inspect_portrait(wall, tracker)
+    assert time.process_time() - started < 1.0

@@ -65,11 +65,13 @@ class Countdown:
     def update(self, stage: str, done: int, total: int) -> None:
         """Note where the request is."""
         now = time.monotonic()
+        news = (stage, done, total) != (self.stage, self.done, self.total)
         if stage != self.stage:
             self.stage, self._stage_started = stage, now
         self.done, self.total = done, max(total, 1)
         # A tenth of a stage says more about its speed than earlier requests do.
-        if done >= 0.1 * self.total and done > 0:
+        # Not when the same is said again, by a pipeline that only asks whether to go on: it would look ever slower.
+        if news and done >= 0.1 * self.total and done > 0:
             self._predicted[stage] = (now - self._stage_started) * self.total / done
 
     @property

@@ -11,7 +11,6 @@ from moditalker.ui.about import AboutTab
 from moditalker.ui.animate import AnimateTab
 from moditalker.ui.compare import CompareTab
 from moditalker.ui.compare_studio import CompareStudio
-from moditalker.ui.deletion import delete_by_age
 from moditalker.ui.estimate import Speeds
 from moditalker.ui.examples import FOLDER, load_examples
 from moditalker.ui.portrait_panel import PortraitPanel
@@ -41,19 +40,17 @@ def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace) -> l
 
 
 def build_page(tabs: Sequence[Tab], settings: Settings) -> gr.Blocks:
-    """The page around its tabs: a bounded queue, files deleted by age, no analytics."""
+    """The page around its tabs: a bounded queue, no analytics."""
     # Served as they are, and so never deleted with what visitors made.
     gr.set_static_paths([FOLDER])
     with gr.Blocks(
         title="MoDiTalker",
         analytics_enabled=False,
-        delete_cache=(settings.delete_every, settings.delete_after),
     ) as page:
         gr.Markdown(HEADLINE, elem_id="headline")
         for tab in tabs:
             with gr.Tab(tab.title):
                 tab.build()
-    delete_by_age(settings)
     return page.queue(max_size=settings.waiting, default_concurrency_limit=1)
 
 

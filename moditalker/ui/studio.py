@@ -4,7 +4,7 @@ import json
 import logging
 import queue
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -59,6 +59,11 @@ class Progress:
     left: float
     share: float
 
+    @classmethod
+    def of(cls, countdown: Countdown) -> "Progress":
+        """What a countdown says now."""
+        return cls(countdown.stage, countdown.done, countdown.total, countdown.elapsed, countdown.left, countdown.share)
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -97,6 +102,12 @@ class AbandonedError(Exception):
     """Raised inside a run that nobody waits for any more."""
 
 
+def go_on(folder: Path) -> None:
+    """Raise an `AbandonedError` when nobody waits any more for what is made in a folder."""
+    if not is_wanted(folder):
+        raise AbandonedError
+
+
 def gpu_seconds(job: Job, folder: Path) -> int:
     """Seconds of GPU to ask a ZeroGPU Space for: the visitor's quota is held against this, not against what is used."""
     request = job.request
@@ -128,7 +139,8 @@ class Studio:
     def make(self, request: Request) -> Generator[Event, None, None]:
         """Carry a request out.
 
-        Closing the iterator, or dropping it, gives the request up: the pipeline stops at its next report.
+        Closing the iterator, or dropping it, gives the request up: the pipeline stops at its next report, which is
+        never further away than one block of frames.
 
         Yields:
             ``Progress`` several times a second, ``Preview`` once where the recording is long enough, and ``Result``.
@@ -140,7 +152,10 @@ class Studio:
             job = accept(request, self._settings, folder)
             countdown = Countdown(self.speeds.predict(job.request, job.seconds))
             report: dict[str, Any] = {}
-            for kind, content in self._produce(job, folder):
+            # Named, so that a visitor who leaves gives the folder up first and the iterator ends after that: on a
+            # ZeroGPU Space its end waits for the forked process, which looks at the folder.
+            produced = self._produce(job, folder)
+            for kind, content in produced:
                 if kind == "progress":
                     countdown.update(*content)
                 elif kind == "refused":
@@ -151,26 +166,43 @@ class Studio:
                     yield Preview(folder / content)
                 elif kind == "done":
                     report = content
-                yield Progress(
-                    countdown.stage,
-                    countdown.done,
-                    countdown.total,
-                    countdown.elapsed,
-                    countdown.left,
-                    countdown.share,
-                )
+                yield Progress.of(countdown)
             self.speeds.learn(job.request, job.seconds, report["seconds"])
-            yield self._desk.submit(self._finish, job, folder, report).result()
+            yield from self._finished(job, folder, report, countdown)
         release_memory()
 
+    def _finished(
+        self, job: Job, folder: Path, report: dict[str, Any], countdown: Countdown
+    ) -> Generator[Event, None, None]:
+        """``Progress`` until what comes after the video is there, and ``Result``."""
+        # From here on the folder is the other thread's to remove.
+        mark_busy(folder)
+        result = self._desk.submit(self._finish, job, folder, report)
+        while not wait([result], timeout=BEAT_SECONDS).done:
+            yield Progress.of(countdown)
+        yield result.result()
+
     def _finish(self, job: Job, folder: Path, report: dict[str, Any]) -> Result:
+        """`_finish_here` in a thread, with its failures as those of `_work`."""
+        with at_work(folder):
+            try:
+                return self._finish_here(job, folder, report)
+            except AbandonedError:
+                logger.info("A request was given up")
+                raise
+            # Whatever it is, the visitor must hear of it; the log has the rest.
+            except Exception as error:
+                logger.exception("A request failed after its video was made")
+                raise MachineError from error
+
+    def _finish_here(self, job: Job, folder: Path, report: dict[str, Any]) -> Result:
         """What is made from the landmarks afterwards, on the processor."""
         assert job.request.audio is not None
         samples = load_audio(job.request.audio, max_seconds=self._settings.max_audio_seconds)
         landmarks = read_landmarks(folder / "landmarks.npz")
         video = _video_of(job, folder)
         motion, plot = video.with_name(f"{video.stem}-landmarks.mp4"), video.with_name(f"{video.stem}-motion.png")
-        write_landmark_video(motion, landmarks, samples)
+        write_landmark_video(motion, landmarks, samples, lambda done, total: go_on(folder))
         write_motion_plot(plot, landmarks, samples)
         told = {**report, "output": video.name}
         report_file = video.with_suffix(".json")
@@ -201,42 +233,45 @@ class Studio:
             yield kind, content
 
     def _work(self, job: Job, folder: Path, told: "queue.SimpleQueue[tuple[str, Any]]") -> None:
+        try:
+            with at_work(folder):
+                self._animate(job, folder, told)
+        finally:
+            # Only now is the folder nobody's: who hears this may work in it.
+            told.put(("ended", None))
+
+    def _animate(self, job: Job, folder: Path, told: "queue.SimpleQueue[tuple[str, Any]]") -> None:
         request = job.request
         assert request.portrait is not None
         assert request.audio is not None
 
         def progress(stage: str, done: int, total: int) -> None:
-            if not is_wanted(folder):
-                raise AbandonedError
+            go_on(folder)
             told.put(("progress", (stage, done, total)))
 
-        with at_work(folder):
-            first_second = FirstSecond(job, folder, told)
-            try:
-                if not is_wanted(folder):
-                    raise AbandonedError
-                report = self._pipeline.animate(
-                    request.portrait,
-                    request.audio,
-                    _video_of(job, folder),
-                    save_landmarks=folder / "landmarks.npz",
-                    mark=self._settings.mark,
-                    on_frames=first_second,
-                    progress=progress,
-                    **request.options(),
-                )
-                told.put(("done", report))
-            except InputError as error:
-                logger.info("Refused a request: %s", error)
-                told.put(("refused", str(error)))
-            except AbandonedError:
-                logger.info("A request was given up")
-            # Whatever it is, the visitor must hear of it; the log has the rest.
-            except Exception:
-                logger.exception("A request failed")
-                told.put(("failed", ""))
-            finally:
-                told.put(("ended", None))
+        first_second = FirstSecond(job, folder, told)
+        try:
+            go_on(folder)
+            report = self._pipeline.animate(
+                request.portrait,
+                request.audio,
+                _video_of(job, folder),
+                save_landmarks=folder / "landmarks.npz",
+                mark=self._settings.mark,
+                on_frames=first_second,
+                progress=progress,
+                **request.options(),
+            )
+            told.put(("done", report))
+        except InputError as error:
+            logger.info("Refused a request: %s", error)
+            told.put(("refused", str(error)))
+        except AbandonedError:
+            logger.info("A request was given up")
+        # Whatever it is, the visitor must hear of it; the log has the rest.
+        except Exception:
+            logger.exception("A request failed")
+            told.put(("failed", ""))
 
 
 class FirstSecond:

@@ -1,14 +1,10 @@
 """Where requests work: a folder each, which is gone when the request is done with or given up."""
 
-import logging
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-logger = logging.getLogger(__name__)
 
 _WANTED = "wanted"
 _BUSY = "busy"
@@ -22,18 +18,15 @@ class Workspace:
 
     Args:
         root: made when missing; a new temporary folder when None.
-        keep_seconds: what a request left behind (a killed process, say) is removed after so long.
     """
 
-    def __init__(self, root: Path | None = None, keep_seconds: float = 3600.0) -> None:
+    def __init__(self, root: Path | None = None) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="moditalker-")) if root is None else root
         self.root.mkdir(parents=True, exist_ok=True)
-        self._keep_seconds = keep_seconds
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
         """A new folder for one request; removed at the end, by whoever works in it last."""
-        self._remove_old()
         folder = Path(tempfile.mkdtemp(prefix="request-", dir=self.root))
         (folder / _WANTED).touch()
         try:
@@ -41,16 +34,6 @@ class Workspace:
         finally:
             give_up(folder)
             if not (folder / _BUSY).exists():
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def _remove_old(self) -> None:
-        for folder in self.root.glob("request-*"):
-            try:
-                age = time.time() - folder.stat().st_mtime
-            except FileNotFoundError:
-                continue
-            if age > self._keep_seconds:
-                logger.warning("A request left %s behind; it is removed", folder.name)
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,5 +1,6 @@
 """The motion alone as a video: the 68 landmarks, drawn as lines."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -18,21 +19,27 @@ _LIPS = (255, 120, 110)
 _SHIFT = 4  # cv2 draws with 4 fractional bits
 
 
-def write_landmark_video(path: Path, landmarks: np.ndarray, audio: np.ndarray) -> None:
+def write_landmark_video(
+    path: Path, landmarks: np.ndarray, audio: np.ndarray, progress: Callable[[int, int], None] | None = None
+) -> None:
     """Draw landmarks over a dark ground, as large as all of the motion allows, with the recording as the sound.
 
     Args:
         path: ``.mp4``; its picture is a square of `SIDE` pixels.
         landmarks: (T, 68, 2 or 3) pixels.
         audio: (N,) float32 at 16 kHz.
+        progress: called with the frames done and how many there are; what it raises ends the work, and no file is
+            left.
     """
     points = landmarks[..., :2]
     low, high = points.min((0, 1)), points.max((0, 1))
     scale = (1 - 2 * _MARGIN) * SIDE / max(float((high - low).max()), 1e-6)
     placed = (points - (low + high) / 2) * scale + SIDE / 2
     with VideoWriter(path, (SIDE, SIDE), FPS, audio) as writer:
-        for frame in placed:
+        for done, frame in enumerate(placed, 1):
             writer.write(_draw(frame))
+            if progress is not None:
+                progress(done, len(placed))
 
 
 def _draw(points: np.ndarray) -> np.ndarray:

@@ -1,0 +1,123 @@
+"""Requests from their acceptance to their result, without a page: cancelling, and the time that is left."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+import soundfile
+
+from moditalker.face.landmark_file import write_landmarks
+from moditalker.ui import estimate, studio
+from moditalker.ui.estimate import Countdown, Speeds
+from moditalker.ui.request import Request
+from moditalker.ui.settings import Settings
+from moditalker.ui.studio import Preview, Progress, Result, Studio
+from moditalker.ui.workspace import Workspace
+
+
+class Instant:
+    """Makes the landmarks at once, and frames that are not written."""
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+
+    def animate(
+        self, portrait: str, audio: str, output: Path, *, save_landmarks: Path, on_frames: Any, **options: Any
+    ) -> dict[str, Any]:
+        self.options = options
+        for _ in range(5):
+            on_frames(np.zeros((12, 64, 64, 3), np.uint8))
+        write_landmarks(save_landmarks, np.random.default_rng(0).uniform(0, 64, (12, 68, 3)))
+        return {"seconds": {"video": 0.1}}
+
+
+@pytest.mark.parametrize("seconds", [1.5, 2.1])
+def test_the_first_second_comes_before_the_rest_where_there_is_one(
+    portrait_file: Path, tmp_path: Path, speech: np.ndarray, seconds: float
+) -> None:
+    audio = tmp_path / "speech.wav"
+    soundfile.write(audio, speech[: round(seconds * 16_000)], 16_000)
+    request = Request(str(portrait_file), str(audio), consent=True)
+    kinds: list[type] = []
+    for event in Studio(Instant(), Settings(), Workspace(tmp_path / "work"), Speeds()).make(request):
+        kinds.append(type(event))
+        if isinstance(event, Preview):
+            count, length = imageio_ffmpeg.count_frames_and_secs(str(event.video))
+            assert count == 25
+            assert length == pytest.approx(1.0, abs=0.05)
+    assert kinds[-1] is Result
+    assert kinds.count(Preview) == (seconds > 2)
+
+
+@pytest.mark.parametrize("mark", [True, False])
+def test_the_mark_is_the_server_s_to_leave_out(
+    portrait_file: Path, speech_file: Path, tmp_path: Path, mark: bool
+) -> None:
+    pipeline = Instant()
+    settings = Settings() if mark else Settings(mark=False)
+    list(
+        Studio(pipeline, settings, Workspace(tmp_path / "work"), Speeds()).make(
+            Request(str(portrait_file), str(speech_file), consent=True)
+        )
+    )
+    assert pipeline.options["mark"] is mark
+
+
+def test_a_request_can_be_given_up_while_its_results_are_finished(
+    portrait_file: Path, speech_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[bool] = []
+
+    def endless(path: Path, landmarks: np.ndarray, audio: np.ndarray, progress: Callable[[int, int], None]) -> None:
+        try:
+            while True:
+                progress(1, 2)
+                time.sleep(0.01)
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(studio, "write_landmark_video", endless)
+    workspace = Workspace(tmp_path / "work")
+    making = Studio(Instant(), Settings(), workspace, Speeds()).make(
+        Request(str(portrait_file), str(speech_file), consent=True)
+    )
+    events = [next(making) for _ in range(3)]
+    assert [type(event) for event in events] == [Progress] * 3
+    assert ended == []
+    making.close()
+    deadline = time.monotonic() + 10
+    while list(workspace.root.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert ended == [True]
+    assert list(workspace.root.iterdir()) == []
+
+
+def test_the_time_left_does_not_grow_while_the_same_is_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(estimate.time, "monotonic", lambda: now)
+    countdown = Countdown(dict.fromkeys(estimate.STAGES, 10.0))
+    countdown.update("video", 0, 100)
+    now += 4
+    countdown.update("video", 20, 100)
+    assert countdown.left == pytest.approx(16)
+    now += 2
+    countdown.update("video", 20, 100)
+    assert countdown.left == pytest.approx(14)
+    now += 2
+    countdown.update("video", 40, 100)
+    assert countdown.left == pytest.approx(12)
+
+
+def test_a_speed_is_what_this_machine_was_measured_at() -> None:
+    speeds, request = Speeds(), Request(None)
+    spent = {"face": 1.0, "speech": 2.0, "motion": 6.0, "head": 3.0, "video": 40.0}
+    for _ in range(10):
+        speeds.learn(request, 10.0, spent)
+    assert speeds.predict(request, 10.0) == pytest.approx(spent, rel=0.01)
+    twice = speeds.predict(request, 20.0)
+    assert twice["video"] == pytest.approx(80.0, rel=0.01)
+    assert twice["face"] == pytest.approx(1.0, rel=0.01)
