@@ -1,0 +1,1 @@
+"""From answers to preference rates, strengths, opinion scores, agreement and power."""
