@@ -134,7 +134,8 @@ def test_rules_open_for_ah_and_part_ee_from_oo(monkeypatch: pytest.MonkeyPatch) 
     pause, ah, ee, oo = (slice(start, start + 6) for start in (3, 16, 41, 66))
     assert opening[pause].max() < 0.02
     assert opening[ah].mean() > 1.3 * max(opening[ee].mean(), opening[oo].mean())
-    assert spread[ee].mean() > 0.2 > -0.2 > spread[oo].mean()
+    assert spread[ee].mean() > 0.2
+    assert spread[oo].mean() < -0.05
 
 
 def test_rules_shut_the_lips_for_a_murmur_and_in_silence(
@@ -187,7 +188,7 @@ def test_training_a_regression_lowers_its_loss(landmarks: np.ndarray) -> None:
     rng = np.random.default_rng(0)
     speech = torch.from_numpy(rng.normal(size=(4, 32, 48)).astype(np.float32))
     residual = torch.zeros(4, 16, 68, 3)
-    residual[:, :, 48:68, 1] = 0.03 * speech[:, ::2, :1]
+    residual[:, :, [*range(55, 60), 65, 66, 67], 1] = 0.03 * speech[:, ::2, :1]
     identity = torch.from_numpy(FaceFrame(landmarks).shape).expand(4, -1, -1).clone()
     batch = {"residual": residual, "speech": speech, "identity": identity, "heard": torch.ones(4, dtype=torch.bool)}
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)

@@ -162,7 +162,7 @@ def test_whoever_waits_may_give_up(server: str, inputs: Inputs, tmp_path: Path) 
         ("/wordy", {}, "gave no video as its result 0"),
         ("/talk", {"arguments": ("$portrait", "$audio", 9), "result": 1}, "gave no video as its result 1"),
         ("/missing", {}, "Peer at"),
-        ("/talk", {"arguments": ("$portrait", "$audio", 1, 2, 3, 4)}, "Peer at"),
+        ("/talk", {"arguments": ("$portrait", "$audio", "bright")}, "Peer at"),
     ],
 )
 def test_what_a_server_does_wrong_is_said(

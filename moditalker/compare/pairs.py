@@ -104,8 +104,9 @@ def compare_pairs(
         InputError: none of the pairs could be used.
     """
     output.mkdir(parents=True, exist_ok=True)
-    judge, rows, shown = Judge(), [], []
-    refused: list[str] = []
+    judge, refused = Judge(), list[str]()
+    rows: list[dict[str, Any]] = []
+    shown: list[Shown] = []
     for pair in pairs:
         folder = output / pair.name
         try:
@@ -114,6 +115,7 @@ def compare_pairs(
         except InputError as error:
             logger.warning("%s is left out. %s", pair.name, error)
             refused.append(f"{pair.name}: {error}")
+            write_results(output, rows, shown, refused)
             continue
         columns = [*methods, *(DroppedVideo(path, title, f"file-{title}") for title, path in pair.made)]
         measurer = Measurer(judge, tracker, inputs, real)

@@ -23,6 +23,8 @@ from moditalker.compare.table import csv_of, markdown_of, row_of, shown_columns
 from moditalker.errors import InputError
 from moditalker.face.tracker import FaceTracker
 from moditalker.metrics.video import SAMPLES_A_FRAME
+from moditalker.sync.weights import shipped_expert
+from moditalker.weights import digest
 
 REAL = {"name": "real", "title": "Real clip", "licence": ""}
 
@@ -59,7 +61,7 @@ def compare_split(
     kept = output / "clips.json"
     footage = settle_offsets(find_footage(data, split, every), tracker, kept.with_suffix(".offsets.json"))
     judge = Judge()
-    settings = {"split": split, **asdict(options), "weights": weights, "measures": judge.tools.versions()}
+    settings = {"split": split, **asdict(options), "weights": weights, "expert": _expert(judge)}
     ledger = Ledger(kept, settings)
     names = ["real", *(method.facts.name for method in methods)]
     for clip in tqdm(footage, desc="compare", unit="clip", disable=not sys.stderr.isatty()):
@@ -96,6 +98,11 @@ def _rows_of(
         facts = [method.facts for method in methods]
         failed = [{"name": one.name, "title": one.title, "licence": one.licence} for one in facts]
         return [{**row, "failed": str(error)} for row in (REAL, *failed)]
+
+
+def _expert(judge: Judge) -> str:
+    """Hash of the lip-sync expert, whose numbers do not compare with another's; ``none`` when it is not there."""
+    return "none" if judge.tools.get("lip-sync") is None else digest(shipped_expert())
 
 
 def _ignore(index: int, outcome: Outcome) -> None:

@@ -152,7 +152,11 @@ class CompareTab:
     def _build_methods(self) -> tuple[gr.CheckboxGroup, gr.Video, gr.Textbox]:
         choices = [(_choice(method), name) for name, method in self._methods.items()]
         methods = gr.CheckboxGroup(
-            choices, value=list(CHOSEN), label=f"Methods, {FEWEST} to {MOST} columns in all", elem_id="compare-methods"
+            choices,
+            value=list(CHOSEN),
+            label=f"Methods, {FEWEST} to {MOST} columns in all",
+            info="↗ runs on another machine: portrait and recording are sent there, and nothing without your tick.",
+            elem_id="compare-methods",
         )
         with gr.Accordion("A video made elsewhere, as a column", open=False):
             video = gr.Video(label="Video of the same portrait and recording", sources=["upload"], height=200,

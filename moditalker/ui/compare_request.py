@@ -38,6 +38,12 @@ class CompareRequest:
     blind: bool = False
 
 
+def dropped(request: CompareRequest) -> DroppedVideo:
+    """The column of a request's video that was made elsewhere."""
+    assert request.video is not None
+    return DroppedVideo(Path(request.video), request.video_title or "A video made elsewhere")
+
+
 def columns_of(request: CompareRequest, methods: dict[str, Method], settings: Settings) -> list[Method]:
     """The columns of a request, in the order in which they were asked for.
 
@@ -47,7 +53,7 @@ def columns_of(request: CompareRequest, methods: dict[str, Method], settings: Se
     check_before_start(request.spoken, settings)
     chosen = choose(methods, request.methods)
     if request.video is not None:
-        chosen.append(DroppedVideo(Path(request.video), request.video_title or "A video made elsewhere"))
+        chosen.append(dropped(request))
     if not FEWEST <= len(chosen) <= MOST:
         raise InputError(
             f"A comparison has {FEWEST} to {MOST} columns, and {len(chosen)} are chosen: add or remove some."

@@ -21,7 +21,7 @@ from moditalker.compare.stitch import stitch
 from moditalker.compare.table import csv_of, letter, row_of
 from moditalker.errors import InputError
 from moditalker.face.tracker import make_tracker
-from moditalker.ui.compare_request import CompareRequest, columns_of
+from moditalker.ui.compare_request import CompareRequest, columns_of, dropped
 from moditalker.ui.memory import release_memory
 from moditalker.ui.request import Job, accept
 from moditalker.ui.settings import Settings
@@ -77,10 +77,9 @@ class Comparison:
 Event = Working | ColumnDone | Comparison
 
 
-def comparison_gpu_seconds(job: Job, columns: list[Method], request: CompareRequest, folder: Path) -> int:
+def comparison_gpu_seconds(job: Job, names: list[str], request: CompareRequest, folder: Path) -> int:
     """Seconds of GPU to ask a ZeroGPU Space for."""
-    here = sum(not method.facts.sent_to for method in columns)
-    return max(1, here) * gpu_seconds(job, folder)
+    return len(names) * gpu_seconds(job, folder)
 
 
 class CompareStudio:
@@ -125,12 +124,12 @@ class CompareStudio:
             InputError: the request cannot be carried out.
             MachineError: something failed here that no column can be blamed for.
         """
-        columns = columns_of(request, self.methods, self._settings)
+        names = [method.facts.name for method in columns_of(request, self.methods, self._settings)]
         if request.blind:
-            secrets.SystemRandom().shuffle(columns)
+            secrets.SystemRandom().shuffle(names)
         with self._workspace.folder() as folder:
             job = accept(request.spoken, self._settings, folder)
-            for kind, content in self._produce(job, columns, request, folder):
+            for kind, content in self._produce(job, names, request, folder):
                 if kind == "refused":
                     raise InputError(content)
                 elif kind == "failed":
@@ -138,13 +137,13 @@ class CompareStudio:
                 elif kind == "event":
                     yield content
                 else:
-                    yield Working(-1, len(columns), "", "", 0, 1)
+                    yield Working(-1, len(names), "", "", 0, 1)
         release_memory()
 
     def _produce_here(
-        self, job: Job, columns: list[Method], request: CompareRequest, folder: Path
+        self, job: Job, names: list[str], request: CompareRequest, folder: Path
     ) -> Generator[tuple[str, Any], None, None]:
-        """Run the methods in a thread and pass on what they report.
+        """Run the methods in a thread and pass on what they report; names, as methods hold networks.
 
         Yields:
             ("event", event), ("beat", None), and at the end one of ("refused", sentence), ("failed", "") or nothing.
@@ -152,7 +151,7 @@ class CompareStudio:
         told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         # From here on the folder is the other thread's to remove.
         mark_busy(folder)
-        self._engine.submit(self._work, job, columns, request, folder, told)
+        self._engine.submit(self._work, job, names, request, folder, told)
         while True:
             try:
                 kind, content = told.get(timeout=BEAT_SECONDS)
@@ -168,11 +167,13 @@ class CompareStudio:
     def _work(
         self,
         job: Job,
-        columns: list[Method],
+        names: list[str],
         request: CompareRequest,
         folder: Path,
         told: "queue.SimpleQueue[tuple[str, Any]]",
     ) -> None:
+        columns = [self.methods[name] if name in self.methods else dropped(request) for name in names]
+
         def tell(index: int, stage: str, done: int, total: int) -> None:
             if not is_wanted(folder):
                 raise AbandonedError
