@@ -31,7 +31,7 @@ def check_study(study: Study) -> list[str]:
         if told:
             raise InputError(f"{path} says {told[0]!r} in its bytes: build the study again, with 'encode = true'.")
     found = [
-        f"Study {study.hash[:12]}: {len(study.methods)} methods, {len(study.items)} items, {len(study.stimuli)} videos. "
+        f"{study.hash[:12]}: {len(study.methods)} methods, {len(study.items)} items, {len(study.stimuli)} videos. "
         "Every file is what it was built as, and none says who made it."
     ]
     found += _lengths(study)

@@ -1,0 +1,179 @@
+"""From a recipe to files that tell raters nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from study_example import METHODS, NoMaker, make_study, write_recipe, write_video
+
+from moditalker.cli import main
+from moditalker.errors import InputError
+from moditalker.study.build import build_study
+from moditalker.study.check import check_study
+from moditalker.study.definition import Method, Study, read_study
+from moditalker.study.media import traces, video_facts
+from moditalker.study.recipe import read_recipe
+from moditalker.study.serving import ServedFiles
+from moditalker.ui.study import about_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return make_study(tmp_path_factory.mktemp("study"), sound_check=True, rating=2)
+
+
+def test_no_file_says_who_made_it_and_every_one_is_the_same_video_still(study: Study) -> None:
+    source = study.folder.parent / f"{METHODS[0]}-0.mp4"
+    assert traces(source, (METHODS[0],))
+    names = (*METHODS, "red", "comment")
+    for stimulus in study.stimuli:
+        path = study.folder / stimulus.file
+        assert traces(path, names) == []
+        assert not any(name in stimulus.file for name in (*METHODS, "item"))
+        facts = video_facts(path)
+        assert (facts.codec, facts.sound, facts.width, facts.height) == ("h264", True, 64, 64)
+        assert facts.seconds == pytest.approx(0.2, abs=0.05)
+
+
+def test_what_the_server_hands_out_has_other_names_still(study: Study, tmp_path: Path) -> None:
+    served = ServedFiles(study, tmp_path)
+    files = {path.name for path in served.folder.iterdir()}
+    assert len(files) == len(study.stimuli) + 1
+    assert not any(stimulus.id in name for stimulus in study.stimuli for name in files)
+    assert served.path(study.stimuli[0].file).read_bytes() == (study.folder / study.stimuli[0].file).read_bytes()
+    told = str(about_study(study))
+    assert not any(name in told for name in METHODS)
+    assert study.hash not in told
+
+
+def test_a_file_that_was_changed_is_not_served(study: Study, tmp_path: Path) -> None:
+    changed = make_study(tmp_path, items=1, methods=2, paired=1, checks=0)
+    file = changed.folder / changed.stimuli[0].file
+    file.write_bytes(file.read_bytes() + b"x")
+    with pytest.raises(InputError, match="is not the file that the study was built with"):
+        ServedFiles(changed, tmp_path)
+    with pytest.raises(InputError, match="is not the file that the study was built with"):
+        check_study(changed)
+
+
+def test_check_says_what_is_there_and_what_is_not(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study", "check", str(study.folder / "study.toml")]) == 0
+    told = capsys.readouterr().out
+    assert "3 methods, 2 items, 8 videos" in told
+    assert "each pair of methods is seen 80 times, each pair of videos 40 times" in told
+    assert "at the left in 50.0% to 50.0%" in told
+    assert "Note" not in told
+
+
+def test_the_hash_changes_with_every_word_and_not_with_the_folder(study: Study, tmp_path: Path) -> None:
+    text = (study.folder / "study.toml").read_text()
+    assert "# a comment that stays" in text
+    for number, (old, new) in enumerate([("", ""), ("better?", "best?"), ("seed = 3", "seed = 4")]):
+        copy = tmp_path / str(number) / "study.toml"
+        copy.parent.mkdir()
+        copy.write_text(text.replace(old, new, 1))
+        assert (read_study(copy).hash == study.hash) == (number == 0)
+
+
+def test_a_broken_build_goes_on_where_it_was(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, methods=2, items=2, paired=1, checks=0)
+    text = recipe.read_text()
+    recipe.write_text(text.replace(f'{METHODS[1]} = "{METHODS[1]}-1.mp4"', ""))
+    recipe.write_text(recipe.read_text().replace('label = "Method warp-alone"', 'source = "breaks"'))
+
+    class Breaks(NoMaker):
+        def check(self, method: Method) -> None:
+            assert method.id == METHODS[1]
+
+        def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path) -> str:
+            raise InputError("No face was found.")
+
+    with pytest.raises(InputError, match="needs a portrait and an audio"):
+        read_recipe(recipe)
+    for name in ("portrait", "audio"):
+        (tmp_path / name).write_bytes(b"x")
+    recipe.write_text(
+        recipe.read_text().replace('id = "item-1"', 'id = "item-1"\nportrait = "portrait"\naudio = "audio"')
+    )
+    with pytest.raises(InputError, match="No face"):
+        build_study(read_recipe(recipe), tmp_path / "study", Breaks(), lambda what, done, of: None)
+    made = set((tmp_path / "study" / "stimuli").glob("*.mp4"))
+    assert len(made) == 3
+    assert not (tmp_path / "study" / "study.toml").exists()
+
+    class Makes(Breaks):
+        def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path) -> str:
+            write_video(output, "blue", 0.2)
+            return "weights 1234"
+
+    # Its portrait is no picture: what raters are shown beside the videos cannot be made of it.
+    with pytest.raises(InputError, match="portrait"):
+        build_study(read_recipe(recipe), tmp_path / "study", Makes(), lambda what, done, of: None)
+    assert made < set((tmp_path / "study" / "stimuli").glob("*.mp4"))
+    (tmp_path / "portrait").write_bytes(PNG)
+    study = build_study(read_recipe(recipe), tmp_path / "study", NoMakeAgain(), lambda what, done, of: None)
+    assert study.video_of("item-1", METHODS[1]).revision == "weights 1234"
+    assert study.items[1].reference.endswith(".jpg")
+    with pytest.raises(InputError, match="is there already"):
+        build_study(read_recipe(recipe), tmp_path / "study", Makes(), lambda what, done, of: None)
+
+
+class NoMakeAgain(NoMaker):
+    """Whatever was made before must not be made again."""
+
+    def check(self, method: Method) -> None:
+        assert method.source == "breaks"
+
+
+def _png() -> bytes:
+    import io
+
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.new("RGB", (128, 128), "grey").save(content, "PNG")
+    return content.getvalue()
+
+
+PNG = _png()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda text: text.replace("raters = 60", "raters = 0"), "'raters' in [design] must be a whole number of 1"),
+        (lambda text: text.replace("raters = 60", "rater = 60"), "[design] lacks 'raters'"),
+        (lambda text: text.replace("seed = 3", "sead = 3"), "has no entry 'sead'; did you mean 'seed'?"),
+        (lambda text: text.replace('kind = "paired"', 'kind = "pair"', 1), "must be 'paired' or 'rating'"),
+        (lambda text: text.replace("paired_trials = 4", "paired_trials = 0"), "says 0 for paired_trials"),
+        (lambda text: text.replace('id = "overall"', 'id = "sync"'), "two of [[questions]] are called 'sync'"),
+        (lambda text: text.replace("schema = 1", "schema = 9"), "must be 1, the format"),
+        (lambda text: text + "\n[", "is not TOML"),
+        (lambda text: text.replace("ours-0.mp4", "gone.mp4"), "gone.mp4, which is not there"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_said_in_a_sentence(
+    change: Callable[[str], str], sentence: str, recipe_text: str, recipe_folder: Path
+) -> None:
+    path = recipe_folder / "changed.toml"
+    path.write_text(change(recipe_text))
+    with pytest.raises(InputError) as refused:
+        read_recipe(path)
+    assert sentence in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def recipe_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recipe")
+    write_recipe(folder, methods=2, items=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe_text(recipe_folder: Path) -> str:
+    return (recipe_folder / "recipe.toml").read_text()
+
+
+def test_too_many_trials_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="paired_trials is 9, and there are 1 different ones"):
+        make_study(tmp_path, methods=2, items=1, paired=9, checks=0)
