@@ -43,7 +43,11 @@ def main() -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(workspace.root / "gradio")
     delete_by_age(workspace.root, settings)
     atexit.register(shutil.rmtree, workspace.root, ignore_errors=True)
-    page = build_page(make_tabs(pipeline, settings, workspace), settings)
+    try:
+        tabs = make_tabs(pipeline, settings, workspace)
+    except InputError as error:
+        raise SystemExit(str(error)) from error
+    page = build_page(tabs, settings)
     page.launch(**launch_options(settings))
 
 

@@ -16,6 +16,7 @@ from moditalker.ui.examples import FOLDER, load_examples
 from moditalker.ui.portrait_panel import PortraitPanel
 from moditalker.ui.settings import Settings
 from moditalker.ui.studio import Animator, Studio
+from moditalker.ui.study_setup import study_tab
 from moditalker.ui.tab import Tab
 from moditalker.ui.workspace import Workspace
 
@@ -29,12 +30,17 @@ A portrait and speech in, a video of that person saying it out."""
 
 
 def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace) -> list[Tab]:
-    """The tabs, in order; another one is another class in this list."""
+    """The tabs, in order; another one is another class in this list.
+
+    Raises:
+        InputError: the study that the environment names cannot be used.
+    """
     studio = Studio(pipeline, settings, workspace, Speeds())
     comparisons = CompareStudio(find_methods(pipeline, Sources.of_environment()), settings, workspace)
     return [
         AnimateTab(studio, PortraitPanel(settings), settings, load_examples()),
         CompareTab(comparisons, settings),
+        study_tab(),
         AboutTab(settings, MODEL_CARD),
     ]
 
