@@ -18,7 +18,7 @@ from moditalker.atom.controls import fit_length, scale_lips, settle_pose, untang
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.rest import rest_head, rest_lips
-from moditalker.atom.sampling import sample_head, sample_residual
+from moditalker.atom.sampling import StepCallback, sample_head, sample_residual
 from moditalker.audio.activity import speech_activity
 from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import SAMPLE_RATE, load_audio
@@ -84,6 +84,17 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             mtov_scheduler=mtov_scheduler,
         )
         self.register_to_config(tracker=tracker, mtov_start=mtov_start)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "MoDiTalkerPipeline":
+        """As in diffusers; a folder of the paper's networks gives a ``PaperPipeline``."""
+        source = str(pretrained_model_name_or_path)
+        hub = {name: kwargs[name] for name in ("cache_dir", "revision", "token", "local_files_only") if name in kwargs}
+        if cls is MoDiTalkerPipeline and cls.load_config(source, **hub)["_class_name"] == "PaperPipeline":
+            from moditalker.paper.pipeline import PaperPipeline
+
+            return PaperPipeline.from_pretrained(source, **kwargs)
+        return super().from_pretrained(source, **kwargs)
 
     def encode_portrait(self, portrait: PortraitSource | Portrait, crop: str = "full") -> Portrait:
         """Find the face in a picture and encode it.
@@ -172,7 +183,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         report = progress or _ignore
         clock = Stopwatch()
         face = self.encode_portrait(portrait).frame
-        seed, generators = _generators(seed, generator)
+        seed, generators = generators_of(seed, generator)
         samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
         frames = frame_count(samples)
         with clock("speech"):
@@ -193,37 +204,51 @@ class MoDiTalkerPipeline(DiffusionPipeline):
 
         with clock("motion"):
             report("motion", 0, atom_steps)
-            residual = sample_residual(
-                self.atom,
-                self.atom_scheduler,
-                speech,
-                face.shape,
-                steps=atom_steps,
-                guidance=guidance,
-                generator=generators["lips"],
-                callback=stepped("motion"),
+            residual = self._sample_residual(
+                speech, face.shape, atom_steps, guidance, generators["lips"], stepped("motion")
             )
             residual = scale_lips(rest_lips(residual, face.shape, activity), face.shape, lip_scale)
         with clock("head"):
             report("head", 0, atom_steps)
             # Blinks are drawn whatever moves the head, so that one does not depend on the other.
-            pose, closure = sample_head(
-                self.head,
-                self.atom_scheduler,
-                speech,
-                steps=atom_steps,
-                generator=generators["head"],
-                callback=stepped("head"),
-            )
+            pose, closure = self._sample_head(samples, speech, atom_steps, generators["head"], stepped("head"))
             pose = rest_head(pose, activity)
             if head_motion == "still":
                 pose = np.zeros((frames, 6), np.float32)
             elif head_motion != "natural":
                 pose = fit_length(relative_pose(self._track(Path(head_motion), report)), frames)
-            residual = close_eyes(residual, face.shape, blink_scale * settle_closure(closure))
+            if closure is not None:
+                residual = close_eyes(residual, face.shape, blink_scale * settle_closure(closure))
             residual = untangle(residual, face.shape)
             landmarks = face.compose(residual, settle_pose(pose, head_scale))
         return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds)
+
+    def _sample_residual(
+        self,
+        speech: np.ndarray,
+        shape: np.ndarray,
+        steps: int,
+        guidance: float,
+        generator: torch.Generator,
+        callback: StepCallback,
+    ) -> np.ndarray:
+        """Speech (2T, D) and the portrait's shape (68, 3) -> residuals (T, 68, 3)."""
+        return sample_residual(
+            self.atom,
+            self.atom_scheduler,
+            speech,
+            shape,
+            steps=steps,
+            guidance=guidance,
+            generator=generator,
+            callback=callback,
+        )
+
+    def _sample_head(
+        self, samples: np.ndarray, speech: np.ndarray, steps: int, generator: torch.Generator, callback: StepCallback
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Recording and AToM's features (2T, D) of it -> pose (T, 6), and closure (T,) or None, where AToM blinks."""
+        return sample_head(self.head, self.atom_scheduler, speech, steps=steps, generator=generator, callback=callback)
 
     def _track(self, video: Path, report: Progress) -> np.ndarray:
         if not video.is_file():
@@ -241,6 +266,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         mtov_steps: int = MTOV_STEPS,
         seed: int | None = None,
         generator: torch.Generator | None = None,
+        head_video: Path | None = None,
         progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
         """MToV alone: pictures of the portrait with these landmarks, a few at a time, so that memory stays bounded.
@@ -250,6 +276,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             landmarks: (T, 68, 3) in the portrait's pixels, or of another video (then the motion is carried over).
             own: the landmarks are the portrait's own, ``motion`` made them; otherwise it is found out.
             mtov_steps: denoising steps; 0 leaves the planes empty, so only what warp and drawing tell is drawn.
+            head_video: the driving video, whose pictures the paper's networks look at; the compact ones do not.
         Yields:
             (n, H, W, 3) uint8, in order; T frames in all.
         Raises:
@@ -261,7 +288,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         encoded = self.encode_portrait(portrait)
         if not own:
             landmarks = retarget(encoded.frame, landmarks)
-        return self._render(encoded, landmarks, mtov_steps, seed, generator, progress or _ignore)
+        return self._render(encoded, landmarks, mtov_steps, seed, generator, progress or _ignore, head_video)
 
     def _render(
         self,
@@ -271,10 +298,11 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         seed: int | None,
         generator: torch.Generator | None,
         report: Progress,
+        head_video: Path | None,
     ) -> Iterator[np.ndarray]:
         frame = portrait.frame
         _, pose = frame.analyse(landmarks)
-        _, generators = _generators(seed, generator)
+        _, generators = generators_of(seed, generator)
         composer = composer_of(portrait)
         sampler = BlockSampler(
             self.autoencoder,
@@ -348,6 +376,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
                 mtov_steps=mtov_steps,
                 seed=motion.seed,
                 generator=generator,
+                head_video=_video(head_motion),
                 progress=progress,
             )
             frames: np.ndarray | list[Image.Image] = np.concatenate(list(chunks))
@@ -451,7 +480,15 @@ class MoDiTalkerPipeline(DiffusionPipeline):
                 clock.seconds.update(motion.timings)
             with clock("video"):
                 report("video", 0, frames)
-                chunks = self.render(encoded, landmarks, own=own, mtov_steps=mtov_steps, seed=seed, progress=progress)
+                chunks = self.render(
+                    encoded,
+                    landmarks,
+                    own=own,
+                    mtov_steps=mtov_steps,
+                    seed=seed,
+                    head_video=_video(head_motion),
+                    progress=progress,
+                )
                 for chunk in chunks:
                     shown = chunk if watermark is None else watermark(chunk)
                     for frame in shown:
@@ -486,11 +523,15 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         return self._hashes
 
 
+def _video(head_motion: str | Path) -> Path | None:
+    return None if head_motion in ("natural", "still") else Path(head_motion)
+
+
 def _ignore(stage: str, done: int, total: int) -> None:
     """Progress that nobody asked for."""
 
 
-def _generators(seed: int | None, generator: torch.Generator | None) -> tuple[int, dict[str, torch.Generator]]:
+def generators_of(seed: int | None, generator: torch.Generator | None) -> tuple[int, dict[str, torch.Generator]]:
     """One generator a part, so that one part's number of steps does not change another's noise."""
     parts = ("lips", "head", "video")
     if generator is not None:

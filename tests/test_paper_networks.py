@@ -120,8 +120,10 @@ def test_audio_reaches_the_other_half_only_as_released() -> None:
     other = {**given, "speech": given["speech"].flip(0)}
     for name, leaks in (("released", True), ("paper", False)):
         network = loaded("atom", state, conditioning=name)
-        vectors = [network._conditions(g["timestep"], g["identity"], g["speech"], torch.ones(3).bool()).other
-                   for g in (given, other)]  # fmt: skip
+        vectors = []
+        for g in (given, other):
+            encoded = network.encode(g["identity"], g["speech"], torch.ones(3).bool())
+            vectors.append(network._conditions(g["timestep"], encoded).other)
         assert torch.equal(*vectors) is not leaks
     with pytest.raises(ValueError, match="conditioning must be 'released' or 'paper', got 'mine'"):
         PaperAudioToMotion(**TINY["atom"], conditioning="mine")

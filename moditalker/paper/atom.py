@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from moditalker.face.layout import LIP_BRANCH, OTHER_BRANCH, POINTS
-from moditalker.paper.atom_layers import Conditioning, Conditions, DecoderLayer, EncoderLayer, RotaryTime
+from moditalker.paper.atom_layers import Conditioning, Conditions, DecoderLayer, Encoded, EncoderLayer, RotaryTime
 
 # What the published checkpoint carries and its forward pass never reads: a head pose that was to be a third condition.
 _UNREAD_FACE, _UNREAD_POSE = 96, 198
@@ -99,29 +99,36 @@ class PaperAudioToMotion(ModelMixin, ConfigMixin):
         """
         if keep is None:
             keep = torch.ones(len(sample), dtype=torch.bool, device=sample.device)
+        return self.denoise(sample, timestep, self.encode(identity, speech, keep))
+
+    def encode(self, identity: torch.Tensor, speech: torch.Tensor, keep: torch.Tensor) -> Encoded:
+        """What does not change from step to step; arguments as for ``forward``."""
+        kept = keep[:, None, None]
+        heard = self._through(self.speech_in(speech), self.speech_layers)
+        heard = torch.where(kept, heard, self.no_speech_tokens.to(heard.dtype))
+        seen = self._through(self.identity_in(identity), self.identity_layers)
+        seen = torch.where(kept, seen, self.no_identity_tokens.to(seen.dtype))
+        speech_vector = self.speech_vector(heard.mean(1))
+        speech_vector = torch.where(keep[:, None], speech_vector, self.no_speech_vector.to(speech_vector.dtype))
+        return Encoded(heard, seen, speech_vector, self.identity_vector(seen.mean(1)))
+
+    def denoise(self, sample: torch.Tensor, timestep: torch.Tensor, encoded: Encoded) -> torch.Tensor:
+        """Predict the clean residual (x0) from what ``encode`` gave; otherwise as ``forward``."""
         points = sample.unflatten(-1, (POINTS, 3))
         lip = self.lip_in(points[:, :, LIP_BRANCH.tolist()].flatten(2))
         other = self.other_in(points[:, :, OTHER_BRANCH.tolist()].flatten(2))
-        given = self._conditions(timestep, identity, speech, keep)
+        given = self._conditions(timestep, encoded)
         x = torch.cat([lip, other], -1)
         for layer in self.layers:
             x = layer(x, self.rotary, given)
         return self.out(x)
 
-    def _conditions(
-        self, timestep: torch.Tensor, identity: torch.Tensor, speech: torch.Tensor, keep: torch.Tensor
-    ) -> Conditions:
-        kept = keep[:, None, None]
-        heard = self._encode(self.speech_in(speech), self.speech_layers)
-        heard = torch.where(kept, heard, self.no_speech_tokens.to(heard.dtype))
-        seen = self._encode(self.identity_in(identity), self.identity_layers)
-        seen = torch.where(kept, seen, self.no_identity_tokens.to(seen.dtype))
-        speech_vector = self.speech_vector(heard.mean(1))
-        speech_vector = torch.where(keep[:, None], speech_vector, self.no_speech_vector.to(speech_vector.dtype))
-        time = F.mish(self.time_embedding(_sinusoid(timestep, self.config["width"]).to(speech.dtype)))
+    def _conditions(self, timestep: torch.Tensor, encoded: Encoded) -> Conditions:
+        heard, seen = encoded.speech_tokens, encoded.identity_tokens
+        time = F.mish(self.time_embedding(_sinusoid(timestep, self.config["width"]).to(heard.dtype)))
         time_tokens = self.time_tokens(time).unflatten(-1, (2, -1))
-        other = self.time_vector(time) + self.identity_vector(seen.mean(1))
-        lip = other + speech_vector
+        other = self.time_vector(time) + encoded.identity_vector
+        lip = other + encoded.speech_vector
         if self.config["conditioning"] == "released":
             other = lip
         return Conditions(
@@ -132,7 +139,7 @@ class PaperAudioToMotion(ModelMixin, ConfigMixin):
             face_memory=self.memory_norm(torch.cat([time_tokens, seen], 1)),
         )
 
-    def _encode(self, tokens: torch.Tensor, layers: nn.ModuleList) -> torch.Tensor:
+    def _through(self, tokens: torch.Tensor, layers: nn.ModuleList) -> torch.Tensor:
         for layer in layers:
             tokens = layer(tokens, self.rotary)
         return tokens

@@ -80,6 +80,21 @@ def attend(
     return attention(query, rotary(memory), memory, need_weights=False)[0]
 
 
+class Encoded(NamedTuple):
+    """Speech and identity, encoded once for all steps, dropped samples replaced.
+
+    Attributes:
+        speech_tokens: (B, 2T, width).
+        identity_tokens: (B, T, width).
+        speech_vector, identity_vector: (B, width).
+    """
+
+    speech_tokens: torch.Tensor
+    identity_tokens: torch.Tensor
+    speech_vector: torch.Tensor
+    identity_vector: torch.Tensor
+
+
 class Conditions(NamedTuple):
     """What the decoder is told besides its tokens.
 

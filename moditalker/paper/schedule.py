@@ -1,7 +1,6 @@
 """The published samplers: DDIM (J. Song et al., ICLR 2021) with eta = 1, as EDGE and PVDM step."""
 
 from itertools import pairwise
-from typing import Any
 
 import torch
 from diffusers import DDIMScheduler
@@ -66,9 +65,7 @@ class PublishedDDIM(DDIMScheduler):
         sample: torch.Tensor,
         generator: torch.Generator | None = None,
         variance_noise: torch.Tensor | None = None,
-        return_dict: bool = True,
-        **_: Any,
-    ) -> DDIMSchedulerOutput | tuple[torch.Tensor, torch.Tensor]:
+    ) -> DDIMSchedulerOutput:
         """One step.
 
         Args:
@@ -88,7 +85,7 @@ class PublishedDDIM(DDIMScheduler):
             clean = model_output
         clean = clean.clamp(-1, 1)
         if following < 0:
-            return DDIMSchedulerOutput(prev_sample=clean, pred_original_sample=clean) if return_dict else (clean, clean)
+            return DDIMSchedulerOutput(prev_sample=clean, pred_original_sample=clean)
         implied = self.config["noise_from_clean"] or self.config["prediction_type"] != "epsilon"
         noise = (sample - now.sqrt() * clean) / (1 - now).sqrt() if implied else model_output
         then = self.alphas_cumprod[following].to(sample.device)
@@ -99,9 +96,7 @@ class PublishedDDIM(DDIMScheduler):
             where = generator.device if generator is not None else sample.device
             variance_noise = torch.randn(sample.shape, generator=generator, device=where, dtype=sample.dtype)
         earlier = then.sqrt() * clean + kept * noise + spread * variance_noise.to(sample)
-        if return_dict:
-            return DDIMSchedulerOutput(prev_sample=earlier, pred_original_sample=clean)
-        return earlier, clean
+        return DDIMSchedulerOutput(prev_sample=earlier, pred_original_sample=clean)
 
 
 def paper_atom_scheduler() -> PublishedDDIM:

@@ -1,0 +1,191 @@
+"""``PaperPipeline``: the published networks behind the interface of ``MoDiTalkerPipeline``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+
+from moditalker.atom.head import HeadMotion
+from moditalker.atom.sampling import StepCallback, sample_head
+from moditalker.atom.schedule import atom_scheduler as head_scheduler
+from moditalker.audio.features import make_speech_encoder
+from moditalker.errors import InputError
+from moditalker.face.geometry import FaceFrame, aligned_face
+from moditalker.face.portrait import load_portrait
+from moditalker.face.tracker import make_tracker
+from moditalker.mtov.autoencoder import to_unit
+from moditalker.mtov.sampling import EncodedFace
+from moditalker.outputs import MoDiTalkerOutput, MotionOutput
+from moditalker.paper.atom import PaperAudioToMotion
+from moditalker.paper.autoencoder import PaperAutoencoder
+from moditalker.paper.denoiser import PaperMotionToVideo
+from moditalker.paper.driving import DrivingVideo
+from moditalker.paper.frames import Paster, crop_matrix
+from moditalker.paper.sampling import BlockChain, sample_motion
+from moditalker.paper.schedule import PublishedDDIM
+from moditalker.pipeline import MoDiTalkerPipeline, Progress, generators_of
+from moditalker.portrait import Portrait, PortraitSource, crop_to_face
+from moditalker.weights import digest
+
+PUBLISHED: dict[str, Any] = {"atom_steps": 50, "mtov_steps": 25, "guidance": 2.0}
+"""Steps and guidance of the published system; the defaults here."""
+
+
+class PaperPipeline(MoDiTalkerPipeline):
+    """Animates a portrait with speech, as published.
+
+    What is drawn is a square around the head that is laid back over the portrait. Without a driving video the pose
+    frames are the warped portrait; the head then stands still, unless there is a network for it.
+
+    Args:
+        atom: speech to landmark residuals.
+        autoencoder: pictures to tri-plane latents and back.
+        landmark_autoencoder: drawn landmarks to tri-plane latents.
+        denoiser: landmarks to latents.
+        atom_scheduler, mtov_scheduler: of the two diffusion models.
+        head: speech to head pose and blinks, of the compact preset; the published system has none.
+        tracker: name of the face tracker.
+        mtov_start: where in the noise schedule MToV starts, see ``BlockChain``.
+    """
+
+    _optional_components = ["head"]  # noqa: RUF012  diffusers declares it so
+
+    def __init__(
+        self,
+        atom: PaperAudioToMotion,
+        autoencoder: PaperAutoencoder,
+        landmark_autoencoder: PaperAutoencoder,
+        denoiser: PaperMotionToVideo,
+        atom_scheduler: PublishedDDIM,
+        mtov_scheduler: PublishedDDIM,
+        head: HeadMotion | None = None,
+        tracker: str = "mediapipe",
+        mtov_start: float = 0.25,
+    ) -> None:
+        DiffusionPipeline.__init__(self)
+        self.register_modules(
+            atom=atom,
+            autoencoder=autoencoder,
+            landmark_autoencoder=landmark_autoencoder,
+            denoiser=denoiser,
+            atom_scheduler=atom_scheduler,
+            mtov_scheduler=mtov_scheduler,
+            head=head,
+        )
+        self.register_to_config(tracker=tracker, mtov_start=mtov_start)
+
+    def encode_portrait(self, portrait: PortraitSource | Portrait, crop: str = "full") -> Portrait:
+        """As in ``MoDiTalkerPipeline``; ``face`` holds the square around the head, and its latent as ``identity``."""
+        if isinstance(portrait, Portrait):
+            return portrait
+        if crop not in ("full", "face"):
+            raise ValueError(f"crop must be 'full' or 'face', got {crop!r}")
+        picture = load_portrait(portrait)
+        landmarks, warnings = make_tracker(self.config["tracker"]).detect(picture)
+        if crop == "face":
+            picture, landmarks = crop_to_face(picture, landmarks)
+        size = self.autoencoder.config["size"]
+        matrix = crop_matrix(landmarks[None], picture.shape[0], picture.shape[1], size)
+        square = torch.from_numpy(aligned_face(picture, matrix, size)).permute(2, 0, 1).float()
+        with torch.inference_mode():
+            where = self.autoencoder.device
+            identity = self.autoencoder.encode_still(to_unit(square.to(where))[None].to(self.autoencoder.dtype))
+        face = EncodedFace(square, landmarks, matrix, identity)
+        return Portrait(picture, FaceFrame(landmarks), face, tuple(warnings))
+
+    def motion(self, *arguments: Any, **options: Any) -> MotionOutput:
+        """As in ``MoDiTalkerPipeline``, with the published defaults."""
+        return super().motion(*arguments, **{**_of(("atom_steps", "guidance")), **options})
+
+    def render(self, *arguments: Any, **options: Any) -> Iterator[np.ndarray]:
+        """As in ``MoDiTalkerPipeline``, with the published defaults."""
+        return super().render(*arguments, **{**_of(("mtov_steps",)), **options})
+
+    def __call__(self, *arguments: Any, **options: Any) -> MoDiTalkerOutput:
+        """As in ``MoDiTalkerPipeline``, with the published defaults."""
+        return super().__call__(*arguments, **{**PUBLISHED, **options})
+
+    def animate(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """As in ``MoDiTalkerPipeline``, with the published defaults."""
+        return super().animate(*arguments, **{**PUBLISHED, **options})
+
+    def check_inputs(self, atom_steps: int = 1, mtov_steps: int = 1, *arguments: Any, **options: Any) -> None:
+        """As in ``MoDiTalkerPipeline``; MToV needs a step, for its decoder sees nothing but the latent."""
+        if mtov_steps < 1:
+            raise InputError(f"mtov_steps must be at least 1 with the paper preset, got {mtov_steps!r}.")
+        super().check_inputs(atom_steps, mtov_steps, *arguments, **options)
+
+    def _sample_residual(
+        self,
+        speech: np.ndarray,
+        shape: np.ndarray,
+        steps: int,
+        guidance: float,
+        generator: torch.Generator,
+        callback: StepCallback,
+    ) -> np.ndarray:
+        return sample_motion(
+            self.atom,
+            self.atom_scheduler,
+            speech,
+            shape,
+            steps=steps,
+            guidance=guidance,
+            generator=generator,
+            callback=callback,
+        )
+
+    def _sample_head(
+        self, samples: np.ndarray, speech: np.ndarray, steps: int, generator: torch.Generator, callback: StepCallback
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        frames = len(speech) // 2
+        if self.head is None:
+            return np.zeros((frames, 6), np.float32), None
+        heard = make_speech_encoder()(samples)
+        heard = np.pad(heard[: 2 * frames], ((0, max(0, 2 * frames - len(heard))), (0, 0)), mode="edge")
+        return sample_head(self.head, head_scheduler(), heard, steps=steps, generator=generator, callback=callback)
+
+    def _render(
+        self,
+        portrait: Portrait,
+        landmarks: np.ndarray,
+        steps: int,
+        seed: int | None,
+        generator: torch.Generator | None,
+        report: Progress,
+        head_video: Path | None,
+    ) -> Iterator[np.ndarray]:
+        _, generators = generators_of(seed, generator)
+        size, frames = self.autoencoder.config["size"], len(landmarks)
+        tracker = make_tracker(self.config["tracker"])
+        chain = BlockChain(
+            self.autoencoder,
+            self.landmark_autoencoder,
+            self.denoiser,
+            self.mtov_scheduler,
+            portrait.face,
+            steps=steps,
+            start=self.config["mtov_start"],
+            generator=generators["video"],
+            pose=None if head_video is None else DrivingVideo(head_video, tracker, frames, size),
+        )
+        paste = Paster(portrait.picture, portrait.face.matrix, size)
+        done = 0
+        for squares in chain(landmarks):
+            yield paste(squares)
+            done += len(squares)
+            report("video", done, frames)
+
+    def weight_hashes(self) -> dict[str, str]:
+        """The first 16 hex digits of a SHA-256 over each network's weights."""
+        if not hasattr(self, "_hashes"):
+            names = ("atom", "head", "autoencoder", "landmark_autoencoder", "denoiser")
+            self._hashes = {name: digest(network) for name in names if (network := getattr(self, name)) is not None}
+        return self._hashes
+
+
+def _of(names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: PUBLISHED[name] for name in names}
