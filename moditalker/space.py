@@ -62,13 +62,13 @@ def assemble(target: Path, root: Path = ROOT) -> None:
 
 def check(folder: Path) -> list[str]:
     """What would go wrong with a folder as a Space; one sentence each, none when all is well."""
+    return [*check_files(folder), *_check_import(folder)]
+
+
+def check_files(folder: Path) -> list[str]:
+    """What `check` finds without running anything of the folder: card, requirements, sizes."""
     pins = _pins(folder / "requirements.txt")
-    return [
-        *_check_card(folder, pins),
-        *_check_requirements(folder, pins),
-        *_check_files(folder),
-        *_check_import(folder),
-    ]
+    return [*_check_card(folder, pins), *_check_requirements(folder, pins), *_check_sizes(folder)]
 
 
 def card(readme: Path) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _check_requirements(folder: Path, pins: dict[str, str]) -> list[str]:
     return wrong
 
 
-def _check_files(folder: Path) -> list[str]:
+def _check_sizes(folder: Path) -> list[str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return [
         f"{path.relative_to(folder)} has {path.stat().st_size / 1e6:.1f} MB; a push without Git LFS takes 10."
