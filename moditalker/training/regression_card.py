@@ -30,7 +30,8 @@ people whose own media rights are mostly unstated. No clip, frame or recording o
 ## Training
 On {device} ({machine}), {threads} thread(s), torch {torch}, {precision} autocast, by `train regression`: {steps} steps
 of {batch} frames at a peak learning rate of {rate:g}, {minutes:.0f} minutes beside other work. AToM's own numbers are
-in `assets/compact/training.json`.
+in `assets/compact/training.json`. The run began with a budget of 1840 steps, AToM's own, which was cut to 1200 and to
+800 while it ran, as the machine had become busy; it was resumed each time.
 
 ## Measured
 On the validation clips' windows, by the averaged weights:
