@@ -18,6 +18,8 @@ from moditalker.face.portrait import load_portrait
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 REFERENCE_SIDE = 480
 """Pixels of a portrait's longer side beside the videos."""
+SPOILT_SIDE = 14
+"""Blocks in a row of a spoilt video."""
 
 # Neither tags nor the muxer's name; 48 kHz and the same bit rate for all.
 _SILENT = ["-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-movflags", "+faststart"]
@@ -92,11 +94,10 @@ def write_stimulus(source: Path, target: Path, encode: bool) -> None:
 
 
 def write_spoilt(source: Path, target: Path) -> None:
-    """Write a video that is plainly worse by every question: coarse blocks, two pictures a second, the same sound."""
-    spoil = "fps=2,scale=20:20:flags=area,scale=iw*{w}:ih*{h}:flags=neighbor,fps=25"
+    """Write a video that is plainly worse by every question: blocks in the place of a face, the same sound."""
     facts = video_facts(source)
-    filters = spoil.format(w=max(2, facts.width // 20 // 2 * 2), h=max(2, facts.height // 20 // 2 * 2))
-    filters += f",scale={facts.width}:{facts.height}:flags=neighbor,setsar=1"
+    size = f"{facts.width}:{facts.height}"
+    filters = f"scale={SPOILT_SIDE}:{SPOILT_SIDE}:flags=area,scale={size}:flags=neighbor,setsar=1"
     _ffmpeg(["-i", str(source), "-map", "0:v:0", "-map", "0:a:0", "-vf", filters, *_ENCODED, *_SOUND], target)
 
 

@@ -115,7 +115,7 @@ class Store:
                 connection.execute(
                     insert(_facts).values(name="store", value=secrets.token_hex(8)).on_conflict_do_nothing()
                 )
-                facts = dict(connection.execute(sa.select(_facts.c.name, _facts.c.value)).tuples().all())
+                facts = {row.name: row.value for row in connection.execute(sa.select(_facts))}
         except sa.exc.DatabaseError as error:
             raise InputError(f"{path} cannot be used for answers ({error.orig}): name another file.") from error
         if facts["study"] != study_hash:

@@ -1,0 +1,193 @@
+"""The study's page in a real browser: from consent to the completion code."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from study_example import METHODS, make_study
+from study_server import StudyServer
+
+from moditalker.study.definition import Study
+from moditalker.study.store import Store
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+PATIENCE_SECONDS = 90
+PRACTICE = 2
+TOTAL = PRACTICE + 2 * 2 + 1 + 1 + 1
+"""Answers: two questions of the practice, two of each of two trials, a check, and a rating with its practice."""
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on this machine to drive the page with")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return make_study(
+        tmp_path_factory.mktemp("study"), methods=2, items=2, paired=2, rating=1, seconds=0.5, sound_check=True
+    )
+
+
+@pytest.fixture(scope="module")
+def server(study: Study) -> Iterator[StudyServer]:
+    running = StudyServer(study.folder / "study.toml", study.folder / "answers.sqlite")
+    running.start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+        opened = browser.new_page(viewport={"width": 1180, "height": 900})
+        opened.set_default_timeout(PATIENCE_SECONDS * 1000)
+        yield opened
+        browser.close()
+
+
+def count_of(page: Page) -> int:
+    match = re.match(r"(\d+) of (\d+)", page.locator(".study-count").inner_text())
+    assert match is not None
+    assert int(match.group(2)) == TOTAL
+    return int(match.group(1))
+
+
+def play_all(page: Page) -> None:
+    """Play every video of the trial that was not played yet, one after the other."""
+    for place in range(page.locator(".study-play").count()):
+        if page.locator(".study-play").nth(place).get_attribute("data-done") == "no":
+            page.locator(".study-play").nth(place).click()
+            page.wait_for_function(
+                "place => document.querySelectorAll('.study-play')[place].dataset.done === 'yes'", arg=place
+            )
+
+
+def answer(page: Page, key: str) -> None:
+    """Press a key and wait until the answer is acknowledged."""
+    before = page.locator(".study-head").inner_text()
+    page.keyboard.press(key)
+    page.wait_for_function("before => document.querySelector('.study-head').innerText !== before", arg=before)
+
+
+def test_from_consent_to_the_completion_code(study: Study, server: StudyServer, page: Page, tmp_path: Path) -> None:
+    complaints: list[str] = []
+    seen: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(f"console: {message.text}")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    page.on("request", lambda request: seen.append(request.url))
+
+    # Nobody begins without both ticks.
+    page.goto(server.url)
+    begin = page.get_by_role("button", name="Begin")
+    begin.wait_for()
+    assert begin.is_disabled()
+    page.get_by_label("years old or older").check()
+    assert begin.is_disabled()
+    page.get_by_label("agree to take part").check()
+    begin.click()
+
+    # The digits have to be right.
+    digits = page.locator("#study-digits")
+    digits.wait_for()
+    assert study.sound_check is not None
+    wrong = str(int(study.sound_check.digits[0] != "0")) + study.sound_check.digits[1:]
+    for typed in (wrong if wrong != study.sound_check.digits else "1", study.sound_check.digits):
+        digits.fill(typed)
+        page.get_by_role("button", name="Continue").click()
+        if typed != study.sound_check.digits:
+            page.get_by_text("Those are not the digits").wait_for()
+
+    # No answer before the end: neither by a click, nor by a key, nor by seeking, nor to the server.
+    page.get_by_text("For practice").wait_for()
+    options = page.locator(".study-option")
+    assert options.count() == 3
+    assert all(options.nth(place).is_disabled() for place in range(3))
+    page.keyboard.press("a")
+    page.evaluate(
+        "for (const video of document.querySelectorAll('#study video')) { video.currentTime = video.duration; }"
+    )
+    page.wait_for_timeout(700)
+    page.keyboard.press("a")
+    page.wait_for_timeout(300)
+    assert options.first.is_disabled()
+    assert count_of(page) == 0
+    assert Store(study.folder / "answers.sqlite", study.hash).lines() == []
+    page.locator(".study-play").first.click()
+    page.wait_for_function("document.querySelector('.study-play').dataset.done === 'yes'")
+    assert options.first.is_disabled()
+    play_all(page)
+    page.wait_for_function("!document.querySelector('.study-option').disabled")
+
+    # The second question of the same videos is asked without playing them again.
+    answer(page, "b")
+    assert count_of(page) == 1
+    assert options.first.is_enabled()
+    answer(page, "=")
+    assert count_of(page) == PRACTICE
+    assert options.first.is_disabled()
+
+    # A double click stores one answer.
+    play_all(page)
+    page.locator(".study-option[data-answer='A']").dblclick()
+    page.wait_for_function("document.querySelector('.study-count').innerText.startsWith('3 ')")
+    page.wait_for_timeout(300)
+    assert count_of(page) == 3
+
+    # A reload in the middle goes on where it was, and the videos have to be played again.
+    asked = page.locator(".study-asked h2").inner_text()
+    page.reload()
+    page.locator(".study-asked h2").wait_for()
+    assert page.locator(".study-asked h2").inner_text() == asked
+    assert count_of(page) == 3
+    assert options.first.is_disabled()
+
+    # A server that is away for a moment loses nothing.
+    play_all(page)
+    page.wait_for_function("!document.querySelector('.study-option').disabled")
+    server.kill()
+    page.keyboard.press("b")
+    page.get_by_text("tries again by itself").wait_for()
+    server.start()
+    page.wait_for_function("document.querySelector('.study-count').innerText.startsWith('4 ')")
+    complaints[:] = [told for told in complaints if "ERR_CONNECTION" not in told and "Failed to load" not in told]
+
+    while page.locator(".study-code").count() == 0:
+        play_all(page)
+        page.wait_for_function("!document.querySelector('.study-option').disabled")
+        answer(page, "4" if options.count() == 5 else "a")
+    code = page.locator(".study-code").inner_text()
+    page.screenshot(path=tmp_path / "thanks.png")
+
+    lines = Store(study.folder / "answers.sqlite", study.hash).lines()
+    assert len(lines) == TOTAL
+    assert len({(line["trial"], line["question"]) for line in lines}) == TOTAL
+    assert {line["code"] for line in lines} == {code}
+    assert [line["answer"] for line in lines[:4]] == ["B", "=", "A", "B"]
+    assert all(min(line["plays"]) >= 1 for line in lines)
+    assert lines[0]["client"]["browser"] == "Chrome"
+    told = page.content() + " ".join(seen)
+    assert not any(name in told for name in (*METHODS[:2], study.hash, *(s.id for s in study.stimuli)))
+    assert complaints == []
+
+    # And all of it is deleted again.
+    page.get_by_role("button", name="Stop and delete").click()
+    page.get_by_role("button", name="Yes, delete them").click()
+    page.get_by_text(f"Your {TOTAL} answers were deleted").wait_for()
+    assert Store(study.folder / "answers.sqlite", study.hash).lines() == []
+    page.reload()
+    page.get_by_role("button", name="Begin").wait_for()
+
+
+def test_the_page_fits_a_phone(server: StudyServer, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(server.url)
+    page.get_by_role("button", name="Begin").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
