@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_assemble(commands)
     _add_convert(commands)
     _add_evaluate(commands)
+    _add_bench(commands)
     _add_benchmark(commands)
     _add_compare(commands)
     add_study(commands, _load_pipeline)
@@ -69,9 +70,11 @@ def _add_animate(commands: Commands) -> None:
     command.add_argument("-o", "--output", type=Path, required=True, help="OUT.mp4; OUT.json is written beside it")
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
     command.add_argument("--seed", type=int, help="the same seed gives the same frames; a new one when left out")
-    command.add_argument("--atom-steps", type=int, default=ATOM_STEPS, help="denoising steps, speech to motion")
-    command.add_argument("--mtov-steps", type=int, default=MTOV_STEPS, help="denoising steps, motion to video")
-    command.add_argument("--guidance", type=float, default=GUIDANCE, help="how far the lips lean towards the speech")
+    command.add_argument("--atom-steps", type=int, help=f"denoising steps, speech to motion ({ATOM_STEPS}; paper: 50)")
+    command.add_argument("--mtov-steps", type=int, help=f"denoising steps, motion to video ({MTOV_STEPS}; paper: 25)")
+    command.add_argument(
+        "--guidance", type=float, help=f"how far the lips lean towards the speech ({GUIDANCE}; paper: 2)"
+    )
     command.add_argument("--lip-scale", type=float, default=1.0)
     command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
     command.add_argument("--head-scale", type=float, default=1.0)
@@ -89,6 +92,9 @@ def _animate(options: argparse.Namespace) -> None:
 
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
     pipeline = _load_pipeline(options.preset)
+    # What was not given is the preset's own.
+    named = ("atom_steps", "mtov_steps", "guidance")
+    chosen = {name: value for name in named if (value := getattr(options, name)) is not None}
     with StageBars() as bars:
         report = pipeline.animate(
             options.portrait,
@@ -96,9 +102,7 @@ def _animate(options: argparse.Namespace) -> None:
             options.output,
             landmarks=landmarks,
             save_landmarks=options.save_landmarks,
-            atom_steps=options.atom_steps,
-            mtov_steps=options.mtov_steps,
-            guidance=options.guidance,
+            **chosen,
             seed=options.seed,
             lip_scale=options.lip_scale,
             head_motion=options.head_motion,
@@ -120,7 +124,7 @@ def _load_pipeline(preset: str) -> Any:
     from moditalker.pipeline import MoDiTalkerPipeline
     from moditalker.weights import PRESETS, default_weights
 
-    if preset in PRESETS:
+    if preset in (*PRESETS, "paper"):
         source = str(default_weights(preset))
     else:
         source = preset
@@ -162,13 +166,17 @@ def _add_assemble(commands: Commands) -> None:
         "--runs", type=Path, required=True, help="folder that holds the runs atom, head, autoencoder, mtov"
     )
     command.add_argument("-o", "--output", type=Path, required=True)
+    command.add_argument(
+        "--preset", choices=("compact", "paper"), default="compact", help="paper: atom, autoencoder-rgb, -motion, mtov"
+    )
     command.set_defaults(run=_assemble)
 
 
 def _assemble(options: argparse.Namespace) -> None:
+    from moditalker.paper.assemble import assemble_paper
     from moditalker.training.assemble import assemble
 
-    size = assemble(options.runs, options.output)
+    size = (assemble_paper if options.preset == "paper" else assemble)(options.runs, options.output)
     print(f"{options.output}: {size / 1e6:.1f} MB of weights")
 
 
@@ -212,6 +220,32 @@ def _evaluate(options: argparse.Namespace) -> None:
     from moditalker.benchmark.evaluate import evaluate
 
     print(evaluate(options.generated, options.reference, options.output))
+
+
+def _add_bench(commands: Commands) -> None:
+    command = commands.add_parser("bench", help="operations and seconds that 16 frames of a preset cost")
+    command.add_argument("--preset", choices=("paper",), default="paper")
+    command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
+    command.add_argument("--atom-steps", type=int, default=50)
+    command.add_argument("--mtov-steps", type=int, default=25)
+    command.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    command.add_argument("--count-only", action="store_true", help="time nothing")
+    command.set_defaults(run=_bench)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    import torch
+
+    from moditalker.paper.bench import bench_paper
+
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    table = bench_paper(
+        atom_steps=options.atom_steps,
+        mtov_steps=options.mtov_steps,
+        device=None if options.count_only else device,
+        output=options.output,
+    )
+    print(table, end="")
 
 
 def _add_benchmark(commands: Commands) -> None:

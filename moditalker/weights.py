@@ -16,6 +16,11 @@ def default_weights(preset: str = "compact") -> Path:
     Raises:
         InputError: there is no such preset, or its weights are not there.
     """
+    if preset == "paper":
+        raise InputError(
+            "The paper preset comes without weights; make a folder of them with 'convert' or 'train --preset paper' and "
+            "then 'assemble --preset paper', and name that."
+        )
     folder = Path(__file__).resolve().parent.parent / "assets" / preset
     if not (folder / "model_index.json").is_file():
         raise InputError(

@@ -84,8 +84,7 @@ class PaperAutoencoder(ModelMixin, ConfigMixin):
         The same as ``encode`` of the picture repeated, for a sixteenth of the encoder's work: attention over frames
         that are alike gives what one of them gives.
         """
-        tokens = self._tokens(picture[:, :, None])
-        return self._planes(tokens.expand(-1, self.config["frames"], -1, -1, -1))
+        return self._planes(self._tokens(picture[:, :, None]), self.config["frames"])
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
         """Latent to video; (B, C, S) -> (B, 3, T, H, W) in [-1, 1]."""
@@ -105,14 +104,16 @@ class PaperAutoencoder(ModelMixin, ConfigMixin):
         cut = video.unflatten(-1, (-1, patch)).unflatten(-3, (-1, patch))
         return self.encoder(self.patches_in(cut.permute(0, 2, 3, 5, 4, 6, 1).flatten(-3)))
 
-    def _planes(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(B, T, h, w, width) -> (B, C, S)."""
+    def _planes(self, tokens: torch.Tensor, repeat: int = 1) -> torch.Tensor:
+        """(B, T, h, w, width), T frames or one that is repeated -> (B, C, S)."""
         summed = {"xy": 1, "yt": 2, "xt": 3}
         planes = []
         for name in PLANES:
-            rest = tokens.movedim(summed[name], -2)
+            seen = tokens.expand(-1, repeat * tokens.shape[1], -1, -1, -1) if name == "xy" else tokens
+            rest = seen.movedim(summed[name], -2)
             pooled = self.pooling[name](rest.flatten(0, 2)).unflatten(0, rest.shape[:3])
-            planes.append(torch.tanh(self.to_plane[name](pooled.permute(0, 3, 1, 2))).flatten(2))
+            plane = torch.tanh(self.to_plane[name](pooled.permute(0, 3, 1, 2)))
+            planes.append((plane if name == "xy" else plane.repeat(1, 1, repeat, 1)).flatten(2))
         return torch.cat(planes, -1)
 
 
