@@ -18,7 +18,7 @@ def default_weights(preset: str = "compact") -> Path:
     """
     if preset == "paper":
         raise InputError(
-            "The paper preset comes without weights; make a folder of them with 'convert' or 'train --preset paper' and "
+            "The paper preset comes without weights; make a folder of them with 'convert' or 'train --preset paper', "
             "then 'assemble --preset paper', and name that."
         )
     folder = Path(__file__).resolve().parent.parent / "assets" / preset
