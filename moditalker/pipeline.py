@@ -5,6 +5,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from moditalker.face.retarget import relative_pose, retarget
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.interior import MouthInterior, lip_colour
 from moditalker.mtov.sampling import BlockSampler, encode_face
 from moditalker.mtov.warp import WarpField
 from moditalker.outputs import MoDiTalkerOutput, MotionOutput
@@ -315,10 +317,13 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             group=4 if self.device.type == "cpu" else 32,
             callback=lambda done: report("video", done, len(landmarks)),
         )
+        lips = lip_colour(portrait.picture, frame.landmarks[:, :2])
         for layers in sampler(landmarks):
             span = slice(layers.start, layers.start + len(layers.delta))
             field = WarpField(frame, landmarks[span], pose[span])
-            yield composer(field, layers.delta, layers.matrices)
+            interior = MouthInterior(frame.landmarks, landmarks[span])
+            retouch = partial(interior.paint, landmarks=landmarks[span], lips=lips)
+            yield composer(field, layers.delta, layers.matrices, retouch)
 
     def __call__(
         self,

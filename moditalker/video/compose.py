@@ -3,6 +3,7 @@
 What MToV adds is a difference to the warp, so the portrait's own sharpness stays wherever nothing had to change.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import cv2
@@ -25,6 +26,9 @@ class Flow(Protocol):
 
     def __call__(self, points: np.ndarray) -> np.ndarray: ...
 
+
+Retouch = Callable[[np.ndarray, int], None]
+"""Paints into a (H, W, 3) uint8 frame, in place; called with its index too."""
 
 _CELL = 8
 """The warp is evaluated on a grid of so many pixels and interpolated."""
@@ -59,13 +63,16 @@ class Composer:
         self._pixels = np.stack(np.meshgrid(np.arange(self._width), np.arange(self._height)), -1).astype(np.float32)
         self._pixels += np.array([self._x0, self._y0], np.float32)
 
-    def __call__(self, flow: Flow, delta: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+    def __call__(
+        self, flow: Flow, delta: np.ndarray, matrices: np.ndarray, retouch: Retouch | None = None
+    ) -> np.ndarray:
         """Draw consecutive frames.
 
         Args:
             flow: backward map of the T frames.
             delta: (T, 3, S, S) to be added to the warp in the aligned face, as of 0 to 255.
             matrices: (T, 2, 3) picture -> aligned.
+            retouch: what is done to the warp before ``delta`` is added.
         Returns:
             (T, H, W, 3) uint8
         """
@@ -80,6 +87,8 @@ class Composer:
             moved = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             region = (slice(self._y0, self._y0 + self._height), slice(self._x0, self._x0 + self._width))
             frame[region] = moved
+            if retouch is not None:
+                retouch(frame, index)
             self._add(frame, change.transpose(1, 2, 0) * window, matrix)
         return frames
 
