@@ -26,8 +26,8 @@ CONSENT = "I may use this face and this voice, and I will say that the video is 
 CHARACTERS_A_SECOND = 14.0
 """How fast the synthetic voice speaks, for an estimate."""
 STARTING, READING = "Starting", "Reading the files"
-CANCEL_SECONDS = 2.0
-"""A job that a program cancels runs on for at most so long before it is told."""
+CANCEL_SECONDS = 1.0
+"""A job that a program cancels runs on for at most so long before it is told: about a block of frames on two cores."""
 
 
 class AnimateTab:
