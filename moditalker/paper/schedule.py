@@ -3,7 +3,9 @@
 from itertools import pairwise
 
 import torch
-from diffusers import DDIMScheduler
+
+# Not used here: diffusers looks in this module for the kind of what it loads.
+from diffusers import DDIMScheduler, SchedulerMixin  # noqa: F401
 from diffusers.configuration_utils import register_to_config
 from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 
