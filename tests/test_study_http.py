@@ -82,7 +82,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return make_study(
         tmp_path_factory.mktemp("study"),
         methods=3,
-        items=2,
+        items=1,
         paired=3,
         raters=RATERS + AT_ONCE * KILLS,
         seconds=VIDEO_SECONDS,
@@ -104,11 +104,11 @@ def test_no_acknowledged_answer_is_lost_or_doubled_and_the_ranking_is_found(stud
             jobs = [pool.submit(rater.take_part, acknowledged) for rater in raters]
             for _ in range(KILLS):
                 for _ in range(total // (KILLS + 1)):
-                    assert acknowledged.acquire(timeout=60)
+                    assert acknowledged.acquire(timeout=180)
                 server.kill()
                 server.start()
             for job in jobs:
-                job.result(timeout=120)
+                job.result(timeout=180)
     finally:
         server.kill()
 

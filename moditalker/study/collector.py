@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from moditalker.errors import InputError
-from moditalker.study.definition import PAIRED, SCHEMA, Question, Study
+from moditalker.study.definition import LEFT, PAIRED, RIGHT, SCHEMA, Question, Study
 from moditalker.study.design import Trial, trials
 from moditalker.study.store import Line, Rater, Store
 
@@ -130,6 +130,7 @@ class Collector:
             "sha256": [self._stimuli[name].sha256 for name in trial.stimuli],
             "question": question_id,
             "answer": answer,
+            "side": {LEFT: "left", RIGHT: "right"}.get(answer, ""),
             "milliseconds": milliseconds,
             "elapsed_milliseconds": round(1000 * elapsed),
             "plays": plays,

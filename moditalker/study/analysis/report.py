@@ -186,7 +186,9 @@ def _shown(value: Any) -> str:
     """A table's cell as people read it."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "<0.001" if 0 < value < 0.0005 else f"{value:.3f}"
+    return str(value)
 
 
 def _text(study: Study, found: Analysis, tables: dict[str, pd.DataFrame], output: Path) -> str:
