@@ -33,7 +33,7 @@ from moditalker.ui.workspace import Workspace
 from moditalker.video.read import probe_video
 
 IN_STEP_SECONDS = 0.08
-IN_STEP_PATIENCE_SECONDS = 8
+IN_STEP_PATIENCE_SECONDS = 30
 SECONDS = 20.0
 """Long enough for a busy machine to look while they play."""
 PATIENCE_SECONDS = 180
@@ -127,6 +127,7 @@ def test_the_videos_of_a_row_are_tied(inputs: Inputs, speech: np.ndarray, tmp_pa
     step = Step(browser_page, ".row")
     step.until("videos.length === 3 && videos.every(video => video.readyState >= 3)")
 
+    step.control("loop").check()
     step.control("play").click()
     step.until("videos.every(video => video.currentTime > 0.3)")
     step.seek(0.5)
@@ -146,7 +147,6 @@ def test_the_videos_of_a_row_are_tied(inputs: Inputs, speech: np.ndarray, tmp_pa
     step.until("videos.every(video => !video.paused && video.currentTime > 1.7)")
     assert step.in_step()
 
-    step.control("loop").check()
     step.seek(0.97)
     step.until("videos.every(video => !video.paused && video.currentTime > 0.1 && video.currentTime < 15)")
     assert step.in_step()
@@ -300,7 +300,7 @@ def test_a_program_compares(url: str, inputs: Inputs, workspace: Workspace) -> N
         url, inputs, methods=["okapi", "marmoset", "quokka"], share=True, seed=7
     ).result(timeout=180)
     assert [row["name"] for row in rows] == ["okapi", "marmoset", "quokka"]
-    assert rows[0]["real_time_factor"] == 0.5
+    assert rows[0]["real_time_factor"] == pytest.approx(0.5 / 4)
     assert rows[0]["identity"] > 0.9
     assert rows[1]["failed"].startswith("Marmoset at the zoo")
     assert seed == 7

@@ -5,8 +5,8 @@ function tieVideos({ bar, root, portrait }) {
   const role = (name) => bar.querySelector(`[data-role="${name}"]`);
   const play = role("play"), seek = role("seek"), time = role("time");
   const loop = role("loop"), sound = role("sound"), difference = role("difference");
-  const FAR = 0.15, NEAR = 0.03;  // seconds
-  const BEAT = 100, PATIENCE = 1500;  // milliseconds
+  const NEAR = 0.02, FAR = 1.5;  // seconds
+  const BEAT = 100, PATIENCE = 5000;  // milliseconds
 
   // Tied a second time, when the page drew its controls anew: what the first time left must go.
   root.tied?.abort();
@@ -132,8 +132,8 @@ function tieVideos({ bar, root, portrait }) {
   const watcher = new MutationObserver(adopt);
   watcher.observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] });
 
-  // Decoders drift: those that are a little off run a little faster or slower. Where one was held up, all start anew
-  // together, but not again and again on a machine that cannot keep up.
+  // Decoders start and drift apart: those behind run faster and those ahead slower, the more the further they are off.
+  // Where one was held up for long, all start anew together.
   const beat = setInterval(() => {
     const first = leader();
     if (!first || moving || !playing || first.ended) return show();
@@ -142,7 +142,9 @@ function tieVideos({ bar, root, portrait }) {
       anew = performance.now();
       return moveTo(first.currentTime, true);
     }
-    for (const [video, off] of offs) video.playbackRate = Math.abs(off) > NEAR ? 1 - Math.sign(off) * 0.1 : 1;
+    for (const [video, off] of offs) {
+      video.playbackRate = Math.abs(off) > NEAR ? 1 - Math.max(-0.5, Math.min(0.5, 1.5 * off)) : 1;
+    }
     show();
   }, BEAT);
   signal.addEventListener("abort", () => { clearInterval(beat); watcher.disconnect(); });

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, Literal
 
@@ -153,7 +153,7 @@ class CompareTab:
         choices = [(_choice(method), name) for name, method in self._methods.items()]
         methods = gr.CheckboxGroup(
             choices,
-            value=list(CHOSEN),
+            value=[name for name in CHOSEN if name in self._methods],
             label=f"Methods, {FEWEST} to {MOST} columns in all",
             info="↗ runs on another machine: portrait and recording are sent there, and nothing without your tick.",
             elem_id="compare-methods",
@@ -302,8 +302,13 @@ class CompareTab:
     def check(self, blind: bool, *values: Any) -> tuple[Any, Any, str]:
         """Refuse at once what cannot be carried out; then show Cancel in place of Compare."""
         with refusals():
-            self._studio.check(_request(blind, *values))
+            self._studio.check(self._asked(blind, *values))
         return gr.Button(visible=False), gr.Button(visible=True), note_html(STARTING)
+
+    def _asked(self, blind: bool, *values: Any) -> CompareRequest:
+        """What the page's components say, the columns in the order of the choice and not of the ticks."""
+        request = _request(blind, *values)
+        return replace(request, methods=tuple(name for name in self._methods if name in request.methods))
 
     @staticmethod
     def after_failure(status: str) -> tuple[Any, Any, str]:
@@ -314,7 +319,7 @@ class CompareTab:
 
     def run(self, blind: bool, *values: Any) -> Generator[list[Any], None, None]:
         """The page's own: progress, each column as it is done, and the table."""
-        request = _request(blind, *values)
+        request = self._asked(blind, *values)
         try:
             yield from self._run(request)
         except gr.Error as error:
