@@ -97,6 +97,9 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _analyse(options: argparse.Namespace) -> None:
+    from moditalker.study.packages import need_statistics
+
+    need_statistics("study analyse")
     from moditalker.study.analysis.report import analyse
 
     print(analyse(options.study, options.answers, options.output, draws=options.draws), end="")
