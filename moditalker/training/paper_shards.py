@@ -190,11 +190,12 @@ class Shards:
     """
 
     def __init__(self, folder: Path, split: str) -> None:
-        if not (folder / "index.json").is_file():
+        index = folder / "index.json"
+        content = json.loads(index.read_text()) if index.is_file() else {}
+        if "splits" not in content:
             raise InputError(
                 f"{folder} holds no shards; run 'python -m moditalker shards --data PREPARED -o {folder}' first."
             )
-        content = json.loads((folder / "index.json").read_text())
         self.folder, self.size, self.encoder = folder, int(content["size"]), str(content["encoder"])
         if not content["splits"].get(split):
             raise InputError(f"{folder} holds no clip of the split {split!r}.")
