@@ -66,6 +66,7 @@ def write_recipe(
     raters: int = 60,
     seconds: float = 0.2,
     checks: int = 1,
+    training: bool = True,
     sound_check: bool = False,
     abandoned_after: float = 3600,
     questions: Sequence[tuple[str, str]] = PAIRED_QUESTIONS,
@@ -79,7 +80,8 @@ def write_recipe(
     if rating:
         parts.append('[[questions]]\nid = "mos"\nkind = "rating"\ntext = "How natural is it?"\n')
     parts += [f'[[methods]]\nid = "{name}"\nlabel = "Method {name}"\n' for name in METHODS[:methods]]
-    parts.append(f"[build]\nchecks = {checks}\nsound_check = {str(sound_check).lower()}\n")
+    parts.append(f"[build]\nchecks = {checks}\n")
+    parts.append(f"training = {str(training).lower()}\nsound_check = {str(sound_check).lower()}\n")
     for item in range(items):
         videos = []
         for place, name in enumerate(METHODS[:methods]):

@@ -86,6 +86,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         paired=3,
         raters=RATERS + AT_ONCE * KILLS,
         seconds=VIDEO_SECONDS,
+        training=False,
         questions=[("overall", "Which one is better?")],
     )
 
@@ -96,8 +97,8 @@ def test_no_acknowledged_answer_is_lost_or_doubled_and_the_ranking_is_found(stud
     served = ServedFiles(study)
     raters = [SimulatedRater(server.url, study, served, number) for number in range(RATERS)]
     acknowledged = threading.Semaphore(0)
-    # Training, three trials and a check.
-    total = RATERS * 5
+    # Three trials and a check.
+    total = RATERS * 4
     server.start()
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
