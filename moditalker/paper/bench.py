@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from moditalker.face.layout import POINTS
 from moditalker.paper.atom import PaperAudioToMotion
+from moditalker.paper.atom_layers import Encoded
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.pipeline import PUBLISHED
@@ -106,7 +107,7 @@ def _calls(networks: dict[str, Any], atom_steps: int, mtov_steps: int) -> list[_
             "AToM: denoiser",
             2 * atom_steps * share,
             "atom",
-            lambda net, x: net.denoise(x[0], x[1], _encoded(x[2:])),
+            lambda net, x: net.denoise(x[0], x[1], Encoded(*x[2:])),
             ((1, window, 3 * POINTS), (1,), *told),
         ),
         _Call(
@@ -127,17 +128,11 @@ def _calls(networks: dict[str, Any], atom_steps: int, mtov_steps: int) -> list[_
     ]
 
 
-def _encoded(tensors: Inputs) -> Any:
-    from moditalker.paper.atom_layers import Encoded
-
-    return Encoded(*tensors)
-
-
-def _on(network: nn.Module, device: str | None) -> nn.Module | None:
+def _on(network: Any, device: str | None) -> nn.Module | None:
     """The network with random weights, or None when nothing is timed."""
     if device is None:
         return None
-    ready = type(network)(**{k: v for k, v in network.config.items() if not k.startswith("_")})  # type: ignore[operator]
+    ready = type(network)(**{k: v for k, v in network.config.items() if not k.startswith("_")})
     return ready.eval().to(device)
 
 
