@@ -12,14 +12,16 @@ from conftest import wake
 from scipy.signal import lfilter
 
 from moditalker import cli
+from moditalker.atom.blinks import LID_POINTS
 from moditalker.atom.model import AudioToMotion
+from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import SAMPLE_RATE, load_audio
 from moditalker.baselines import local, registry
 from moditalker.baselines.conform import DroppedVideo
 from moditalker.baselines.local import LOCAL, LocalMethod, Ours, RegressionTalker, RuleBased, Still, WarpedMotion
 from moditalker.baselines.method import Facts, Options
 from moditalker.baselines.registry import DEFAULT, choose, find_methods, listing
-from moditalker.baselines.regression import load_regression, regress_residual
+from moditalker.baselines.regression import SHIPPED, load_regression, regress_residual
 from moditalker.baselines.rules import lip_curves, rule_residual
 from moditalker.compare.inputs import Inputs, prepare_inputs
 from moditalker.errors import InputError
@@ -178,6 +180,19 @@ def test_regression_s_windows_join_without_a_seam(network: AudioToMotion, landma
     assert steps.max() < 8 * np.median(steps)
     # A window alone gives what it gives within: the first 24 frames belong to the first window.
     np.testing.assert_allclose(regress_residual(network, speech[:64], shape)[:24], residual[:24], atol=1e-5)
+
+
+def test_the_shipped_regression_talker_moves_the_lips_and_not_the_lids(
+    landmarks: np.ndarray, speech: np.ndarray
+) -> None:
+    network, shape = load_regression(SHIPPED), FaceFrame(landmarks).shape
+    heard = make_speech_encoder(network.config["speech_encoder"])(speech)
+    residual = regress_residual(network, heard, shape)
+    opening = mouth_opening(residual + shape)
+    assert opening.std() > 0.005
+    assert np.abs(residual[:, LID_POINTS]).max() == 0
+    backwards = mouth_opening(regress_residual(network, heard[::-1].copy(), shape) + shape)
+    assert np.corrcoef(opening, backwards)[0, 1] < 0.8
 
 
 def test_training_a_regression_lowers_its_loss(landmarks: np.ndarray) -> None:
