@@ -41,7 +41,6 @@ class DrivingVideo:
         pictures = zip(used, read_video(video, fps=FPS, max_side=_MAX_SIDE), strict=False)
         self._pictures = [aligned_face(picture, matrix, size) for _, picture in pictures]
         order = np.arange(len(landmarks), dtype=np.float32)[:, None]
-        # Padded at the end, for the last block reaches beyond the last frame.
         self._order = fit_length(order, frames)[:, 0].astype(int)
 
     def __call__(self, span: slice, landmarks: np.ndarray) -> torch.Tensor:
@@ -49,6 +48,7 @@ class DrivingVideo:
         size = self._pictures[0].shape[0]
         placed = []
         for index, points in zip(range(span.start, span.stop), landmarks, strict=True):
+            # The last block reaches beyond the last frame.
             source = int(self._order[min(index, len(self._order) - 1)])
             scale, rotation, shift = umeyama(self._landmarks[source, STABLE, :2], points[STABLE, :2])
             matrix = np.concatenate([scale * rotation, shift[:, None]], -1).astype(np.float32)
