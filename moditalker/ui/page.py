@@ -67,7 +67,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "theme": gr.themes.Soft(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO_FONTS),
         "css_paths": CSS,
         "share": False,
-        # Gradio would ask itself for the page, and give up when the answer takes 3 seconds, as on a busy machine it may.
+        # Gradio would ask itself for the page, and give up when that takes 3 seconds, as on a busy machine it may.
         "_frontend": False,
         "max_file_size": f"{settings.max_file_megabytes}mb",
         # Faces and voices are nobody's browsing history.
