@@ -35,7 +35,9 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             "data": data.name,
             "batch": options.batch,
             "perceptual_weight": options.perceptual_weight,
+            "adversarial_weight": options.adversarial_weight,
             "decoder_only": options.decoder_only,
+            "start": str(options.start or ""),
         },
     )
     if options.start is not None and not (options.start / "config.json").is_file():
@@ -83,6 +85,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             options.batch or 4,
             options.start,
             decoder_only=options.decoder_only,
+            adversarial_weight=options.adversarial_weight,
             **weights,
         )
     if network == "atom":
