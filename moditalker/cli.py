@@ -329,9 +329,6 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--minutes", type=float, help="time budget (20), 0 for none")
     command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
     command.add_argument("--perceptual-weight", type=float, help="autoencoder (1) and mtov (5): of LPIPS in the loss")
-    command.add_argument(
-        "--adversarial-weight", type=float, default=0.0, help="mtov: of a discriminator; for the end of the training"
-    )
     command.add_argument("--decoder-only", action="store_true", help="mtov: the denoiser stays as it is")
     command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
     command.add_argument("--max-steps", type=int, help="step budget (0), 0 for none")

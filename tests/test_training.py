@@ -19,7 +19,6 @@ from moditalker.face.layout import eye_opening, interocular_distance, mouth_open
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
 from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.training.adversary import Adversary
 from moditalker.training.data import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips, recoloured
 from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.prepare import prepare, read_clip_list
@@ -439,24 +438,3 @@ def test_another_light_is_the_same_light_for_all_pictures_of_a_face() -> None:
         greys += bool(apart < 1)
         assert apart < 1 or (changed["portrait"] != face).any()
     assert 2 <= greys <= 10
-
-
-def test_the_adversary_learns_to_see_grain_and_the_decoder_alone_is_told() -> None:
-    torch.manual_seed(0)
-    adversary = Adversary(width=8)
-    optimizer = torch.optim.AdamW(adversary.parameters(), lr=2e-3)
-    smooth = torch.nn.functional.interpolate(torch.rand(4, 3, 8, 8), (64, 64), mode="bilinear").unsqueeze(2) - 0.5
-    grain = torch.zeros(64, 64)
-    grain[::4] = 0.3
-    for _ in range(60):
-        optimizer.zero_grad()
-        telling = adversary.losses(smooth + grain, smooth)["telling"]
-        telling.backward()
-        optimizer.step()
-    assert float(telling.detach()) < 1
-    optimizer.zero_grad()
-    drawn = (smooth + grain).requires_grad_()
-    adversary.losses(drawn, smooth)["adversarial"].backward()
-    assert all(p.grad is None or not p.grad.any() for p in adversary.parameters())
-    better = adversary.losses(drawn.detach() - 20 * drawn.grad, smooth)["adversarial"]
-    assert float(better) < float(adversary.losses(drawn.detach(), smooth)["adversarial"])

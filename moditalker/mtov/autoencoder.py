@@ -194,7 +194,7 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         # again, and starves the planes of their gradient.
         change = 2 * torch.tanh(_OUTPUT_SCALE * out[:, :3])
         change = torch.sigmoid(_OUTPUT_SCALE * out[:, 3:] + 1) * change
-        return warped + _calm_colour(change)
+        return warped + _calmed(change)
 
     def render(self, planes: torch.Tensor | None, warped: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
         """The whole face, the mouth's window drawn by itself and blended in; as ``decode`` otherwise."""
@@ -206,16 +206,19 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         return face
 
 
-def _calm_colour(change: torch.Tensor) -> torch.Tensor:
-    """Keep brightness as it is, and of colour only what is coarser than a folded cell; (B, 3, n, h, w).
+def _calmed(change: torch.Tensor) -> torch.Tensor:
+    """Take the finest grain out of (B, 3, n, h, w): of brightness between neighbours, of colour within a folded cell.
 
     Eyes, video files and the clips themselves keep colour coarser than brightness. Without this the decoder sprinkles
-    uncertain teeth with green and violet pixels, which perceptual losses forgive.
+    uncertain teeth with green and violet pixels in a grid, which perceptual losses forgive.
     """
-    grey = change.mean(1, keepdim=True)
-    colour = (change - grey).transpose(1, 2).flatten(0, 1)
-    coarse = F.interpolate(F.avg_pool2d(colour, 4), scale_factor=4.0, mode="bilinear", align_corners=False)
-    return grey + coarse.unflatten(0, (change.shape[0], change.shape[2])).transpose(1, 2)
+    frames = change.transpose(1, 2).flatten(0, 1)
+    grey = frames.mean(1, keepdim=True)
+    coarse = F.avg_pool2d(frames - grey, 4)
+    colour = F.interpolate(coarse, scale_factor=4.0, mode="bilinear", align_corners=False)
+    row = torch.tensor([0.25, 0.5, 0.25], dtype=grey.dtype, device=grey.device)
+    smooth = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), (row[:, None] * row)[None, None])
+    return (smooth + colour).unflatten(0, (change.shape[0], change.shape[2])).transpose(1, 2)
 
 
 def _feathered(window: Window) -> torch.Tensor:

@@ -35,9 +35,8 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             "data": data.name,
             "batch": options.batch,
             "perceptual_weight": options.perceptual_weight,
-            "adversarial_weight": options.adversarial_weight,
             "decoder_only": options.decoder_only,
-            "start": str(options.start or ""),
+            "start": options.start.parent.name if options.start else "",
         },
     )
     if options.start is not None and not (options.start / "config.json").is_file():
@@ -85,7 +84,6 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             options.batch or 4,
             options.start,
             decoder_only=options.decoder_only,
-            adversarial_weight=options.adversarial_weight,
             **weights,
         )
     if network == "atom":

@@ -8,7 +8,6 @@ from torch import nn
 from moditalker.atom.schedule import mtov_scheduler
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_unit
 from moditalker.mtov.denoiser import MotionToVideo
-from moditalker.training.adversary import Adversary
 from moditalker.training.data import BlockBatches, load_clips
 from moditalker.training.diffusion import add_noise
 from moditalker.training.lips import LipReader
@@ -36,7 +35,6 @@ class MtovObjective(nn.Module):
         denoiser: trained.
         autoencoder: its decoder is trained.
         perceptual_weight: see ``PictureLoss``.
-        adversarial_weight: see ``Adversary``; 0 trains without one.
         picture_weight: of the decoded frames' loss.
         frames: of each block, one after the other, that are decoded at the mouth.
         few: of these, a part of whose face is decoded as well.
@@ -47,7 +45,6 @@ class MtovObjective(nn.Module):
         denoiser: MotionToVideo,
         autoencoder: TriplaneAutoencoder,
         perceptual_weight: float = 5.0,
-        adversarial_weight: float = 0.0,
         picture_weight: float = 2.0,
         frames: int = 8,
         few: int = 2,
@@ -59,8 +56,6 @@ class MtovObjective(nn.Module):
         self.picture = PictureLoss(perceptual_weight)
         self.reader = LipReader()
         self.speaking = SpeakingMouth()
-        self.adversary = Adversary() if adversarial_weight > 0 else None
-        self.adversarial_weight = adversarial_weight
         self.scheduler = mtov_scheduler()
         self.picture_weight, self.frames, self.few = picture_weight, frames, few
 
@@ -96,9 +91,6 @@ class MtovObjective(nn.Module):
         losses |= self.reader.losses(mouth, MOUTH_WINDOW.cut(real), points)
         losses["speaking"] = self.speaking(mouth, real)
         drawn_loss = losses["picture"] + LIPS_WEIGHT * losses["lips"] + SPEAKING_WEIGHT * losses["speaking"]
-        if self.adversary is not None:
-            losses |= self.adversary.losses(mouth, MOUTH_WINDOW.cut(real))
-            drawn_loss = drawn_loss + self.adversarial_weight * losses["adversarial"] + losses["telling"]
         total = planes + self.picture_weight * drawn_loss + 0.1 * losses["reading"]
         return {"loss": total, "planes": planes, **losses}
 
@@ -117,7 +109,6 @@ def train_mtov(
     start: Path | None = None,
     perceptual_weight: float = 5.0,
     decoder_only: bool = False,
-    adversarial_weight: float = 0.0,
 ) -> dict[str, float]:
     """Train the denoiser on prepared clips, and the decoder with it.
 
@@ -127,7 +118,7 @@ def train_mtov(
             the denoiser's ``model``.
         blocks: of a batch.
         start: folder of a denoiser to go on from.
-        perceptual_weight, adversarial_weight: see ``MtovObjective``.
+        perceptual_weight: see ``PictureLoss``.
         decoder_only: leave the denoiser as it is.
     Returns:
         Validation losses.
@@ -139,7 +130,7 @@ def train_mtov(
     denoiser.requires_grad_(not decoder_only)
     return fit(
         denoiser,
-        MtovObjective(denoiser, trained, perceptual_weight, adversarial_weight),
+        MtovObjective(denoiser, trained, perceptual_weight),
         BlockBatches(load_clips(data, "train"), blocks, recolour=True),
         BlockBatches(load_clips(data, "val"), blocks),
         config,
