@@ -1,9 +1,11 @@
 """The real app in a real browser: `python app.py` with the shipped weights, driven through headless Chromium."""
 
+import json
 import re
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.speech import synthesize
+from moditalker.ui.presets import DEFAULT_PRESET, PRESETS
 
 WEIGHTS = ROOT / "assets" / "compact" / "model_index.json"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -134,6 +137,12 @@ def test_a_visitor_gets_a_video_as_long_as_the_recording(
     assert video.evaluate("video => video.duration") == pytest.approx(soundfile.info(speech).duration, abs=0.05)
     assert video.evaluate("video => video.videoWidth") > 0
     assert int(page.locator("#used-seed input").input_value()) >= 0
+    page.get_by_role("button", name="Report").click()
+    with page.expect_download() as download:
+        page.locator("#report-file").click()
+    assert json.loads(download.value.path().read_text())["output"] == download.value.suggested_filename.replace(
+        ".json", ".mp4"
+    )
     video.evaluate("async video => { video.muted = true; await video.play(); }")
     page.wait_for_function("document.querySelector('#result video').currentTime > 0.2")
     page.screenshot(path=tmp_path / "result.png", full_page=True)
@@ -163,6 +172,41 @@ def test_a_picture_without_a_face_and_a_missing_consent_get_a_sentence(
     page.locator("#animate").click()
     page.get_by_test_id("toast-body").get_by_text("Tick that you may use this face").wait_for()
     assert page.get_by_role("button", name="Cancel").count() == 0
+    assert complaints == []
+
+
+def test_presets_dice_and_text_set_what_they_say(url: str, page: Page) -> None:
+    complaints = complaints_of(page)
+    page.goto(url)
+    page.locator("#animate").wait_for()
+    page.get_by_role("button", name="More settings").click()
+
+    def values() -> list[str]:
+        sliders = [page.locator(f"#{name} input[type=number]") for name in ("atom-steps", "mtov-steps", "guidance")]
+        return [slider.input_value() for slider in sliders]
+
+    def wait_for(expected: list[str]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while values() != expected and time.monotonic() < deadline:
+            page.wait_for_timeout(100)
+        assert values() == expected
+
+    expected = {name: [f"{value:g}" for value in astuple(preset)] for name, preset in PRESETS.items()}
+    wait_for(expected[DEFAULT_PRESET])
+    for name in ("fast", "best", "balanced"):
+        page.locator("#preset").get_by_label(name.capitalize()).check()
+        wait_for(expected[name])
+
+    seed = page.locator("#seed input")
+    assert seed.input_value() == "-1"
+    page.locator("#dice").click()
+    page.wait_for_function("Number(document.querySelector('#seed input').value) >= 0")
+
+    page.get_by_label("A text", exact=True).check()
+    page.locator("#text textarea").fill("Mama, come!")
+    page.locator("#estimate .note").wait_for()
+    page.get_by_role("button", name="Listen to it").click()
+    page.locator("#voice #duration", has_text=re.compile("0:0[1-9]")).wait_for()
     assert complaints == []
 
 
