@@ -51,12 +51,11 @@ _TAIL = """
 ## Known failures
 - The aligned face is drawn at 128x128 pixels. In a large portrait what MToV adds, the inside of the mouth above all, is
   softer than what is around it.
-- Teeth are a light band and no single teeth, the tongue is hardly ever seen. Lips close over teeth that the portrait
-  shows only in part.
+- Teeth are a light band with a hint of single teeth, at times with a faint grid; the tongue is hardly ever seen.
 - Lips do not always meet on m, b and p.
 - Heads turned more than about 20 degrees stretch: the warp knows one view. Beyond 40 degrees a portrait is refused.
 - Hair, glasses and beards that cross the jaw move with it.
-- A grey picture gets a touch of red in the lower face: the decoder saw colour only.
+- `mtov_steps=0` (empty planes) smears the face: the decoder has learnt to rely on them.
 - Four fifths of the speech is Arabic news reading; other languages rest on 8 minutes.
 - Head motion and blinks come from 8 minutes of long clips and the short ones; they are small and sometimes few.
 """
