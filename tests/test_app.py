@@ -443,7 +443,10 @@ def test_the_page_takes_portraits_and_speech_from_everywhere_and_keeps_no_histor
 
 def test_the_endpoints_describe_their_parameters(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/animate", "/inspect"}
+    assert set(endpoints) == {"/animate", "/compare", "/inspect"}
+    for name, endpoint in endpoints.items():
+        names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
+        assert [parameter for parameter in names if f"{parameter}: " not in endpoint["description"]] == [], name
     parameters = {parameter["parameter_name"]: parameter for parameter in endpoints["/animate"]["parameters"]}
     assert set(parameters) == {"portrait", "audio", "text", "consent", "head_video", "seed", *DEFAULTS}
     required = [name for name, parameter in parameters.items() if not parameter["parameter_has_default"]]
@@ -451,12 +454,10 @@ def test_the_endpoints_describe_their_parameters(client: Client) -> None:
     defaults = {name: parameter["parameter_default"] for name, parameter in parameters.items() if name in DEFAULTS}
     assert defaults == DEFAULTS
     assert parameters["consent"]["parameter_default"] is False
-    described = endpoints["/animate"]["description"]
-    assert [name for name in parameters if f"{name}: " not in described] == []
 
 
-def test_assistants_find_both_endpoints_as_tools(url: str) -> None:
+def test_assistants_find_all_endpoints_as_tools(url: str) -> None:
     with urllib.request.urlopen(f"{url}gradio_api/mcp/schema") as answer:
         tools = {tool["name"].split("_")[-1]: tool for tool in json.load(answer)}
-    assert set(tools) == {"animate", "inspect"}
+    assert set(tools) == {"animate", "compare", "inspect"}
     assert "nothing is made without it" in json.dumps(tools["animate"])
