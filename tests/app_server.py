@@ -1,13 +1,14 @@
 """`python app.py` as a server of its own, for tests that ask it from outside."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,12 @@ def serve(folder: Path, *options: str, script: str = "app.py") -> Iterator[Serve
     environment.pop("GRADIO_TEMP_DIR", None)
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [sys.executable, script, *options], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, script, *options],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,
         )
         try:
             url = f"http://127.0.0.1:{port}"
@@ -52,6 +58,9 @@ def serve(folder: Path, *options: str, script: str = "app.py") -> Iterator[Serve
         finally:
             server.terminate()
             server.wait(timeout=60)
+            # What it forked (a ZeroGPU's workers) outlives it otherwise.
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
