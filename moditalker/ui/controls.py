@@ -42,7 +42,7 @@ def build_controls(max_video_seconds: float) -> Controls:
         [(f"{name.capitalize()}", name) for name in PRESETS],
         value=DEFAULT_PRESET,
         label="Quality",
-        info="Best moves the face more carefully and takes two to three times as long as balanced.",
+        info="Best moves the face more carefully and takes about half as long again as balanced.",
         elem_id="preset",
     )
     with gr.Accordion("More settings", open=False, elem_id="more"):
