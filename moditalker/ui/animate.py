@@ -26,8 +26,15 @@ CONSENT = "I may use this face and this voice, and I will say that the video is 
 CHARACTERS_A_SECOND = 14.0
 """How fast the synthetic voice speaks, for an estimate."""
 STARTING, READING = "Starting", "Reading the files"
+CANCELLED = "Cancelled; nothing of it was kept."
 CANCEL_SECONDS = 1.0
 """A job that a program cancels runs on for at most so long before it is told: about a block of frames on two cores."""
+
+
+def said_again() -> list[Any]:
+    """That a run was cancelled, once more: progress that was on its way to the page overtakes what the click said."""
+    time.sleep(CANCEL_SECONDS)
+    return [note_html(CANCELLED), *cleared()]
 
 
 class AnimateTab:
@@ -111,17 +118,13 @@ class AnimateTab:
         )
         run.success(lambda: (gr.Button(visible=True), gr.Button(visible=False)), outputs=buttons, **quick)
         run.failure(self.after_failure, inputs=status, outputs=[*buttons, status], **quick)
-        cancel.click(
-            lambda: (
-                gr.Button(visible=True),
-                gr.Button(visible=False),
-                note_html("Cancelled; nothing of it was kept."),
-                *cleared(),
-            ),
+        cancelled = cancel.click(
+            lambda: (gr.Button(visible=True), gr.Button(visible=False), note_html(CANCELLED), *cleared()),
             outputs=[*buttons, status, *results.outputs()],
             cancels=[run],
             **quick,
         )
+        cancelled.then(said_again, outputs=[status, *results.outputs()], **quick)
 
     def _build_estimate(self, speech: Speech, controls: Controls, estimate: gr.HTML) -> None:
         inputs: list[Any] = [

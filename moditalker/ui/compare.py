@@ -1,6 +1,7 @@
 """The Compare tab: what several methods make of the same portrait and recording; and the `/compare` endpoint."""
 
 import inspect
+import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from moditalker.baselines.method import Method
 from moditalker.baselines.registry import listing
 from moditalker.compare.controls import BAR, STYLE, script
 from moditalker.compare.table import html_of, letter
-from moditalker.ui.animate import CONSENT, STARTING
+from moditalker.ui.animate import CANCEL_SECONDS, CANCELLED, CONSENT, STARTING
 from moditalker.ui.compare_request import FEWEST, MOST, CompareRequest
 from moditalker.ui.compare_studio import ColumnDone, CompareStudio, Comparison, Working
 from moditalker.ui.portrait_panel import uploaded_path
@@ -73,6 +74,12 @@ class Row:
         """In the order of `_columns`, then the rest as they are named."""
         columns = [part for parts in zip(self.places, self.videos, self.notes, strict=True) for part in parts]
         return [*columns, self.tied, self.picture, self.table, self.stitched, self.csv, self.kept]
+
+
+def said_again() -> list[Any]:
+    """That a comparison was cancelled, once more; see the Animate tab's."""
+    time.sleep(CANCEL_SECONDS)
+    return [note_html(CANCELLED), *cleared()]
 
 
 class CompareTab:
@@ -252,17 +259,13 @@ class CompareTab:
         )
         run.success(lambda: (gr.Button(visible=True), gr.Button(visible=False)), outputs=buttons, **quick)
         run.failure(self.after_failure, inputs=status, outputs=[*buttons, status], **quick)
-        cancel.click(
-            lambda: (
-                gr.Button(visible=True),
-                gr.Button(visible=False),
-                note_html("Cancelled; nothing of it was kept."),
-                *cleared(),
-            ),
+        cancelled = cancel.click(
+            lambda: (gr.Button(visible=True), gr.Button(visible=False), note_html(CANCELLED), *cleared()),
             outputs=[*buttons, status, *row.outputs()],
             cancels=[run],
             **quick,
         )
+        cancelled.then(said_again, outputs=[status, *row.outputs()], **quick)
 
     def _build_endpoint(self, inputs: Inputs) -> None:
         outputs = [
