@@ -1,6 +1,5 @@
 """From four converted or trained networks to one folder of the paper preset."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.pipeline import PaperPipeline
 from moditalker.paper.schedule import paper_atom_scheduler, paper_mtov_scheduler
+from moditalker.saving import forget_origin
 
 _PARTS: dict[str, tuple[str, Any]] = {
     "atom": ("atom", PaperAudioToMotion),
@@ -43,10 +43,8 @@ def assemble_paper(runs: Path, output: Path) -> int:
         **networks, atom_scheduler=paper_atom_scheduler(), mtov_scheduler=paper_mtov_scheduler(), head=head
     )
     pipeline.save_pretrained(output)
-    for path in output.glob("*/config.json"):
-        # diffusers writes down where the weights were read from, which is nobody's business.
-        config = {key: value for key, value in json.loads(path.read_text()).items() if key != "_name_or_path"}
-        path.write_text(json.dumps(config, indent=2) + "\n")
+    for config in output.glob("*/config.json"):
+        forget_origin(config)
     return sum(file.stat().st_size for file in output.rglob("*.safetensors"))
 
 

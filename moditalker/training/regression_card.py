@@ -3,12 +3,11 @@
 Writes the weights in half precision, ``training.json`` (the run as it was logged) and the card.
 """
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from moditalker.baselines.regression import load_regression
+from moditalker.training.shipping import run_history, ship_command, ship_history, ship_weights
 
 _CARD = """---
 license: apache-2.0
@@ -80,29 +79,10 @@ def ship(run: Path, output: Path) -> int:
     Raises:
         InputError: the run was never saved.
     """
-    load_regression(run / "model").half().save_pretrained(output)
-    # diffusers writes down where the weights were read from, which is nobody's business.
-    config = output / "config.json"
-    kept = {key: value for key, value in json.loads(config.read_text()).items() if key != "_name_or_path"}
-    config.write_text(json.dumps(kept, indent=2) + "\n")
-    history = json.loads((run / "run.json").read_text())
-    history.pop("output")
-    entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    history["last"] = [entry for entry in entries if "validation" in entry][-1]
-    (output / "training.json").write_text(json.dumps(history, indent=1) + "\n")
-    (output / "README.md").write_text(regression_card(history))
-    return sum(file.stat().st_size for file in output.glob("*.safetensors"))
-
-
-def main() -> None:
-    """Read the options, write and say how much."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="folder of a finished 'train regression'")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    options = parser.parse_args()
-    size = ship(options.run, options.output)
-    print(f"{options.output}: {size / 1e6:.1f} MB of weights")  # noqa: T201 - this is a command
+    ship_weights(load_regression(run / "model"), output)
+    history = run_history(run)
+    return ship_history(history, regression_card(history), output)
 
 
 if __name__ == "__main__":
-    main()
+    ship_command(__doc__, "regression", ship)

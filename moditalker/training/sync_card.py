@@ -3,13 +3,13 @@
 Writes the weights in half precision, ``training.json`` (both runs as they were logged) and the card.
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 from moditalker.errors import InputError
 from moditalker.sync.weights import load_expert
+from moditalker.training.shipping import run_history, ship_command, ship_history, ship_weights
 
 _HEAD = """---
 license: apache-2.0
@@ -98,31 +98,11 @@ def ship(run: Path, output: Path) -> int:
         raise InputError(
             f"The run in {run} is not finished; run 'train sync --output {run}' until it prints its check."
         )
-    load_expert(run / "model").half().save_pretrained(output)
-    # diffusers writes down where the weights were read from, which is nobody's business.
-    config = output / "config.json"
-    kept = {key: value for key, value in json.loads(config.read_text()).items() if key != "_name_or_path"}
-    config.write_text(json.dumps(kept, indent=2) + "\n")
+    ship_weights(load_expert(run / "model"), output)
     history: dict[str, Any] = json.loads((run / "check.json").read_text())
-    for name, folder in (("first", run / "first"), ("second", run)):
-        described = json.loads((folder / "run.json").read_text())
-        described.pop("output")
-        entries = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        history[name] = {**described, "last": [entry for entry in entries if "validation" in entry][-1]}
-    (output / "training.json").write_text(json.dumps(history, indent=1) + "\n")
-    (output / "README.md").write_text(sync_card(history))
-    return sum(file.stat().st_size for file in output.glob("*.safetensors"))
-
-
-def main() -> None:
-    """Read the options, write and say how much."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="folder of a finished 'train sync'")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    options = parser.parse_args()
-    size = ship(options.run, options.output)
-    print(f"{options.output}: {size / 1e6:.1f} MB of weights")  # noqa: T201 - this is a command
+    history["first"], history["second"] = run_history(run / "first"), run_history(run)
+    return ship_history(history, sync_card(history), output)
 
 
 if __name__ == "__main__":
-    main()
+    ship_command(__doc__, "sync", ship)
