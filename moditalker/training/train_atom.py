@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -11,9 +10,10 @@ from moditalker.atom.model import AudioToMotion
 from moditalker.atom.schedule import atom_scheduler
 from moditalker.errors import InputError
 from moditalker.face.layout import INNER_LIPS
-from moditalker.training.data import MotionBatches, encoder_of, load_clips
+from moditalker.training.data import MotionBatches
 from moditalker.training.diffusion import add_noise
 from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.motion_clips import motion_clips, sample_batches
 from moditalker.training.silence import silence_features
 
 DROP_SPEECH = 0.2
@@ -98,7 +98,7 @@ def openings(residual: torch.Tensor, atom: AudioToMotion) -> torch.Tensor:
 
 def measure_motion(atom: AudioToMotion, source: MotionBatches, batches: int = 40) -> None:
     """Set the normalisation buffers from training windows."""
-    drawn = [source(np.random.default_rng((7, i))) for i in range(batches)]
+    drawn = sample_batches(source, batches)
     residual = torch.cat([batch["residual"].flatten(0, 1) for batch in drawn])
     identity = torch.cat([batch["identity"] for batch in drawn])
     atom.residual_std.copy_(residual.std(0).clamp_min(5e-3))
@@ -121,9 +121,7 @@ def train_atom(
     Raises:
         InputError: there are no such clips or features, or ``start`` was trained on another encoder's.
     """
-    encoder = encoder or encoder_of(data)
-    training = load_clips(data, "train", encoder=encoder, variants=True)
-    validation = load_clips(data, "val", encoder=encoder)
+    encoder, training, validation = motion_clips(data, encoder)
     source = MotionBatches(training, frames=frames, silence=silence_features(data, encoder))
     if start is None:
         atom = AudioToMotion(speech_dim=training[0].features.shape[-1], speech_encoder=encoder)

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
 from moditalker.atom.head import POSE, HeadMotion
 from moditalker.atom.schedule import atom_scheduler
-from moditalker.training.data import MotionBatches, encoder_of, load_clips
+from moditalker.training.data import MotionBatches
 from moditalker.training.diffusion import add_noise
 from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.motion_clips import motion_clips, sample_batches
 
 LONG_SHARE = 0.85
 """Of the batches; in a window of one second a head hardly moves and an eye is seldom shut."""
@@ -59,7 +59,7 @@ class HeadObjective(nn.Module):
 
 def measure_head(head: HeadMotion, source: MotionBatches, batches: int = 20) -> None:
     """Set the normalisation buffer from training windows."""
-    drawn = [source(np.random.default_rng((7, i))) for i in range(batches)]
+    drawn = sample_batches(source, batches)
     motion = torch.cat([torch.cat([batch["pose"], batch["closure"]], -1).flatten(0, 1) for batch in drawn])
     head.pose_std.copy_(motion.std(0).clamp_min(1e-3))
 
@@ -76,15 +76,15 @@ def train_head(
         start: ``model`` folder of an earlier run to begin with, normalisation included.
     Returns:
         Validation losses.
+    Raises:
+        InputError: there are no such clips or features.
     """
-    encoder = encoder or encoder_of(data)
-    training = load_clips(data, "train", encoder=encoder, variants=True)
-    source = MotionBatches(training, frames=frames, long_share=LONG_SHARE)
+    clips = motion_clips(data, encoder)
+    source = MotionBatches(clips.training, frames=frames, long_share=LONG_SHARE)
     if start is None:
-        head = HeadMotion(speech_dim=training[0].features.shape[-1])
+        head = HeadMotion(speech_dim=clips.training[0].features.shape[-1])
         measure_head(head, source)
     else:
         head = HeadMotion.from_pretrained(start)
-    validation = load_clips(data, "val", encoder=encoder)
-    held_out = MotionBatches(validation, head.config["window"], frames, long_share=LONG_SHARE, mirror=False)
+    held_out = MotionBatches(clips.validation, head.config["window"], frames, long_share=LONG_SHARE, mirror=False)
     return fit(head, HeadObjective(head), source, held_out, config)
