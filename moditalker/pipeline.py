@@ -1,13 +1,10 @@
 """``MoDiTalkerPipeline``: a portrait and speech in, video out. A diffusers pipeline around AToM and MToV."""
 
-import json
 import logging
-import secrets
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,40 +12,38 @@ from diffusers import DiffusionPipeline, SchedulerMixin
 from PIL import Image
 
 from moditalker.atom.blinks import close_eyes, settle_closure
-from moditalker.atom.controls import fit_length, scale_lips, settle_pose, untangle
+from moditalker.atom.controls import scale_lips, settle_pose, untangle
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.rest import rest_head, rest_lips
 from moditalker.atom.sampling import StepCallback, sample_head, sample_residual
 from moditalker.audio.activity import speech_activity
-from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.callbacks import Progress, StepEnd, unasked
+from moditalker.compositing import composed
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.landmark_file import FPS, write_landmarks
-from moditalker.face.portrait import load_portrait
-from moditalker.face.retarget import relative_pose, retarget
-from moditalker.face.tracker import make_tracker
+from moditalker.face.retarget import retarget
+from moditalker.head_motion import driven_pose, driving_video
+from moditalker.hearing import frame_count, speech_features
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
-from moditalker.mtov.interior import MouthInterior, lip_colour
-from moditalker.mtov.sampling import BlockSampler, encode_face
-from moditalker.mtov.warp import WarpField
+from moditalker.mtov.sampling import BlockSampler, EncodedFace, encode_face
 from moditalker.outputs import MoDiTalkerOutput, MotionOutput
-from moditalker.portrait import Portrait, PortraitSource, composer_of, crop_to_face
+from moditalker.portrait import Portrait, PortraitSource, find_face
+from moditalker.report import name_of, write_report
+from moditalker.seeds import generators_of, seed_or_new
 from moditalker.stopwatch import Stopwatch
 from moditalker.video.provenance import TAGS, add_provenance
-from moditalker.video.read import read_video
 from moditalker.video.watermark import Watermark
 from moditalker.video.write import VideoWriter
 from moditalker.weights import digest
 
-logger = logging.getLogger(__name__)
+__all__ = ["MoDiTalkerPipeline", "Progress", "StepEnd", "frame_count"]
 
-Progress = Callable[[str, int, int], None]
-"""Called with a stage's name, how much of it is done and how much there is; what it raises ends the run."""
-StepEnd = Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
+logger = logging.getLogger(__name__)
 
 
 class MoDiTalkerPipeline(DiffusionPipeline):
@@ -64,6 +59,11 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         tracker: name of the face tracker.
         mtov_start: where in the noise schedule MToV starts, see ``BlockSampler``.
     """
+
+    _networks: ClassVar[tuple[str, ...]] = ("atom", "head", "autoencoder", "denoiser")
+    """What ``weight_hashes`` tells of; those that are None are left out."""
+    _sample_residual: ClassVar[Callable[..., np.ndarray]] = staticmethod(sample_residual)
+    """AToM's sampler: speech (2T, D) and the portrait's shape (68, 3) to residuals (T, 68, 3)."""
 
     def __init__(
         self,
@@ -87,17 +87,6 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         )
         self.register_to_config(tracker=tracker, mtov_start=mtov_start)
 
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "MoDiTalkerPipeline":
-        """As in diffusers; a folder of the paper's networks gives a ``PaperPipeline``."""
-        source = str(pretrained_model_name_or_path)
-        hub = {name: kwargs[name] for name in ("cache_dir", "revision", "token", "local_files_only") if name in kwargs}
-        if cls is MoDiTalkerPipeline and cls.load_config(source, **hub)["_class_name"] == "PaperPipeline":
-            from moditalker.paper.pipeline import PaperPipeline
-
-            return PaperPipeline.from_pretrained(source, **kwargs)
-        return super().from_pretrained(source, **kwargs)
-
     def encode_portrait(self, portrait: PortraitSource | Portrait, crop: str = "full") -> Portrait:
         """Find the face in a picture and encode it.
 
@@ -109,15 +98,12 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         """
         if isinstance(portrait, Portrait):
             return portrait
-        if crop not in ("full", "face"):
-            raise ValueError(f"crop must be 'full' or 'face', got {crop!r}")
-        picture = load_portrait(portrait)
-        landmarks, warnings = make_tracker(self.config["tracker"]).detect(picture)
-        if crop == "face":
-            picture, landmarks = crop_to_face(picture, landmarks)
-        aligned = aligned_face(picture, aligning_matrix(landmarks))
-        face = encode_face(self.autoencoder, aligned, landmarks)
-        return Portrait(picture, FaceFrame(landmarks), face, tuple(warnings))
+        picture, landmarks, warnings = find_face(portrait, crop, self.config["tracker"])
+        return Portrait(picture, FaceFrame(landmarks), self._encode_face(picture, landmarks), warnings)
+
+    def _encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
+        """Picture (H, W, 3) uint8 and landmarks (68, 3) in it -> what MToV keeps of them."""
+        return encode_face(self.autoencoder, aligned_face(picture, aligning_matrix(landmarks)), landmarks)
 
     def check_inputs(
         self,
@@ -130,7 +116,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         crop: str = "full",
         output_type: str = "np",
     ) -> None:
-        """Raise a ValueError that names the first value out of its range."""
+        """Raise an InputError that names the first value out of its range."""
         steps = {"atom_steps": (atom_steps, 1, 1000), "mtov_steps": (mtov_steps, 0, 1000)}
         scales = {
             "guidance": (guidance, 0.0, 10.0),
@@ -182,7 +168,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             InputError: input that cannot be used.
         """
         self.check_inputs(atom_steps, 1, guidance, lip_scale=lip_scale, head_scale=head_scale, blink_scale=blink_scale)
-        report = progress or _ignore
+        report = progress or unasked
         clock = Stopwatch()
         face = self.encode_portrait(portrait).frame
         seed, generators = generators_of(seed, generator)
@@ -190,9 +176,8 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         frames = frame_count(samples)
         with clock("speech"):
             report("speech", 0, 1)
-            encode = make_speech_encoder(self.atom.config["speech_encoder"])
-            speech = encode(samples, lambda done, pieces: report("speech", done, pieces))
-            speech = np.pad(speech[: 2 * frames], ((0, max(0, 2 * frames - len(speech))), (0, 0)), mode="edge")
+            encoder = self.atom.config["speech_encoder"]
+            speech = speech_features(samples, frames, encoder, lambda done, pieces: report("speech", done, pieces))
             activity = speech_activity(samples, frames, FPS)
 
         def stepped(stage: str) -> Callable[[int, int], None]:
@@ -207,7 +192,14 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         with clock("motion"):
             report("motion", 0, atom_steps)
             residual = self._sample_residual(
-                speech, face.shape, atom_steps, guidance, generators["lips"], stepped("motion")
+                self.atom,
+                self.atom_scheduler,
+                speech,
+                face.shape,
+                steps=atom_steps,
+                guidance=guidance,
+                generator=generators["lips"],
+                callback=stepped("motion"),
             )
             residual = scale_lips(rest_lips(residual, face.shape, activity), face.shape, lip_scale)
         with clock("head"):
@@ -215,49 +207,22 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             # Blinks are drawn whatever moves the head, so that one does not depend on the other.
             pose, closure = self._sample_head(samples, speech, atom_steps, generators["head"], stepped("head"))
             pose = rest_head(pose, activity)
-            if head_motion == "still":
+            video = driving_video(head_motion)
+            if video is not None:
+                pose = driven_pose(video, frames, self.config["tracker"], lambda done: report("head", done, done))
+            elif head_motion == "still":
                 pose = np.zeros((frames, 6), np.float32)
-            elif head_motion != "natural":
-                pose = fit_length(relative_pose(self._track(Path(head_motion), report)), frames)
             if closure is not None:
                 residual = close_eyes(residual, face.shape, blink_scale * settle_closure(closure))
             residual = untangle(residual, face.shape)
             landmarks = face.compose(residual, settle_pose(pose, head_scale))
         return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds)
 
-    def _sample_residual(
-        self,
-        speech: np.ndarray,
-        shape: np.ndarray,
-        steps: int,
-        guidance: float,
-        generator: torch.Generator,
-        callback: StepCallback,
-    ) -> np.ndarray:
-        """Speech (2T, D) and the portrait's shape (68, 3) -> residuals (T, 68, 3)."""
-        return sample_residual(
-            self.atom,
-            self.atom_scheduler,
-            speech,
-            shape,
-            steps=steps,
-            guidance=guidance,
-            generator=generator,
-            callback=callback,
-        )
-
     def _sample_head(
         self, samples: np.ndarray, speech: np.ndarray, steps: int, generator: torch.Generator, callback: StepCallback
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Recording and AToM's features (2T, D) of it -> pose (T, 6), and closure (T,) or None, where AToM blinks."""
         return sample_head(self.head, self.atom_scheduler, speech, steps=steps, generator=generator, callback=callback)
-
-    def _track(self, video: Path, report: Progress) -> np.ndarray:
-        if not video.is_file():
-            raise InputError(f"head_motion must be 'natural', 'still' or a video file, and {video} is none of them.")
-        return make_tracker(self.config["tracker"]).track(
-            read_video(video, fps=FPS, max_side=512), lambda done: report("head", done, done)
-        )
 
     def render(
         self,
@@ -290,7 +255,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         encoded = self.encode_portrait(portrait)
         if not own:
             landmarks = retarget(encoded.frame, landmarks)
-        return self._render(encoded, landmarks, mtov_steps, seed, generator, progress or _ignore, head_video)
+        return self._render(encoded, landmarks, mtov_steps, seed, generator, progress or unasked, head_video)
 
     def _render(
         self,
@@ -302,10 +267,8 @@ class MoDiTalkerPipeline(DiffusionPipeline):
         report: Progress,
         head_video: Path | None,
     ) -> Iterator[np.ndarray]:
-        frame = portrait.frame
-        _, pose = frame.analyse(landmarks)
+        """``render`` of an encoded portrait to landmarks of its own."""
         _, generators = generators_of(seed, generator)
-        composer = composer_of(portrait)
         sampler = BlockSampler(
             self.autoencoder,
             self.denoiser,
@@ -317,13 +280,25 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             group=4 if self.device.type == "cpu" else 32,
             callback=lambda done: report("video", done, len(landmarks)),
         )
-        lips = lip_colour(portrait.picture, frame.landmarks[:, :2])
-        for layers in sampler(landmarks):
-            span = slice(layers.start, layers.start + len(layers.delta))
-            field = WarpField(frame, landmarks[span], pose[span])
-            interior = MouthInterior(frame.landmarks, landmarks[span])
-            retouch = partial(interior.paint, landmarks=landmarks[span], lips=lips)
-            yield composer(field, layers.delta, layers.matrices, retouch)
+        yield from composed(portrait, landmarks, sampler(landmarks))
+
+    def weight_hashes(self) -> dict[str, str]:
+        """The first 16 hex digits of a SHA-256 over each network's weights."""
+        if not hasattr(self, "_hashes"):
+            networks = {name: getattr(self, name) for name in self._networks}
+            self._hashes = {name: digest(network) for name, network in networks.items() if network is not None}
+        return self._hashes
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "MoDiTalkerPipeline":
+        """As in diffusers; a folder of the paper's networks gives a ``PaperPipeline``."""
+        source = str(pretrained_model_name_or_path)
+        hub = {name: kwargs[name] for name in ("cache_dir", "revision", "token", "local_files_only") if name in kwargs}
+        if cls is MoDiTalkerPipeline and cls.load_config(source, **hub)["_class_name"] == "PaperPipeline":
+            from moditalker.paper.pipeline import PaperPipeline
+
+            return PaperPipeline.from_pretrained(source, **kwargs)
+        return super().from_pretrained(source, **kwargs)
 
     def __call__(
         self,
@@ -381,7 +356,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
                 mtov_steps=mtov_steps,
                 seed=motion.seed,
                 generator=generator,
-                head_video=_video(head_motion),
+                head_video=driving_video(head_motion),
                 progress=progress,
             )
             frames: np.ndarray | list[Image.Image] = np.concatenate(list(chunks))
@@ -432,17 +407,17 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             InputError: input that cannot be used.
         """
         self.check_inputs(atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, crop)
-        report = progress or _ignore
+        report = progress or unasked
         clock = Stopwatch()
         output = Path(output)
         parameters = {
-            "portrait": Path(portrait).name if isinstance(portrait, (str, Path)) else type(portrait).__name__,
+            "portrait": name_of(portrait),
             "audio": Path(audio).name,
             "atom_steps": atom_steps,
             "mtov_steps": mtov_steps,
             "guidance": guidance,
             "lip_scale": lip_scale,
-            "head_motion": head_motion if head_motion in ("natural", "still") else Path(head_motion).name,
+            "head_motion": Path(head_motion).name,
             "head_scale": head_scale,
             "blink_scale": blink_scale,
             "crop": crop,
@@ -464,7 +439,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
             frames = min(frames, len(landmarks))
             samples = samples[: frames * SAMPLE_RATE // FPS]
             landmarks = landmarks[:frames]
-            seed = secrets.randbelow(2**31) if seed is None else seed
+            seed = seed_or_new(seed)
         height, width = encoded.picture.shape[:2]
         watermark = Watermark((width, height)) if mark else None
         with VideoWriter(output, (width, height), FPS, samples, SAMPLE_RATE, TAGS) as writer:
@@ -491,7 +466,7 @@ class MoDiTalkerPipeline(DiffusionPipeline):
                     own=own,
                     mtov_steps=mtov_steps,
                     seed=seed,
-                    head_video=_video(head_motion),
+                    head_video=driving_video(head_motion),
                     progress=progress,
                 )
                 for chunk in chunks:
@@ -505,46 +480,16 @@ class MoDiTalkerPipeline(DiffusionPipeline):
                 write_landmarks(Path(save_landmarks), landmarks)
         spent = time.perf_counter() - started
         add_provenance(output, seed=seed, weights=self.weight_hashes())
-        result = {
-            "output": str(output),
-            "seed": seed,
-            "parameters": parameters,
-            "preset": Path(str(self.config.get("_name_or_path", ""))).name,
-            "weights": self.weight_hashes(),
-            "seconds": {stage: round(value, 3) for stage, value in clock.seconds.items()},
-            "frames": frames,
-            "fps": FPS,
-            "audio_seconds": round(len(samples) / SAMPLE_RATE, 3),
-            "real_time_factor": round(spent / (frames / FPS), 3),
-            "warnings": list(encoded.warnings),
-        }
-        output.with_suffix(".json").write_text(json.dumps(result, indent=1))
-        return result
-
-    def weight_hashes(self) -> dict[str, str]:
-        """The first 16 hex digits of a SHA-256 over each network's weights."""
-        if not hasattr(self, "_hashes"):
-            self._hashes = {name: digest(getattr(self, name)) for name in ("atom", "head", "autoencoder", "denoiser")}
-        return self._hashes
-
-
-def _video(head_motion: str | Path) -> Path | None:
-    return None if head_motion in ("natural", "still") else Path(head_motion)
-
-
-def _ignore(stage: str, done: int, total: int) -> None:
-    """Progress that nobody asked for."""
-
-
-def generators_of(seed: int | None, generator: torch.Generator | None) -> tuple[int, dict[str, torch.Generator]]:
-    """One generator a part, so that one part's number of steps does not change another's noise."""
-    parts = ("lips", "head", "video")
-    if generator is not None:
-        return generator.initial_seed(), dict.fromkeys(parts, generator)
-    seed = secrets.randbelow(2**31) if seed is None else int(seed)
-    return seed, {part: torch.Generator().manual_seed(seed * len(parts) + i) for i, part in enumerate(parts)}
-
-
-def frame_count(samples: np.ndarray) -> int:
-    """How many frames a recording at 16 kHz gets: its length rounded, at least one."""
-    return max(1, round(len(samples) / SAMPLE_RATE * FPS))
+        return write_report(
+            output,
+            seed=seed,
+            parameters=parameters,
+            preset=Path(str(self.config.get("_name_or_path", ""))).name,
+            weights=self.weight_hashes(),
+            seconds=clock.seconds,
+            spent=spent,
+            frames=frames,
+            fps=FPS,
+            audio_seconds=len(samples) / SAMPLE_RATE,
+            warnings=encoded.warnings,
+        )

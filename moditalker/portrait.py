@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image
 
 from moditalker.face.geometry import FaceFrame
+from moditalker.face.portrait import load_portrait
+from moditalker.face.tracker import make_tracker
 from moditalker.mtov.sampling import EncodedFace
 from moditalker.mtov.warp import MOVING_RADII, face_centre
 from moditalker.video.compose import Composer
@@ -32,6 +34,28 @@ class Portrait:
     frame: FaceFrame
     face: EncodedFace
     warnings: tuple[str, ...] = ()
+
+
+def find_face(source: PortraitSource, crop: str, tracker: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Read a picture and find the face in it.
+
+    Args:
+        source: file, PIL picture, or (H, W, 3) uint8.
+        crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
+        tracker: name of the face tracker.
+    Returns:
+        The picture (H, W, 3) uint8, the landmarks (68, 3) in its pixels, and warnings for the user.
+    Raises:
+        InputError: not a picture, or no usable face in it.
+        ValueError: another ``crop``.
+    """
+    if crop not in ("full", "face"):
+        raise ValueError(f"crop must be 'full' or 'face', got {crop!r}")
+    picture = load_portrait(source)
+    landmarks, warnings = make_tracker(tracker).detect(picture)
+    if crop == "face":
+        picture, landmarks = crop_to_face(picture, landmarks)
+    return picture, landmarks, tuple(warnings)
 
 
 def composer_of(portrait: Portrait) -> Composer:

@@ -11,11 +11,11 @@ from diffusers import DiffusionPipeline
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.sampling import StepCallback, sample_head
 from moditalker.atom.schedule import atom_scheduler as head_scheduler
-from moditalker.audio.features import make_speech_encoder
+from moditalker.callbacks import Progress
 from moditalker.errors import InputError
-from moditalker.face.geometry import FaceFrame, aligned_face
-from moditalker.face.portrait import load_portrait
+from moditalker.face.geometry import aligned_face
 from moditalker.face.tracker import make_tracker
+from moditalker.hearing import speech_features
 from moditalker.mtov.autoencoder import to_unit
 from moditalker.mtov.sampling import EncodedFace
 from moditalker.outputs import MoDiTalkerOutput, MotionOutput
@@ -26,9 +26,9 @@ from moditalker.paper.driving import DrivingVideo
 from moditalker.paper.frames import Paster, crop_matrix
 from moditalker.paper.sampling import BlockChain, sample_motion
 from moditalker.paper.schedule import PublishedDDIM
-from moditalker.pipeline import MoDiTalkerPipeline, Progress, generators_of
-from moditalker.portrait import Portrait, PortraitSource, crop_to_face
-from moditalker.weights import digest
+from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.portrait import Portrait
+from moditalker.seeds import generators_of
 
 PUBLISHED: dict[str, Any] = {"atom_steps": 50, "mtov_steps": 25, "guidance": 2.0}
 """Steps and guidance of the published system; the defaults here."""
@@ -52,6 +52,8 @@ class PaperPipeline(MoDiTalkerPipeline):
     """
 
     _optional_components = ["head"]  # noqa: RUF012  diffusers declares it so
+    _networks = ("atom", "head", "autoencoder", "landmark_autoencoder", "denoiser")
+    _sample_residual = staticmethod(sample_motion)
 
     def __init__(
         self,
@@ -77,24 +79,15 @@ class PaperPipeline(MoDiTalkerPipeline):
         )
         self.register_to_config(tracker=tracker, mtov_start=mtov_start)
 
-    def encode_portrait(self, portrait: PortraitSource | Portrait, crop: str = "full") -> Portrait:
-        """As in ``MoDiTalkerPipeline``; ``face`` holds the square around the head, and its latent as ``identity``."""
-        if isinstance(portrait, Portrait):
-            return portrait
-        if crop not in ("full", "face"):
-            raise ValueError(f"crop must be 'full' or 'face', got {crop!r}")
-        picture = load_portrait(portrait)
-        landmarks, warnings = make_tracker(self.config["tracker"]).detect(picture)
-        if crop == "face":
-            picture, landmarks = crop_to_face(picture, landmarks)
+    def _encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
+        """The square around the head, and its latent as ``identity``."""
         size = self.autoencoder.config["size"]
         matrix = crop_matrix(landmarks[None], picture.shape[0], picture.shape[1], size)
         square = torch.from_numpy(aligned_face(picture, matrix, size)).permute(2, 0, 1).float()
         with torch.inference_mode():
             where = self.autoencoder.device
             identity = self.autoencoder.encode_still(to_unit(square.to(where))[None].to(self.autoencoder.dtype))
-        face = EncodedFace(square, landmarks, matrix, identity)
-        return Portrait(picture, FaceFrame(landmarks), face, tuple(warnings))
+        return EncodedFace(square, landmarks, matrix, identity)
 
     def motion(self, *arguments: Any, **options: Any) -> MotionOutput:
         """As in ``MoDiTalkerPipeline``, with the published defaults."""
@@ -118,34 +111,13 @@ class PaperPipeline(MoDiTalkerPipeline):
             raise InputError(f"mtov_steps must be at least 1 with the paper preset, got {mtov_steps!r}.")
         super().check_inputs(atom_steps, mtov_steps, *arguments, **options)
 
-    def _sample_residual(
-        self,
-        speech: np.ndarray,
-        shape: np.ndarray,
-        steps: int,
-        guidance: float,
-        generator: torch.Generator,
-        callback: StepCallback,
-    ) -> np.ndarray:
-        return sample_motion(
-            self.atom,
-            self.atom_scheduler,
-            speech,
-            shape,
-            steps=steps,
-            guidance=guidance,
-            generator=generator,
-            callback=callback,
-        )
-
     def _sample_head(
         self, samples: np.ndarray, speech: np.ndarray, steps: int, generator: torch.Generator, callback: StepCallback
     ) -> tuple[np.ndarray, np.ndarray | None]:
         frames = len(speech) // 2
         if self.head is None:
             return np.zeros((frames, 6), np.float32), None
-        heard = make_speech_encoder()(samples)
-        heard = np.pad(heard[: 2 * frames], ((0, max(0, 2 * frames - len(heard))), (0, 0)), mode="edge")
+        heard = speech_features(samples, frames)
         return sample_head(self.head, head_scheduler(), heard, steps=steps, generator=generator, callback=callback)
 
     def _render(
@@ -178,13 +150,6 @@ class PaperPipeline(MoDiTalkerPipeline):
             yield paste(squares)
             done += len(squares)
             report("video", done, frames)
-
-    def weight_hashes(self) -> dict[str, str]:
-        """The first 16 hex digits of a SHA-256 over each network's weights."""
-        if not hasattr(self, "_hashes"):
-            names = ("atom", "head", "autoencoder", "landmark_autoencoder", "denoiser")
-            self._hashes = {name: digest(network) for name in names if (network := getattr(self, name)) is not None}
-        return self._hashes
 
 
 def _of(names: tuple[str, ...]) -> dict[str, Any]:

@@ -1,0 +1,33 @@
+"""What MToV draws, laid over the warped portrait: whole pictures."""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import numpy as np
+
+from moditalker.mtov.interior import MouthInterior, lip_colour
+from moditalker.mtov.sampling import FaceLayers
+from moditalker.mtov.warp import WarpField
+from moditalker.portrait import Portrait, composer_of
+
+
+def composed(portrait: Portrait, landmarks: np.ndarray, drawn: Iterable[FaceLayers]) -> Iterator[np.ndarray]:
+    """Warp the portrait, paint the inside of its mouth, and add what MToV made of the same landmarks.
+
+    Args:
+        portrait: encoded.
+        landmarks: (T, 68, 3) in its pixels.
+        drawn: layers that cover all T frames in order, each once, as ``BlockSampler`` gives them.
+    Yields:
+        (n, H, W, 3) uint8, as many frames as the layers have; T in all.
+    """
+    frame = portrait.frame
+    _, pose = frame.analyse(landmarks)
+    composer = composer_of(portrait)
+    lips = lip_colour(portrait.picture, frame.landmarks[:, :2])
+    for layers in drawn:
+        span = slice(layers.start, layers.start + len(layers.delta))
+        field = WarpField(frame, landmarks[span], pose[span])
+        interior = MouthInterior(frame.landmarks, landmarks[span])
+        retouch = partial(interior.paint, landmarks=landmarks[span], lips=lips)
+        yield composer(field, layers.delta, layers.matrices, retouch)
