@@ -17,7 +17,8 @@ from moditalker.baselines.method import Facts, Made, Options, Progress
 from moditalker.baselines.regression import SHIPPED, missing_from, regress_residual, shipped_regression
 from moditalker.baselines.rules import rule_residual
 from moditalker.face.landmark_file import FPS
-from moditalker.pipeline import MoDiTalkerPipeline, frame_count
+from moditalker.hearing import frame_count, speech_features
+from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 from moditalker.stopwatch import Stopwatch
 from moditalker.weights import digest
@@ -125,8 +126,7 @@ class RegressionTalker(LocalMethod):
     def motion(self, portrait: Portrait, samples: np.ndarray, options: Options, progress: Progress) -> np.ndarray:
         """One look; the head is still, as the mean of all head motions is none."""
         network, shape, frames = shipped_regression(), portrait.frame.shape, frame_count(samples)
-        speech = make_speech_encoder(network.config["speech_encoder"])(samples)
-        speech = np.pad(speech[: 2 * frames], ((0, max(0, 2 * frames - len(speech))), (0, 0)), mode="edge")
+        speech = speech_features(samples, frames, network.config["speech_encoder"])
         residual = regress_residual(network, speech, shape)
         residual = untangle(rest_lips(residual, shape, speech_activity(samples, frames, FPS)), shape)
         return portrait.frame.compose(residual, np.zeros((frames, 6), np.float32))

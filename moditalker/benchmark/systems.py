@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moditalker.baselines.drawing import warped
 from moditalker.benchmark.judge import GROUPS
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
@@ -12,12 +13,9 @@ from moditalker.face.retarget import retarget
 from moditalker.face.tracker import FaceTracker
 from moditalker.metrics.video import TalkingVideo
 from moditalker.mtov.sampling import encode_face
-from moditalker.mtov.warp import WarpField
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.portrait import Portrait, composer_of
+from moditalker.portrait import Portrait
 
-_CHUNK = 64
-"""Frames warped at a time."""
 _FAR = 100.0
 """Inter-ocular distances; ``retarget`` takes landmarks that lie on the portrait for its own, and a donor's must not."""
 
@@ -93,19 +91,7 @@ class Systems:
 
     def warp(self, clip: TalkingVideo, donor: TalkingVideo) -> Take:
         """The portrait warped to the landmarks that were tracked in the clip, and nothing drawn into it."""
-        portrait = self._tracked_portrait(clip)
-        _, pose = portrait.frame.analyse(clip.landmarks)
-        composer = composer_of(portrait)
-        matrices = aligning_matrix(clip.landmarks)
-
-        def chunks() -> Iterable[np.ndarray]:
-            for start in range(0, len(clip), _CHUNK):
-                span = slice(start, start + _CHUNK)
-                field = WarpField(portrait.frame, clip.landmarks[span], pose[span])
-                nothing = np.zeros((len(matrices[span]), *portrait.face.aligned.shape), np.float32)
-                yield composer(field, nothing, matrices[span])
-
-        return self._tracked(chunks(), clip.landmarks, clip.audio)
+        return self._tracked(warped(self._tracked_portrait(clip), clip.landmarks), clip.landmarks, clip.audio)
 
     def still(self, clip: TalkingVideo, donor: TalkingVideo) -> Take:
         """The portrait, unmoved."""
