@@ -5,41 +5,63 @@ function tieVideos({ bar, root, portrait }) {
   const role = (name) => bar.querySelector(`[data-role="${name}"]`);
   const play = role("play"), seek = role("seek"), time = role("time");
   const loop = role("loop"), sound = role("sound"), difference = role("difference");
-  const NEAR = 0.02, FAR = 1.5;  // seconds
-  const BEAT = 100, PATIENCE = 5000;  // milliseconds
+  const NEAR = 0.02, LAG = 0.04, FAR = 1.5;  // seconds
+  const PULL = 3, BRAKE = 10;  // of its speed, for every second that a video is off
+  const BEAT = 50, SHOWN = 200, STOPPED = 500, PATIENCE = 5000;  // milliseconds
 
   // Tied a second time, when the page drew its controls anew: what the first time left must go.
   root.tied?.abort();
   root.tied = new AbortController();
   const { signal } = root.tied;
   const known = new WeakSet();
-  let turns = 0, moving = false, playing = false, anew = 0;
+  let turns = 0, goal = 0, moving = false, playing = false;
+  let last = performance.now(), lively = last, anew = -PATIENCE;
 
   const videos = () => [...root.querySelectorAll("video")].filter((video) => video.currentSrc || video.src);
-  const leader = () => videos()[Number(sound.value)] ?? videos()[0];
+  // One that is still loading, or failed to, is neither placed nor waited for; `follow` takes it in when it is there.
+  const ready = () => videos().filter((video) => video.readyState > 0 && !video.error);
+  const leader = () => {
+    const all = videos(), chosen = all[Number(sound.value)];
+    return ready().includes(chosen) ? chosen : ready()[0] ?? chosen ?? all[0];
+  };
   const written = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
 
-  const placed = (video, moment) =>
+  const goalOf = (video) => Math.min(goal, Number.isFinite(video.duration) ? video.duration : goal);
+
+  const placed = (video) =>
     new Promise((resolve) => {
-      const target = Math.min(moment, Number.isFinite(video.duration) ? video.duration : moment);
+      const target = goalOf(video);
       if (Math.abs(video.currentTime - target) < 0.001 && !video.seeking) return resolve();
-      video.addEventListener("seeked", resolve, { once: true });
+      const arrived = new AbortController();
+      const look = () => {
+        // What is heard of may be an earlier seek, which this one replaced.
+        if (video.seeking && !video.error) return;
+        arrived.abort();
+        resolve();
+      };
+      for (const name of ["seeked", "emptied", "error"]) video.addEventListener(name, look, arrived);
       video.currentTime = target;
     });
 
   // All stop, all go to the moment, and only when the last one is there they start together.
   async function moveTo(moment, start) {
     const turn = ++turns;
+    goal = moment;
     moving = true;
     playing = start;
-    const all = videos();
+    show();
+    const all = ready();
     all.forEach((video) => { video.pause(); video.playbackRate = 1; });
-    await Promise.all(all.map((video) => placed(video, moment)));
-    if (turn !== turns) return;
-    if (start) await Promise.all(all.map((video) => video.play().catch(() => {})));
+    await Promise.all(all.map((video) => placed(video)));
     if (turn !== turns) return;
     moving = false;
+    if (start) all.forEach((video) => video.play().catch((error) => refused(error, turn)));
     show();
+  }
+
+  // A browser may want a click before it lets anything be heard. Other refusals are of plays that were overtaken.
+  function refused(error, turn) {
+    if (error.name === "NotAllowedError" && turn === turns) moveTo(leader().currentTime, false);
   }
 
   function show() {
@@ -79,19 +101,23 @@ function tieVideos({ bar, root, portrait }) {
     }
   }
 
-  // A video's own controls move the others too. What this script did itself is over when it is heard of.
+  // A video's own controls move the others too. What this script did itself is heard of while it moves them, or is what
+  // is so by then anyhow.
   const heard = {
-    play: (video) => { if (!video.paused && !moving) moveTo(video.currentTime, true); },
+    play: (video) => { if (!video.paused && !moving && !playing) moveTo(video.currentTime, true); },
     pause: (video) => { if (video.paused && !video.ended && !moving && playing) moveTo(video.currentTime, false); },
     seeking: (video) => {
-      if (!moving && videos().some((other) => Math.abs(other.currentTime - video.currentTime) > 0.1)) {
-        moveTo(video.currentTime, playing);
+      const away = (other) => Math.abs(other.currentTime - video.currentTime) > 0.1;
+      if (moving ? Math.abs(video.currentTime - goalOf(video)) > 0.01 : ready().some(away)) {
+        // One that had ended and is played again goes back to its start by itself.
+        moveTo(video.currentTime, playing || !video.paused);
       }
     },
     ended: (video) => {
       if (video !== leader()) return;
       if (loop.checked) return moveTo(0, true);
       playing = false;
+      videos().forEach((other) => { other.playbackRate = 1; });
       show();
     },
     volumechange: (video) => {
@@ -124,7 +150,7 @@ function tieVideos({ bar, root, portrait }) {
   }, { signal });
   seek.addEventListener("input", () => {
     const first = leader();
-    if (first) moveTo((Number(seek.value) / 1000) * first.duration, playing);
+    if (first?.duration) moveTo((Number(seek.value) / 1000) * first.duration, playing);
   }, { signal });
   sound.addEventListener("change", listen, { signal });
   difference.addEventListener("change", compare, { signal });
@@ -132,21 +158,37 @@ function tieVideos({ bar, root, portrait }) {
   const watcher = new MutationObserver(adopt);
   watcher.observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] });
 
-  // Decoders start and drift apart: those behind run faster and those ahead slower, the more the further they are off.
-  // Where one was held up for long, all start anew together.
-  const beat = setInterval(() => {
-    const first = leader();
-    if (!first || moving || !playing || first.ended) return show();
-    const offs = videos().map((video) => [video, video.ended ? 0 : video.currentTime - first.currentTime]);
-    if (offs.some(([, off]) => Math.abs(off) > FAR) && performance.now() - anew > PATIENCE) {
-      anew = performance.now();
-      return moveTo(first.currentTime, true);
+  // How fast one plays that is so many seconds ahead. Below a half there is no sound any more: then it waits.
+  const pace = (off, gain) => {
+    const speed = Math.abs(off) > NEAR ? Math.min(1.5, 1 - gain * off) : 1;
+    return speed < 0.5 ? 0 : speed;
+  };
+
+  // Videos start and drift apart: a browser keeps the time of those that are muted by a clock of its own, which loses
+  // what the machine has no time for. Those behind run faster and those ahead slower, the more the further they are
+  // off; where that is not enough, the one that is heard waits for the last. Where one stopped, or is very far off,
+  // all start anew together.
+  function follow() {
+    const now = performance.now(), since = (now - last) / 1000, first = leader();
+    last = now;
+    if (!first || moving || !playing || first.ended) { lively = now; return; }
+    const running = ready().filter((video) => !video.ended);
+    const moments = running.map((video) => video.currentTime);
+    if (!running.some((video) => video.paused)) lively = now;
+    const far = moments.some((moment) => Math.abs(moment - first.currentTime) > FAR);
+    if ((far || now - lively > STOPPED) && now - anew > PATIENCE) {
+      anew = now;
+      moveTo(first.currentTime, true);
+      return;
     }
-    for (const [video, off] of offs) {
-      video.playbackRate = Math.abs(off) > NEAR ? 1 - Math.max(-0.5, Math.min(0.5, 1.5 * off)) : 1;
-    }
-    show();
-  }, BEAT);
-  signal.addEventListener("abort", () => { clearInterval(beat); watcher.disconnect(); });
+    const lead = first.currentTime - Math.min(...moments);
+    running.forEach((video, index) => {
+      const off = video === first ? Math.max(0, lead - LAG) : moments[index] - first.currentTime;
+      // The later the beats come on a busy machine, the gentler: each speed lasts until the next one.
+      video.playbackRate = pace(off, Math.min(video === first ? BRAKE : PULL, 0.5 / since));
+    });
+  }
+  const timers = [setInterval(follow, BEAT), setInterval(show, SHOWN)];
+  signal.addEventListener("abort", () => { timers.forEach(clearInterval); watcher.disconnect(); });
   adopt();
 }
