@@ -18,6 +18,7 @@ from moditalker.ui.progress import in_words, note_html, progress_html, sentence
 from moditalker.ui.refusal import refusals
 from moditalker.ui.request import NEW_SEED, Request, check_before_start
 from moditalker.ui.results import Results, build_results, cleared, preview_of, shown
+from moditalker.ui.run import CANCEL_SECONDS, Run
 from moditalker.ui.settings import Settings
 from moditalker.ui.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
 from moditalker.ui.studio import Preview, Progress, Result, Studio
@@ -25,16 +26,6 @@ from moditalker.ui.studio import Preview, Progress, Result, Studio
 CONSENT = "I may use this face and this voice, and I will say that the video is AI-generated wherever I show it."
 CHARACTERS_A_SECOND = 14.0
 """How fast the synthetic voice speaks, for an estimate."""
-STARTING, READING = "Starting", "Reading the files"
-CANCELLED = "Cancelled; nothing of it was kept."
-CANCEL_SECONDS = 1.0
-"""A job that a program cancels runs on for at most so long before it is told: about a block of frames on two cores."""
-
-
-def said_again() -> list[Any]:
-    """That a run was cancelled, once more: progress that was on its way to the page overtakes what the click said."""
-    time.sleep(CANCEL_SECONDS)
-    return [note_html(CANCELLED), *cleared()]
 
 
 class AnimateTab:
@@ -74,7 +65,9 @@ class AnimateTab:
                     between=lambda: example_buttons.extend(self._build_examples()),
                 )
         inputs = [portrait, speech.audio, speech.text, consent, *controls.inputs()]
-        self._build_run([speech.source, *inputs], button, cancel, status, results)
+        Run(self._check, self._make, cleared, "No video was made").connect(
+            button, cancel, status, [speech.source, *inputs], results.outputs(), self._settings.running
+        )
         self._build_estimate(speech, controls, estimate)
         for example, chosen in zip(self._examples, example_buttons, strict=True):
             self._build_example(example, chosen, portrait, speech, controls, results, status)
@@ -89,42 +82,6 @@ class AnimateTab:
                 gr.Button(example.title, icon=str(example.portrait), size="sm", min_width=140, elem_classes="example")
                 for example in self._examples
             ]
-
-    def _build_run(
-        self, inputs: list[Any], button: gr.Button, cancel: gr.Button, status: gr.HTML, results: Results
-    ) -> None:
-        buttons = [button, cancel]
-        quick: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-        checked = button.click(
-            self.check,
-            inputs=inputs,
-            outputs=[*buttons, status],
-            api_visibility="private",
-            show_progress="hidden",
-            # Through the queue: a refusal outside it is an error in the browser's console.
-            concurrency_limit=None,
-            concurrency_id="check",
-        )
-        run = checked.success(
-            self.run,
-            inputs=inputs,
-            outputs=[status, *results.outputs()],
-            api_visibility="private",
-            # A visitor who waits in the queue sees his place in it here.
-            show_progress="minimal",
-            show_progress_on=status,
-            concurrency_limit=self._settings.running,
-            concurrency_id="animate",
-        )
-        run.success(lambda: (gr.Button(visible=True), gr.Button(visible=False)), outputs=buttons, **quick)
-        run.failure(self.after_failure, inputs=status, outputs=[*buttons, status], **quick)
-        cancelled = cancel.click(
-            lambda: (gr.Button(visible=True), gr.Button(visible=False), note_html(CANCELLED), *cleared()),
-            outputs=[*buttons, status, *results.outputs()],
-            cancels=[run],
-            **quick,
-        )
-        cancelled.then(said_again, outputs=[status, *results.outputs()], **quick)
 
     def _build_estimate(self, speech: Speech, controls: Controls, estimate: gr.HTML) -> None:
         inputs: list[Any] = [
@@ -194,34 +151,14 @@ class AnimateTab:
             concurrency_id="animate",
         )
 
-    def check(self, *values: Any) -> tuple[Any, Any, str]:
-        """Refuse at once what cannot be carried out; then show Cancel in place of Animate."""
+    def _check(self, *values: Any) -> None:
         request = self._request(*values)
         with refusals():
             check_before_start(request, self._settings)
-        return gr.Button(visible=False), gr.Button(visible=True), note_html(STARTING)
 
-    @staticmethod
-    def after_failure(status: str) -> tuple[Any, Any, str]:
-        """Show Animate again; a run that broke off outside our hands, a full queue say, left its last progress."""
-        if any(mark in status for mark in (STARTING, READING, 'role="progressbar"')):
-            status = note_html("No video was made: this server is busy. Try again in a minute.", "bad")
-        return gr.Button(visible=True), gr.Button(visible=False), status
-
-    def run(self, *values: Any) -> Generator[list[Any], None, None]:
-        """The page's own: progress, the first second, and the result."""
+    def _make(self, *values: Any) -> Generator[list[Any], None, None]:
         request = self._request(*values)
-        try:
-            yield from self._run(request)
-        except gr.Error as error:
-            # The message that Gradio shows goes away; this stays.
-            yield [note_html(error.message, "bad"), *cleared()]
-            raise
-
-    def _run(self, request: Request) -> Generator[list[Any], None, None]:
         with refusals(request.portrait, request.audio, request.head_video), closing(self._studio.make(request)) as made:
-            # Before any work: Gradio can cancel only what has yielded.
-            yield [note_html(READING), *cleared()]
             for event in made:
                 if isinstance(event, Progress):
                     yield [progress_html(event), *[gr.skip()] * len(cleared())]
