@@ -62,7 +62,7 @@ def rest_lips(residual: np.ndarray, shape: np.ndarray, activity: np.ndarray) -> 
     return rested
 
 
-_HEAD_IN_SILENCE = 0.2
+_HEAD_IN_SILENCE = 0.05
 """How far a head moves where nobody speaks, of what it would."""
 _RETURN_FRAMES = 25
 """Frames of speech over which a head comes back to where it would have been."""
