@@ -13,13 +13,13 @@ from conftest import Talking
 from moditalker.atom.schedule import mtov_scheduler
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import BROWS, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
-from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, Window
-from moditalker.mtov.conditions import block_conditions
+from moditalker.mtov.autoencoder import GUIDES, MOUTH_WINDOW, TriplaneAutoencoder, Window
+from moditalker.mtov.conditions import STEPS_A_PIXEL, block_conditions, guides
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
 from moditalker.mtov.planes import expand_planes
 from moditalker.mtov.sampling import BlockSampler, FaceLayers
-from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre, warp_aligned
+from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre, sample, warp_aligned
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 
@@ -142,7 +142,26 @@ def test_the_hidden_face_cannot_tell_the_mouths_shape(
         "warped": ((3, 6, 128, 128), torch.uint8),
         "drawn": ((3, 6, 128, 128), torch.uint8),
         "visible": ((1, 6, 128, 128), torch.uint8),
+        "moved": ((2, 6, 128, 128), torch.int8),
     }
+
+
+def test_the_decoder_is_told_how_far_each_pixel_was_pulled(
+    astronaut: np.ndarray, landmarks: np.ndarray, talking: Talking
+) -> None:
+    picture, matrix = aligned_portrait(astronaut, landmarks)
+    moving = talking(landmarks, 6)
+    shown = block_conditions(picture, landmarks, matrix, moving, aligning_matrix(moving))
+    row, column = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
+    came_from = torch.stack([column, row], -1) + shown["moved"].permute(1, 2, 3, 0) / STEPS_A_PIXEL
+    again = sample(picture[None].float(), came_from).permute(1, 0, 2, 3)
+    outside = torch.ones(128, 128, dtype=torch.bool)
+    outside[72:116, 40:88] = False  # the mouth's inside is painted
+    assert (again - shown["warped"].float()).abs()[..., outside].mean() < 2
+    assert shown["moved"].float().abs().amax((0, 2, 3))[-1] > 2 * STEPS_A_PIXEL, "the open jaw came far"
+    told = guides(shown["drawn"], shown["moved"])
+    assert told.shape == (5, 6, 128, 128)
+    assert told.abs().max() <= 127 / 32
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +174,7 @@ def test_three_planes_of_a_block_and_back(autoencoder: TriplaneAutoencoder) -> N
     video = torch.rand(2, 3, 16, 128, 128) * 2 - 1
     planes = autoencoder.encode(video)
     assert planes.shape == (2, 8, 3, 16, 16)
-    drawn = torch.zeros_like(video)
+    drawn = torch.zeros(2, GUIDES, 16, 128, 128)
     assert autoencoder.decode(planes, video, drawn).shape == video.shape
     window = autoencoder.decode(planes, video, drawn, window=MOUTH_WINDOW)
     assert window.shape == (2, 3, 16, MOUTH_WINDOW.height, MOUTH_WINDOW.width)
@@ -163,7 +182,7 @@ def test_three_planes_of_a_block_and_back(autoencoder: TriplaneAutoencoder) -> N
 
 @torch.inference_mode()
 def test_the_mouth_is_drawn_by_itself_and_blended_without_an_edge(autoencoder: TriplaneAutoencoder) -> None:
-    warped, drawn = torch.rand(1, 3, 16, 128, 128) * 2 - 1, torch.rand(1, 3, 16, 128, 128)
+    warped, drawn = torch.rand(1, 3, 16, 128, 128) * 2 - 1, torch.rand(1, GUIDES, 16, 128, 128)
     planes = torch.randn(1, 8, 3, 16, 16)
     face, mouth = (
         autoencoder.decode(planes, warped, drawn),
@@ -208,11 +227,14 @@ def test_a_few_frames_come_out_as_they_do_among_all(autoencoder: TriplaneAutoenc
     frames = torch.tensor([[0, 5, 15], [3, 4, 9]])
     everything = expand_planes(planes)
     assert torch.equal(expand_planes(planes, frames), torch.stack([everything[i, frames[i]] for i in range(2)]))
-    warped, drawn = torch.rand(2, 3, 16, 128, 128), torch.rand(2, 3, 16, 128, 128)
-    index = frames[:, None, :, None, None].expand(-1, 3, -1, 128, 128)
+    warped, drawn = torch.rand(2, 3, 16, 128, 128), torch.rand(2, GUIDES, 16, 128, 128)
     everything = autoencoder.decode(planes, warped, drawn)
-    few = autoencoder.decode(planes, warped.gather(2, index), drawn.gather(2, index), frames)
-    torch.testing.assert_close(few, everything.gather(2, index), atol=1e-4, rtol=0)
+
+    def chosen(video: torch.Tensor) -> torch.Tensor:
+        return torch.stack([video[i][:, frames[i]] for i in range(2)])
+
+    few = autoencoder.decode(planes, chosen(warped), chosen(drawn), frames)
+    torch.testing.assert_close(few, chosen(everything), atol=1e-4, rtol=0)
 
 
 @torch.inference_mode()
@@ -226,7 +248,7 @@ def test_an_untrained_decoder_is_the_warp_and_hears_the_planes_after_one_step() 
     torch.manual_seed(0)
     autoencoder = TriplaneAutoencoder(encoder_widths=(8, 16), decoder_widths=(8, 16))
     warped = torch.rand(1, 3, 16, 128, 128) * 2 - 1
-    drawn = torch.rand_like(warped)
+    drawn = torch.rand(1, GUIDES, 16, 128, 128)
     planes = torch.randn(1, 8, 3, 16, 16, requires_grad=True)
     picture = autoencoder.decode(planes, warped, drawn)
     assert torch.equal(picture, warped)

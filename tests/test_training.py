@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from conftest import Talking
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from moditalker import cli
 from moditalker.atom.head import HeadMotion
@@ -16,13 +18,17 @@ from moditalker.audio.load import SAMPLE_RATE
 from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, aligning_matrix, transform_points
 from moditalker.face.layout import eye_opening, interocular_distance, mouth_opening
+from moditalker.mtov.autoencoder import GUIDES, TriplaneAutoencoder
+from moditalker.mtov.conditions import STEPS_A_PIXEL
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
-from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
+from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre, sample
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.training.data import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips, recoloured
+from moditalker.training.data import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips
 from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.prepare import prepare, read_clip_list
 from moditalker.training.train_head import HeadObjective
+from moditalker.training.train_mtov import load_widened
+from moditalker.training.variety import followed, recolouring, reshaped, reshaping, resharpening
 from moditalker.video.compose import Composer
 from moditalker.video.write import VideoWriter
 
@@ -250,12 +256,15 @@ def test_block_batches_show_every_frame_as_it_is_or_mirrored(prepared: Path) -> 
         "warped": ((8, 3, 3, 128, 128), torch.uint8),
         "drawn": ((8, 3, 3, 128, 128), torch.uint8),
         "visible": ((8, 1, 3, 128, 128), torch.uint8),
+        "moved": ((8, 2, 3, 128, 128), torch.int8),
         "lips": ((8, 3, 20, 2), torch.float32),
     }
     faces = torch.from_numpy(np.array(clip.faces(slice(None)))).permute(3, 0, 1, 2)
     aligned = transform_points(clip.matrices, clip.landmarks)
     drawn = torch.from_numpy(draw_landmarks(aligned)).transpose(0, 1)
     visible = torch.from_numpy(lower_face_mask(aligned)).to(torch.uint8).transpose(0, 1)
+    row, column = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
+    place = torch.stack([column, row], -1)
     mirrored = []
     for index in range(8):
         item = {key: value[index] for key, value in batch.items()}
@@ -279,6 +288,9 @@ def test_block_batches_show_every_frame_as_it_is_or_mirrored(prepared: Path) -> 
         assert any(torch.equal(item["portrait"], turn(face)) for face in faces.unbind(1))
         real = item["video"][:, item["frames"]].float()
         assert (item["warped"].float() - real).abs().mean() < 20
+        came_from = place + item["moved"].permute(1, 2, 3, 0) / STEPS_A_PIXEL
+        again = sample(item["portrait"][None].float(), came_from).permute(1, 0, 2, 3)
+        assert (again - item["warped"].float()).abs().mean() < 2, "mirrored too, the flow is the one of the warp"
     assert set(mirrored) == {True, False}
 
 
@@ -424,17 +436,82 @@ def test_what_is_missing_for_training_is_said(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_light_is_the_same_light_for_all_pictures_of_a_face() -> None:
+def test_another_light_or_lens_is_the_same_for_all_pictures_of_a_face() -> None:
     rng = np.random.default_rng(3)
-    face = torch.from_numpy(rng.integers(0, 256, (3, 16, 16)).astype(np.uint8))
-    video = face[:, None].expand(-1, 4, -1, -1)
-    greys = 0
+    face = cv2.GaussianBlur(rng.integers(0, 256, (32, 32, 3)).astype(np.uint8), (0, 0), 1.5)
+    video = np.repeat(face[None], 4, 0)
+    greys, sharper = 0, set()
     for seed in range(40):
-        changed = recoloured({"portrait": face, "video": video}, np.random.default_rng(seed))
-        assert changed["video"].shape == video.shape
-        assert changed["video"].dtype == torch.uint8
-        assert torch.equal(changed["video"], changed["portrait"][:, None].expand(-1, 4, -1, -1))
-        apart = changed["portrait"].float().std(0).mean()
+        lit = recolouring(np.random.default_rng(seed))
+        changed = lit(video)
+        assert changed.shape == video.shape
+        assert changed.dtype == np.uint8
+        assert np.array_equal(changed[2], lit(face[None])[0])
+        apart = changed[0].astype(float).std(-1).mean()
         greys += bool(apart < 1)
-        assert apart < 1 or (changed["portrait"] != face).any()
+        assert apart < 1 or (changed[0] != face).any()
+        focused = resharpening(np.random.default_rng(seed))(video)
+        assert np.array_equal(focused[0], focused[3])
+        sharper.add(bool(focused[0].astype(float).std() > face.astype(float).std()))
     assert 2 <= greys <= 10
+    assert sharper == {True, False}
+
+
+def test_a_face_of_other_proportions_has_its_landmarks_where_it_is() -> None:
+    moved = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        points = rng.uniform(40, 90, (1, 3, 2))
+        picture = np.zeros((1, 128, 128, 3), np.uint8)
+        for channel, (x, y) in enumerate(points[0].round().astype(int)):
+            picture[0, y - 3 : y + 4, x - 3 : x + 4, channel] = 255
+        change = reshaping(rng, 128)
+        seen = reshaped(picture, change)[0].astype(float)
+        matrices = np.array([[[2, 0, -10], [0, 2, 5]]], np.float32)
+        placed = transform_points(followed(matrices, change), (points.round() - [-10, 5]) / 2)[0]
+        for channel, (x, y) in enumerate(placed):
+            mass = seen[..., channel]
+            rows, columns = np.mgrid[:128, :128]
+            assert abs((mass * columns).sum() / mass.sum() - x) < 0.5
+            assert abs((mass * rows).sum() / mass.sum() - y) < 0.5
+        moved.append(np.abs(placed - points[0]).max())
+    assert 2 < np.median(moved) < 12
+
+
+def test_varied_batches_stay_what_a_portrait_could_be_warped_to(prepared: Path) -> None:
+    source = BlockBatches([clip_named(prepared, "ada-short")], blocks=8, frames=3, vary=True)
+    plain = BlockBatches([clip_named(prepared, "ada-short")], blocks=8, frames=3)
+    batch, unchanged = source(np.random.default_rng(4)), plain(np.random.default_rng(4))
+    for item in range(8):
+        real = batch["video"][item][:, batch["frames"][item]].float()
+        assert (batch["warped"][item].float() - real).abs().mean() < 25
+        for points, picture in zip(batch["lips"][item], batch["drawn"][item, 2].unbind(0), strict=True):
+            x, y = points.mean(0).round().long()
+            assert picture[y, x] > 0
+    assert (batch["lips"].mean((1, 2)) - unchanged["lips"].mean((1, 2))).abs().max() > 1
+
+
+def test_a_decoder_that_was_told_less_goes_on_where_it_was(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    before = TriplaneAutoencoder()
+    nn.init.normal_(before.decoder.out.weight, std=0.01)
+    known = before.decoder.stem.weight.data[:, : 6 * 16].clone(memory_format=torch.contiguous_format)
+    before.save_pretrained(tmp_path)
+    state = load_file(tmp_path / "diffusion_pytorch_model.safetensors")
+    save_file({**state, "decoder.stem.weight": known}, tmp_path / "diffusion_pytorch_model.safetensors")
+    widened = load_widened(tmp_path).eval()
+    for name, value in before.state_dict().items():
+        if name != "decoder.stem.weight":
+            assert torch.equal(widened.state_dict()[name], value), name
+    assert torch.equal(widened.decoder.stem.weight[:, : 6 * 16], known)
+    warped, told = torch.rand(1, 3, 2, 64, 64), torch.rand(1, GUIDES, 2, 64, 64)
+    other = torch.cat([told[:, :3], torch.rand_like(told[:, 3:])], 1)
+    with torch.inference_mode():
+        shown = widened.decode(None, warped, told)
+        assert torch.equal(shown, widened.decode(None, warped, other)), "what is new has no say yet"
+    assert not torch.equal(shown, warped)
+    widened.train()
+    widened.decode(None, warped, told).square().mean().backward()
+    gradient = widened.decoder.stem.weight.grad
+    assert gradient is not None
+    assert gradient[:, 6 * 16 :].abs().max() > 0

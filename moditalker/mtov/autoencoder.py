@@ -1,7 +1,7 @@
 """The tri-plane autoencoder of MToV: 16 frames of the aligned face to three planes and back, against the warp.
 
-The decoder sees the warped portrait and the landmarks, so the planes need to hold only what those cannot show (teeth,
-tongue, closed lids, light). It emits colour and a soft mask; the result is laid over the warp.
+The decoder sees the warped portrait, the landmarks and the flow, so the planes need to hold only what those cannot show
+(teeth, tongue, closed lids, light). It emits colour and a soft mask; the result is laid over the warp.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from moditalker.mtov.planes import TriplaneEncoder, expand_planes
 # A step of Adam moves every weight of the last layers by the learning rate, and hundreds of them add up in a pixel:
 # without this the picture jumps by a tenth of its range at every step, and nothing finer is ever learnt.
 _OUTPUT_SCALE = 0.1
+GUIDES = 5
+"""Channels beside the warp, see ``conditions.guides``."""
 
 
 class PlainBlock(nn.Module):
@@ -56,7 +58,7 @@ class TriplaneDecoder(nn.Module):
         super().__init__()
         quarter, eighth = widths
         self.fold = nn.PixelUnshuffle(4)
-        self.stem = nn.Conv2d(6 * 16, quarter, 3, padding=1)
+        self.stem = nn.Conv2d((3 + GUIDES) * 16, quarter, 3, padding=1)
         self.before = nn.Sequential(*(PlainBlock(quarter) for _ in range(depths[0])))
         self.down = nn.Conv2d(quarter, eighth, 4, stride=2, padding=1)
         join = nn.Conv2d(latent_channels, eighth, 3, padding=1, bias=False)
@@ -79,9 +81,9 @@ class TriplaneDecoder(nn.Module):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
-    def forward(self, features: torch.Tensor | None, warped: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
-        """(N, C, h/8, w/8) expanded planes or None for empty ones, (N, 3, h, w) warp and landmarks -> (N, 4, h, w)."""
-        x = self.fold(torch.cat([warped, drawn], 1).contiguous(memory_format=torch.channels_last))
+    def forward(self, features: torch.Tensor | None, warped: torch.Tensor, guides: torch.Tensor) -> torch.Tensor:
+        """(N, C, h/8, w/8) expanded planes or None, (N, 3, h, w) warp, (N, 5, h, w) guides -> (N, 4, h, w)."""
+        x = self.fold(torch.cat([warped, guides], 1).contiguous(memory_format=torch.channels_last))
         at_quarter = self.before(self.stem(x))
         x = self.down(at_quarter)
         if features is not None:
@@ -166,7 +168,7 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         self,
         planes: torch.Tensor | None,
         warped: torch.Tensor,
-        drawn: torch.Tensor,
+        guides: torch.Tensor,
         frames: torch.Tensor | None = None,
         window: Window | None = None,
     ) -> torch.Tensor:
@@ -175,7 +177,7 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         Args:
             planes: (B, C, 3, 16, 16) as ``encode`` gives them; None for empty ones.
             warped: (B, 3, n, 128, 128) the warped portrait in [-1, 1].
-            drawn: (B, 3, n, 128, 128) landmarks in [0, 1].
+            guides: (B, 5, n, 128, 128), see ``conditions.guides``.
             frames: (B, n) which frames of the block these are; all 16 by default.
             window: only this part is looked at and drawn.
         Returns:
@@ -186,9 +188,9 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         if planes is not None:
             features = expand_planes(planes * self.latent_std + self.latent_mean, frames).flatten(0, 1)
         if window is not None:
-            warped, drawn = window.cut(warped), window.cut(drawn)
+            warped, guides = window.cut(warped), window.cut(guides)
             features = None if features is None else window.cut(features, 8)
-        out = self.decoder(features, warped.transpose(1, 2).flatten(0, 1), drawn.transpose(1, 2).flatten(0, 1)).float()
+        out = self.decoder(features, warped.transpose(1, 2).flatten(0, 1), guides.transpose(1, 2).flatten(0, 1)).float()
         out = out.unflatten(0, (-1, count)).transpose(1, 2)
         # Colour starts out as the warp itself and the mask open: a mask that closes over the first garbage never opens
         # again, and starves the planes of their gradient.
@@ -196,10 +198,10 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         change = torch.sigmoid(_OUTPUT_SCALE * out[:, 3:] + 1) * change
         return warped + _calmed(change)
 
-    def render(self, planes: torch.Tensor | None, warped: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    def render(self, planes: torch.Tensor | None, warped: torch.Tensor, guides: torch.Tensor) -> torch.Tensor:
         """The whole face, the mouth's window drawn by itself and blended in; as ``decode`` otherwise."""
-        face = self.decode(planes, warped, drawn)
-        mouth = self.decode(planes, warped, drawn, window=MOUTH_WINDOW)
+        face = self.decode(planes, warped, guides)
+        mouth = self.decode(planes, warped, guides, window=MOUTH_WINDOW)
         share = _feathered(MOUTH_WINDOW).to(face)
         part = MOUTH_WINDOW.cut(face)
         part.copy_(share * mouth + (1 - share) * part)

@@ -6,7 +6,11 @@ import torch
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
 from moditalker.mtov.interior import MouthInterior, lip_colour
-from moditalker.mtov.warp import WarpField, warp_aligned
+from moditalker.mtov.warp import WarpField, aligned_flow, displacement, sample
+
+STEPS_A_PIXEL = 4
+"""``moved`` counts quarters of a pixel, so that it fits a byte."""
+_PIXELS_A_UNIT = 8
 
 
 def block_conditions(
@@ -26,12 +30,14 @@ def block_conditions(
         matrices: (n, 2, 3) picture -> aligned, of each frame.
     Returns:
         ``warped`` (3, n, 128, 128), the mouth's inside painted as ``MouthInterior`` does, ``drawn`` (3, n, 128, 128)
-        and ``visible`` (1, n, 128, 128), all uint8.
+        and ``visible`` (1, n, 128, 128), all uint8, and ``moved`` (2, n, 128, 128) int8: how far to the right and how
+        far below each pixel stood in the portrait, in quarters of a pixel.
     """
     frame = FaceFrame(portrait_landmarks)
     _, pose = frame.analyse(landmarks)
     field = WarpField(frame, landmarks, pose)
-    warped = warp_aligned(portrait, portrait_matrix, field, matrices)
+    flow = aligned_flow(portrait_matrix, field, matrices, portrait.shape[-1])
+    warped = sample(portrait[None], flow)
     pictures = warped.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     aligned = transform_points(matrices, landmarks)
     still = portrait.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
@@ -43,5 +49,18 @@ def block_conditions(
     return {
         "warped": pictures.permute(3, 0, 1, 2),
         "drawn": torch.from_numpy(draw_landmarks(aligned)).transpose(0, 1),
+        "moved": (STEPS_A_PIXEL * displacement(flow)).round().clamp(-127, 127).to(torch.int8).permute(3, 0, 1, 2),
         "visible": torch.from_numpy(lower_face_mask(aligned)).to(torch.uint8).transpose(0, 1),
     }
+
+
+def guides(drawn: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
+    """What the decoder is told beside the warp: where the face's parts are, and how far what it sees was pulled.
+
+    Args:
+        drawn: (..., 3, n, H, W) uint8, see ``block_conditions``.
+        moved: (..., 2, n, H, W) int8.
+    Returns:
+        (..., 5, n, H, W) float32, about [-2, 2].
+    """
+    return torch.cat([drawn.float() / 255, moved.float() / (STEPS_A_PIXEL * _PIXELS_A_UNIT)], -4)

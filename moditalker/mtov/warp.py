@@ -183,25 +183,20 @@ def sample(image: torch.Tensor, coordinates: torch.Tensor) -> torch.Tensor:
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def warp_aligned(
-    portrait: torch.Tensor,
-    portrait_matrix: np.ndarray,
-    field: WarpField,
-    matrices: np.ndarray,
-    resolution: int = 64,
+def aligned_flow(
+    portrait_matrix: np.ndarray, field: WarpField, matrices: np.ndarray, size: int, resolution: int = 64
 ) -> torch.Tensor:
-    """Warp the aligned portrait into the aligned view of every frame.
+    """Where in the aligned portrait each pixel of the aligned view of every frame comes from.
 
     Args:
-        portrait: (3, S, S) aligned portrait, any value range.
         portrait_matrix: (2, 3) picture -> aligned, of the portrait.
         field: backward map of the T frames.
         matrices: (T, 2, 3) picture -> aligned, of each frame.
+        size: S, side of the aligned face, pixels.
         resolution: the map is evaluated on so many points a side and interpolated.
     Returns:
-        (T, 3, S, S)
+        (T, S, S, 2) float32, x and y in pixels, as ``sample`` takes them.
     """
-    size = portrait.shape[-1]
     grid = torch.from_numpy(pixel_grid(size, size, resolution, resolution))
     linear = torch.from_numpy(np.linalg.inv(matrices[:, :, :2].astype(np.float64)))
     shift = torch.from_numpy(matrices[:, :, 2].astype(np.float64))
@@ -214,7 +209,20 @@ def warp_aligned(
     # Interpolation clamps at the border; extend the last cell's slope instead of repeating its value.
     flow = (flow + _border_correction(flow, size, resolution)).permute(0, 2, 3, 1)
     _slide_lids(flow, field, matrices)
-    return sample(portrait[None], flow)
+    return flow
+
+
+def warp_aligned(
+    portrait: torch.Tensor, portrait_matrix: np.ndarray, field: WarpField, matrices: np.ndarray
+) -> torch.Tensor:
+    """Warp the aligned portrait, (3, S, S) of any value range, by ``aligned_flow``: (T, 3, S, S)."""
+    return sample(portrait[None], aligned_flow(portrait_matrix, field, matrices, portrait.shape[-1]))
+
+
+def displacement(flow: torch.Tensor) -> torch.Tensor:
+    """How far each pixel of a flow came; (T, S, S, 2) -> (T, S, S, 2) pixels."""
+    place = torch.arange(flow.shape[1], dtype=flow.dtype)
+    return flow - torch.stack(torch.meshgrid(place, place, indexing="xy"), -1)
 
 
 def _slide_lids(flow: torch.Tensor, field: WarpField, matrices: np.ndarray) -> None:

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 
@@ -14,11 +13,11 @@ from moditalker.atom.blinks import eye_closure, usual_opening
 from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.conditions import block_conditions
-from moditalker.sync.features import LUMA
 from moditalker.training.index import read_index
 from moditalker.training.prepare import PREPARATION
 from moditalker.training.silence import make_silent, most_closed
 from moditalker.training.speech_files import Variant, load_speech
+from moditalker.training.variety import followed, recolouring, reshaped, reshaping, resharpening
 
 BLOCK = 16
 
@@ -288,28 +287,6 @@ def landmarks_at(clip: PreparedClip, speed: float, first: int, length: int) -> n
     return clip.landmarks[low] * (1 - share) + clip.landmarks[high] * share
 
 
-def recoloured(pictures: dict[str, torch.Tensor], rng: np.random.Generator) -> dict[str, torch.Tensor]:
-    """The same pictures in another light: saturation, tint, contrast and gamma are drawn once for all of them.
-
-    Args:
-        pictures: (3, ..., H, W) uint8 each.
-        rng: of the draw; one in eight becomes grey.
-    """
-    saturation = 0.0 if rng.random() < 0.125 else rng.uniform(0.6, 1.3)
-    tint = np.exp(rng.uniform(-0.12, 0.12, 3)) if saturation else np.ones(3)
-    mixing = tint[:, None] * (saturation * np.eye(3) + (1 - saturation) * LUMA)
-    gamma, contrast, pivot = np.exp(rng.uniform(-0.25, 0.25)), np.exp(rng.uniform(-0.2, 0.2)), rng.uniform(0.3, 0.6)
-    curve = contrast * (np.linspace(0, 1, 256) ** gamma - pivot) + pivot
-    table = (255 * curve).round().clip(0, 255).astype(np.uint8)
-
-    def recolour(picture: torch.Tensor) -> torch.Tensor:
-        last = picture.movedim(0, -1)
-        mixed = cv2.transform(last.reshape(-1, last.shape[-2], 3).numpy(), mixing)
-        return torch.from_numpy(cv2.LUT(mixed, table)).reshape(last.shape).movedim(-1, 0)
-
-    return {name: recolour(picture) for name, picture in pictures.items()}
-
-
 class BlockBatches:
     """Sixteen-frame blocks with a portrait from another moment of the same clip, for the autoencoder and MToV.
 
@@ -317,17 +294,17 @@ class BlockBatches:
         clips: of one split; those shorter than a block are passed over.
         blocks: of a batch.
         frames: how many frames of each block get a warp and a drawing (the decoder works frame by frame); 16 for all.
-        recolour: give most blocks another light and other colours, some none: faces to come are not the few dozen here.
+        vary: change most blocks as ``training.variety`` does: faces to come are not the few dozen here.
     """
 
-    def __init__(self, clips: list[PreparedClip], blocks: int = 4, frames: int = BLOCK, recolour: bool = False) -> None:
+    def __init__(self, clips: list[PreparedClip], blocks: int = 4, frames: int = BLOCK, vary: bool = False) -> None:
         self.clips = [clip for clip in clips if len(clip) >= BLOCK]
-        self.blocks, self.frames, self.recolour = blocks, frames, recolour
-        # A speaker's share grows with the root of its footage: many short clips of one face must not crowd out others.
+        self.blocks, self.frames, self.vary = blocks, frames, vary
+        # A speaker's share grows with the fourth root of its footage: one face's many clips must not crowd out others.
         count: dict[str, int] = {}
         for clip in self.clips:
             count[clip.speaker] = count.get(clip.speaker, 0) + len(clip)
-        weights = np.array([len(clip) / np.sqrt(count[clip.speaker]) for clip in self.clips])
+        weights = np.array([len(clip) / count[clip.speaker] ** 0.75 for clip in self.clips])
         self._weights = weights / weights.sum()
 
     def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
@@ -336,8 +313,8 @@ class BlockBatches:
         Returns:
             ``video`` (B, 3, 16, 128, 128), ``portrait`` (B, 3, 128, 128), ``warped`` (B, 3, n, 128, 128),
             ``drawn`` (B, 3, n, 128, 128), uint8; ``visible`` (B, 1, n, 128, 128) uint8, 0 over the lower face;
-            ``frames`` (B, n) int64, which frames of the block the last three are; ``lips`` (B, n, 20, 2) the mouth's
-            points in them, pixels of the aligned face.
+            ``moved`` (B, 2, n, 128, 128) int8, see ``block_conditions``; ``frames`` (B, n) int64, which frames of the
+            block the last four are; ``lips`` (B, n, 20, 2) the mouth's points in them, pixels of the aligned face.
         """
         chosen = rng.choice(len(self.clips), self.blocks, p=self._weights)
         items = [self._item(self.clips[i], rng) for i in chosen]
@@ -346,22 +323,38 @@ class BlockBatches:
     def _item(self, clip: PreparedClip, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         start = int(rng.integers(len(clip) - BLOCK + 1))
         reference = int(rng.integers(len(clip)))
-        video = torch.from_numpy(clip.faces(slice(start, start + BLOCK)).copy()).permute(3, 0, 1, 2)
-        portrait = torch.from_numpy(clip.faces(slice(reference, reference + 1))[0].copy()).permute(2, 0, 1)
+        faces = np.concatenate([clip.faces(slice(start, start + BLOCK)), clip.faces(slice(reference, reference + 1))])
+        matrices = clip.matrices[[*range(start, start + BLOCK), reference]]
+        if self.vary:
+            faces, matrices = _varied(faces, matrices, rng)
+        stacked = torch.from_numpy(faces).permute(0, 3, 1, 2)
+        video, portrait = stacked[:BLOCK].transpose(0, 1), stacked[BLOCK]
         wanted = np.sort(rng.permutation(BLOCK)[: self.frames])
         conditions = block_conditions(
             portrait.float(),
             clip.landmarks[reference],
-            clip.matrices[reference],
+            matrices[BLOCK],
             clip.landmarks[start + wanted],
-            clip.matrices[start + wanted],
+            matrices[wanted],
         )
-        points = transform_points(clip.matrices[start + wanted], clip.landmarks[start + wanted])
+        points = transform_points(matrices[wanted], clip.landmarks[start + wanted])
         pictures = {"video": video, "portrait": portrait, **conditions}
         if rng.random() < 0.5:
             pictures = {key: value.flip(-1) for key, value in pictures.items()}
+            pictures["moved"][0].neg_()
             points = points[:, MIRROR] * np.array([-1, 1]) + np.array([video.shape[-1] - 1, 0])
-        if self.recolour and rng.random() < 0.75:
-            pictures |= recoloured({key: pictures[key] for key in ("video", "portrait", "warped")}, rng)
         lips = torch.from_numpy(points[:, 48:].astype(np.float32))
         return {**pictures, "frames": torch.from_numpy(wanted), "lips": lips}
+
+
+def _varied(
+    faces: np.ndarray, matrices: np.ndarray, rng: np.random.Generator, often: float = 0.75
+) -> tuple[np.ndarray, np.ndarray]:
+    """Faces (n, H, W, 3) uint8 and their (n, 2, 3) matrices, each kind of change made ``often``."""
+    if rng.random() < often:
+        changed = reshaping(rng, faces.shape[2])
+        faces, matrices = reshaped(faces, changed), followed(matrices, changed)
+    for change in (resharpening, recolouring):
+        if rng.random() < often:
+            faces = change(rng)(faces)
+    return faces, matrices

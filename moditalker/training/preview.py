@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from moditalker.face.layout import mouth_opening
 from moditalker.mtov.autoencoder import to_unit
-from moditalker.mtov.conditions import block_conditions
+from moditalker.mtov.conditions import block_conditions, guides
 from moditalker.mtov.sampling import BLOCK, BlockSampler, encode_face
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.training.data import PreparedClip, load_clips
@@ -51,7 +51,8 @@ def clip_rows(pipeline: MoDiTalkerPipeline, clip: PreparedClip, steps: int) -> l
     video = torch.from_numpy(real.copy()).permute(3, 0, 1, 2)[None]
     warp = to_unit(conditions["warped"][None])
     planes = pipeline.autoencoder.encode(to_unit(video))
-    best = pipeline.autoencoder.render(planes, warp, conditions["drawn"][None].float() / 255)[0].permute(1, 2, 3, 0)
+    told = guides(conditions["drawn"], conditions["moved"])[None]
+    best = pipeline.autoencoder.render(planes, warp, told)[0].permute(1, 2, 3, 0)
     best_pictures = ((best + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).numpy()
     empty, output = rendered(0), rendered(steps)
     drawn = conditions["drawn"].permute(1, 2, 3, 0).numpy()

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, Window, to_unit
+from moditalker.mtov.conditions import guides
 from moditalker.training.data import BlockBatches, load_clips
 from moditalker.training.lips import LipReader
 from moditalker.training.loop import Batch, TrainingConfig, fit
@@ -17,7 +18,7 @@ MOUTH_CENTRE = (64, 88)
 CROP = 64
 FACE_PART = 96
 """Side of the part of the face, another one in every batch, that is compared as a whole; pixels."""
-LIPS_WEIGHT = 0.3
+LIPS_WEIGHT = 0.6
 """Of the distance between lips read in generated and in real frames, a pixel."""
 
 
@@ -123,14 +124,15 @@ class AutoencoderObjective(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        video, warped, drawn = to_unit(batch["video"]), to_unit(batch["warped"]), batch["drawn"].float() / 255
+        video, warped = to_unit(batch["video"]), to_unit(batch["warped"])
+        told = guides(batch["drawn"], batch["moved"])
         frames, visible = batch["frames"], batch["visible"]
         real = video.gather(2, frames[:, None, :, None, None].expand(-1, 3, -1, *video.shape[-2:]))
         planes = self._planes(video)
         few, part = slice(None, self.few), face_part(video.shape[-1])
         decode = self.autoencoder.decode
-        mouth = decode(planes, warped, drawn, frames, MOUTH_WINDOW)
-        face = decode(planes, warped[:, :, few], drawn[:, :, few], frames[:, few], part)
+        mouth = decode(planes, warped, told, frames, MOUTH_WINDOW)
+        face = decode(planes, warped[:, :, few], told[:, :, few], frames[:, few], part)
         losses = self.picture(mouth, face, part, real, visible)
         losses |= self.reader.losses(mouth, MOUTH_WINDOW.cut(real), batch["lips"])
         with torch.no_grad():
@@ -185,7 +187,7 @@ def train_autoencoder(
     return fit(
         autoencoder,
         objective,
-        BlockBatches(training, blocks, frames, recolour=True),
+        BlockBatches(training, blocks, frames, vary=True),
         BlockBatches(validation, blocks, frames),
         config,
         measure,

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import torch
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
+from safetensors.torch import load_file
 from torch import nn
 
 from moditalker.atom.schedule import mtov_scheduler
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_unit
+from moditalker.mtov.conditions import guides
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.training.data import BlockBatches, load_clips
 from moditalker.training.diffusion import add_noise
@@ -17,7 +20,7 @@ from moditalker.training.train_autoencoder import LIPS_WEIGHT, PictureLoss, face
 
 WARP_START = 0.25
 """Share of the noise schedule up to which a run may start from the warped portrait's planes."""
-SPEAKING_WEIGHT = 1.0
+SPEAKING_WEIGHT = 4.0
 """See ``SpeakingMouth``."""
 
 
@@ -46,8 +49,8 @@ class MtovObjective(nn.Module):
         autoencoder: TriplaneAutoencoder,
         perceptual_weight: float = 5.0,
         picture_weight: float = 2.0,
-        frames: int = 8,
-        few: int = 2,
+        frames: int = 5,
+        few: int = 1,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
@@ -61,7 +64,7 @@ class MtovObjective(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         video, warped = to_unit(batch["video"]), to_unit(batch["warped"])
-        visible, drawn = batch["visible"], batch["drawn"].float() / 255
+        visible, told = batch["visible"], guides(batch["drawn"], batch["moved"])
         blocks = len(video)
         with torch.no_grad():
             clean = self.autoencoder.encode(video)
@@ -76,12 +79,12 @@ class MtovObjective(nn.Module):
                 steps = torch.where(from_warp | (draw[1] < 0.6), steps % limit, steps)
                 base = torch.where(from_warp[:, None, None, None, None], self.autoencoder.encode(warped), clean)
                 noisy = self.scheduler.add_noise(base, noise, steps)
-        marks = self.denoiser.encode_landmarks(drawn)
+        marks = self.denoiser.encode_landmarks(told[:, :3])
         predicted = self.denoiser(noisy, steps, identity, pose, marks)
         planes = (predicted - clean).square().mean()
         first = torch.randint(0, video.shape[2] - self.frames + 1, (blocks, 1), device=video.device)
         chosen = first + torch.arange(self.frames, device=video.device)
-        real, warp, marked, seen = (_frames(value, chosen) for value in (video, warped, drawn, visible))
+        real, warp, marked, seen = (_frames(value, chosen) for value in (video, warped, told, visible))
         few, part = slice(None, self.few), face_part(video.shape[-1])
         decode = self.autoencoder.decode
         mouth = decode(predicted, warp, marked, chosen, MOUTH_WINDOW)
@@ -101,6 +104,18 @@ def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     return video.gather(2, index)
 
 
+def load_widened(folder: Path) -> TriplaneAutoencoder:
+    """A trained autoencoder, also one whose decoder was told less: what is new to it has no weight at first."""
+    trained, _ = TriplaneAutoencoder.from_pretrained(
+        folder, ignore_mismatched_sizes=True, low_cpu_mem_usage=False, output_loading_info=True
+    )
+    known = load_file(folder / SAFETENSORS_WEIGHTS_NAME)["decoder.stem.weight"]
+    with torch.no_grad():
+        trained.decoder.stem.weight.zero_()
+        trained.decoder.stem.weight[:, : known.shape[1]] = known
+    return trained
+
+
 def train_mtov(
     data: Path,
     autoencoder: Path,
@@ -114,8 +129,8 @@ def train_mtov(
 
     Args:
         data: folder that ``prepare`` wrote.
-        autoencoder: folder of a trained ``TriplaneAutoencoder``; what becomes of it is saved as ``autoencoder`` beside
-            the denoiser's ``model``.
+        autoencoder: folder of a trained ``TriplaneAutoencoder``, see ``load_widened``; what becomes of it is saved as
+            ``autoencoder`` beside the denoiser's ``model``.
         blocks: of a batch.
         start: folder of a denoiser to go on from.
         perceptual_weight: see ``PictureLoss``.
@@ -123,7 +138,7 @@ def train_mtov(
     Returns:
         Validation losses.
     """
-    trained = TriplaneAutoencoder.from_pretrained(autoencoder)
+    trained = load_widened(autoencoder)
     denoiser = MotionToVideo(latent_channels=trained.config["latent_channels"])
     if start is not None:
         denoiser = MotionToVideo.from_pretrained(start)
@@ -131,7 +146,7 @@ def train_mtov(
     return fit(
         denoiser,
         MtovObjective(denoiser, trained, perceptual_weight),
-        BlockBatches(load_clips(data, "train"), blocks, recolour=True),
+        BlockBatches(load_clips(data, "train"), blocks, vary=True),
         BlockBatches(load_clips(data, "val"), blocks),
         config,
         companions={"autoencoder": trained},
