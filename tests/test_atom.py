@@ -249,13 +249,13 @@ def test_lips_rest_where_nobody_speaks(residual: np.ndarray, shape: np.ndarray) 
     np.testing.assert_array_equal(rest_lips(residual, shape, np.ones(60, np.float32)), residual)
 
 
-def test_a_silent_head_holds_nearly_still_and_comes_back_without_a_jump() -> None:
+def test_a_silent_head_holds_still_and_comes_back_without_a_jump() -> None:
     sway = 0.1 * np.sin(np.arange(200) / 12)[:, None] * np.ones((1, 6))
     activity = np.ones(200)
     activity[60:120] = 0
     rested = rest_head(sway, activity)
     np.testing.assert_array_equal(rested[:60], sway[:60])
-    assert np.ptp(rested[60:120], axis=0).max() < 0.3 * np.ptp(sway[60:120], axis=0).min()
+    assert np.ptp(rested[60:120], axis=0).max() < 1e-6
     assert np.abs(np.diff(rested, axis=0)).max() < 1.6 * np.abs(np.diff(sway, axis=0)).max()
     np.testing.assert_allclose(rested[-1], sway[-1], atol=0.01)
 

@@ -62,14 +62,12 @@ def rest_lips(residual: np.ndarray, shape: np.ndarray, activity: np.ndarray) -> 
     return rested
 
 
-_HEAD_IN_SILENCE = 0.05
-"""How far a head moves where nobody speaks, of what it would."""
 _RETURN_FRAMES = 25
 """Frames of speech over which a head comes back to where it would have been."""
 
 
 def rest_head(pose: np.ndarray, activity: np.ndarray) -> np.ndarray:
-    """Let the head hold nearly still where nobody speaks; nowhere does it jump.
+    """Let the head hold still where nobody speaks; nowhere does it jump.
 
     Heads move with what is said, and a silent listener's hardly does. A pause keeps the head where it was, and the
     speech after it leads it back to its course.
@@ -83,7 +81,7 @@ def rest_head(pose: np.ndarray, activity: np.ndarray) -> np.ndarray:
     rested = pose.copy()
     away = np.zeros(pose.shape[1], pose.dtype)
     for frame in range(1, len(pose)):
-        held = (1 - _HEAD_IN_SILENCE) * (1 - activity[frame])
+        held = 1 - activity[frame]
         away = (1 - activity[frame] / _RETURN_FRAMES) * (away - held * (pose[frame] - pose[frame - 1]))
         rested[frame] += away
     return rested
