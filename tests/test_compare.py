@@ -21,10 +21,10 @@ from moditalker.benchmark.judge import Judge, Reference
 from moditalker.compare.inputs import Inputs, prepare_inputs
 from moditalker.compare.measure import Measurer, read_real
 from moditalker.compare.pairs import compare_pairs, find_pairs
-from moditalker.compare.run import FAILED, AbandonedError, Outcome, run_methods
+from moditalker.compare.run import FAILED, Outcome, run_methods
 from moditalker.compare.stitch import STRIP, stitch
 from moditalker.compare.table import csv_of, html_of, letter, row_of
-from moditalker.errors import InputError
+from moditalker.errors import AbandonedError, InputError
 from moditalker.face.tracker import make_tracker
 from moditalker.metrics.video import read_talking_video
 from moditalker.pipeline import MoDiTalkerPipeline

@@ -9,17 +9,13 @@ from time import process_time
 
 from moditalker.baselines.method import Facts, Method, Options
 from moditalker.compare.inputs import Inputs
-from moditalker.errors import InputError
+from moditalker.errors import AbandonedError, InputError
 from moditalker.face.landmark_file import FPS
 
 logger = logging.getLogger(__name__)
 
 FAILED = "It failed here, for a reason that is not yours; the log has it."
 _MEASURING = "measuring"
-
-
-class AbandonedError(Exception):
-    """Raised by whoever is told of progress when nobody waits for the comparison any more."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Carries comparisons out: knows the methods and the folders, and nothing of the page."""
 
-import logging
-import queue
 import secrets
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +14,7 @@ from moditalker.baselines.method import Method, Options
 from moditalker.benchmark.judge import Judge
 from moditalker.compare.inputs import prepare_inputs
 from moditalker.compare.measure import Measurer, read_real
-from moditalker.compare.run import AbandonedError, Outcome, run_methods
+from moditalker.compare.run import Outcome, Tell, run_methods
 from moditalker.compare.stitch import stitch
 from moditalker.compare.table import csv_of, letter, row_of
 from moditalker.errors import InputError
@@ -25,10 +23,9 @@ from moditalker.ui.compare_request import CompareRequest, columns_of, dropped
 from moditalker.ui.memory import release_memory
 from moditalker.ui.request import Job, accept
 from moditalker.ui.settings import Settings
-from moditalker.ui.studio import BEAT_SECONDS, MachineError, gpu_seconds
-from moditalker.ui.workspace import Workspace, at_work, is_wanted, mark_busy
-
-logger = logging.getLogger(__name__)
+from moditalker.ui.studio import gpu_seconds
+from moditalker.ui.work import MachineError, Told, do_work, go_on
+from moditalker.ui.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -134,10 +131,10 @@ class CompareStudio:
                     raise InputError(content)
                 elif kind == "failed":
                     raise MachineError(content)
-                elif kind == "event":
-                    yield content
-                else:
+                elif kind == "beat":
                     yield Working(-1, len(names), "", "", 0, 1)
+                else:
+                    yield content
         release_memory()
 
     def _produce_here(
@@ -146,55 +143,21 @@ class CompareStudio:
         """Run the methods in a thread and pass on what they report; names, as methods hold networks.
 
         Yields:
-            ("event", event), ("beat", None), and at the end one of ("refused", sentence), ("failed", "") or nothing.
+            As `do_work`: ("progress", `Working`), ("column", `ColumnDone`) and at the end ("done", `Comparison`).
         """
-        told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        # From here on the folder is the other thread's to remove.
-        mark_busy(folder)
-        self._engine.submit(self._work, job, names, request, folder, told)
-        while True:
-            try:
-                kind, content = told.get(timeout=BEAT_SECONDS)
-                # Only the newest of many reports is worth a message to the page.
-                while isinstance(content, Working) and not told.empty():
-                    kind, content = told.get()
-            except queue.Empty:
-                kind, content = "beat", None
-            if kind == "ended":
-                return
-            yield kind, content
+        yield from do_work(
+            self._engine, folder, "A comparison", lambda told: self._work(job, names, request, folder, told)
+        )
 
-    def _work(
-        self,
-        job: Job,
-        names: list[str],
-        request: CompareRequest,
-        folder: Path,
-        told: "queue.SimpleQueue[tuple[str, Any]]",
-    ) -> None:
+    def _work(self, job: Job, names: list[str], request: CompareRequest, folder: Path, told: Told) -> None:
         columns = [self.methods[name] if name in self.methods else dropped(request) for name in names]
 
         def tell(index: int, stage: str, done: int, total: int) -> None:
-            if not is_wanted(folder):
-                raise AbandonedError
+            go_on(folder)
             title = columns[index].facts.title
-            told.put(("event", Working(index, len(columns), title, stage, done, total)))
+            told.put(("progress", Working(index, len(columns), title, stage, done, total)))
 
-        try:
-            with at_work(folder):
-                told.put(("event", self._compared(job, columns, request, folder, tell, told)))
-        except InputError as error:
-            logger.info("Refused a comparison: %s", error)
-            told.put(("refused", str(error)))
-        except AbandonedError:
-            logger.info("A comparison was given up")
-        # Whatever it is, the visitor must hear of it; the log has the rest.
-        except Exception:
-            logger.exception("A comparison failed")
-            told.put(("failed", ""))
-        finally:
-            # Only now is the folder nobody's: who hears this may work in it.
-            told.put(("ended", None))
+        told.put(("done", self._compared(job, columns, request, folder, tell, told)))
 
     def _compared(
         self,
@@ -202,8 +165,8 @@ class CompareStudio:
         columns: list[Method],
         request: CompareRequest,
         folder: Path,
-        tell: Any,
-        told: "queue.SimpleQueue[tuple[str, Any]]",
+        tell: Tell,
+        told: Told,
     ) -> Comparison:
         asked = job.request
         assert asked.portrait is not None
@@ -221,7 +184,7 @@ class CompareStudio:
             options,
             Measurer(self._judge, tracker, inputs, real),
             tell,
-            lambda index, outcome: told.put(("event", ColumnDone(index, outcome))),
+            lambda index, outcome: told.put(("column", ColumnDone(index, outcome))),
         )
         there = [(index, outcome.video) for index, outcome in enumerate(outcomes) if outcome.video is not None]
         stitched = None

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from moditalker.errors import InputError
-from moditalker.ui.studio import MachineError
+from moditalker.ui.work import MachineError
 
 FAILED = "Something failed on this server. Try again; if it fails twice, try another picture or recording."
 

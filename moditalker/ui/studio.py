@@ -2,7 +2,6 @@
 
 import json
 import logging
-import queue
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -13,21 +12,20 @@ import numpy as np
 import spaces
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.errors import InputError
+from moditalker.errors import AbandonedError, InputError
 from moditalker.face.landmark_file import FPS, read_landmarks
 from moditalker.ui.estimate import Countdown, Speeds
 from moditalker.ui.memory import release_memory
 from moditalker.ui.motion_plot import write_motion_plot
 from moditalker.ui.request import Job, Request, accept
 from moditalker.ui.settings import Settings
-from moditalker.ui.workspace import Workspace, at_work, is_wanted, mark_busy
+from moditalker.ui.work import BEAT_SECONDS, MachineError, Told, do_work, go_on
+from moditalker.ui.workspace import Workspace, at_work, mark_busy
 from moditalker.video.landmark_video import write_landmark_video
 from moditalker.video.write import VideoWriter
 
 logger = logging.getLogger(__name__)
 
-BEAT_SECONDS = 0.4
-"""At most so long between two signs of life; a visitor who left is noticed at the next one."""
 PREVIEW_SECONDS = 1.0
 
 
@@ -92,20 +90,6 @@ class Result:
 
 
 Event = Progress | Preview | Result
-
-
-class MachineError(RuntimeError):
-    """The pipeline failed for a reason that is not the visitor's; the log has it."""
-
-
-class AbandonedError(Exception):
-    """Raised inside a run that nobody waits for any more."""
-
-
-def go_on(folder: Path) -> None:
-    """Raise an `AbandonedError` when nobody waits any more for what is made in a folder."""
-    if not is_wanted(folder):
-        raise AbandonedError
 
 
 def gpu_seconds(job: Job, folder: Path) -> int:
@@ -213,34 +197,11 @@ class Studio:
         """Run the pipeline in a thread and pass on what it reports; plain values only, as they may be pickled.
 
         Yields:
-            ("progress", (stage, done, total)), ("beat", None), ("preview", file name), and at the end one of
-            ("done", report), ("refused", sentence), ("failed", "") or nothing when the request was given up.
+            As `do_work`: ("progress", (stage, done, total)), ("preview", file name) and at the end ("done", report).
         """
-        told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        # From here on the folder is the other thread's to remove.
-        mark_busy(folder)
-        self._engine.submit(self._work, job, folder, told)
-        while True:
-            try:
-                kind, content = told.get(timeout=BEAT_SECONDS)
-                # Only the newest of a stage's many reports is worth a message to the page.
-                while kind == "progress" and not told.empty():
-                    kind, content = told.get()
-            except queue.Empty:
-                kind, content = "beat", None
-            if kind == "ended":
-                return
-            yield kind, content
+        yield from do_work(self._engine, folder, "A request", lambda told: self._animate(job, folder, told))
 
-    def _work(self, job: Job, folder: Path, told: "queue.SimpleQueue[tuple[str, Any]]") -> None:
-        try:
-            with at_work(folder):
-                self._animate(job, folder, told)
-        finally:
-            # Only now is the folder nobody's: who hears this may work in it.
-            told.put(("ended", None))
-
-    def _animate(self, job: Job, folder: Path, told: "queue.SimpleQueue[tuple[str, Any]]") -> None:
+    def _animate(self, job: Job, folder: Path, told: Told) -> None:
         request = job.request
         assert request.portrait is not None
         assert request.audio is not None
@@ -249,29 +210,18 @@ class Studio:
             go_on(folder)
             told.put(("progress", (stage, done, total)))
 
-        first_second = FirstSecond(job, folder, told)
-        try:
-            go_on(folder)
-            report = self._pipeline.animate(
-                request.portrait,
-                request.audio,
-                _video_of(job, folder),
-                save_landmarks=folder / "landmarks.npz",
-                mark=self._settings.mark,
-                on_frames=first_second,
-                progress=progress,
-                **request.options(),
-            )
-            told.put(("done", report))
-        except InputError as error:
-            logger.info("Refused a request: %s", error)
-            told.put(("refused", str(error)))
-        except AbandonedError:
-            logger.info("A request was given up")
-        # Whatever it is, the visitor must hear of it; the log has the rest.
-        except Exception:
-            logger.exception("A request failed")
-            told.put(("failed", ""))
+        go_on(folder)
+        report = self._pipeline.animate(
+            request.portrait,
+            request.audio,
+            _video_of(job, folder),
+            save_landmarks=folder / "landmarks.npz",
+            mark=self._settings.mark,
+            on_frames=FirstSecond(job, folder, told),
+            progress=progress,
+            **request.options(),
+        )
+        told.put(("done", report))
 
 
 class FirstSecond:
@@ -280,7 +230,7 @@ class FirstSecond:
     Recordings that last hardly longer get none.
     """
 
-    def __init__(self, job: Job, folder: Path, told: "queue.SimpleQueue[tuple[str, Any]]") -> None:
+    def __init__(self, job: Job, folder: Path, told: Told) -> None:
         self._job, self._folder, self._told = job, folder, told
         self._frames: list[np.ndarray] = []
         self._missing = round(PREVIEW_SECONDS * FPS) if job.seconds >= 2 * PREVIEW_SECONDS else 0
