@@ -5,7 +5,7 @@ function tieVideos({ bar, root, portrait }) {
   const role = (name) => bar.querySelector(`[data-role="${name}"]`);
   const play = role("play"), seek = role("seek"), time = role("time");
   const loop = role("loop"), sound = role("sound"), difference = role("difference");
-  const NEAR = 0.02, LAG = 0.04, FAR = 1.5;  // seconds
+  const NEAR = 0.02, LAG = 0.03, FAR = 1.5;  // seconds
   const PULL = 3, BRAKE = 10;  // of its speed, for every second that a video is off
   const BEAT = 50, SHOWN = 200, STOPPED = 500, PATIENCE = 5000;  // milliseconds
 
@@ -160,7 +160,7 @@ function tieVideos({ bar, root, portrait }) {
 
   // How fast one plays that is so many seconds ahead. Below a half there is no sound any more: then it waits.
   const pace = (off, gain) => {
-    const speed = Math.abs(off) > NEAR ? Math.min(1.5, 1 - gain * off) : 1;
+    const speed = Math.min(1.5, 1 - gain * off);
     return speed < 0.5 ? 0 : speed;
   };
 
@@ -183,7 +183,8 @@ function tieVideos({ bar, root, portrait }) {
     }
     const lead = first.currentTime - Math.min(...moments);
     running.forEach((video, index) => {
-      const off = video === first ? Math.max(0, lead - LAG) : moments[index] - first.currentTime;
+      const ahead = moments[index] - first.currentTime;
+      const off = video === first ? Math.max(0, lead - LAG) : Math.abs(ahead) > NEAR ? ahead : 0;
       // The later the beats come on a busy machine, the gentler: each speed lasts until the next one.
       video.playbackRate = pace(off, Math.min(video === first ? BRAKE : PULL, 0.5 / since));
     });
