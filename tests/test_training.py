@@ -28,7 +28,17 @@ from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.prepare import prepare, read_clip_list
 from moditalker.training.train_head import HeadObjective
 from moditalker.training.train_mtov import load_widened
-from moditalker.training.variety import followed, recolouring, reshaped, reshaping, resharpening
+from moditalker.training.variety import (
+    bending,
+    bent,
+    bent_points,
+    followed,
+    recolouring,
+    relighting,
+    reshaped,
+    reshaping,
+    resharpening,
+)
 from moditalker.video.compose import Composer
 from moditalker.video.write import VideoWriter
 
@@ -476,6 +486,37 @@ def test_a_face_of_other_proportions_has_its_landmarks_where_it_is() -> None:
             assert abs((mass * rows).sum() / mass.sum() - y) < 0.5
         moved.append(np.abs(placed - points[0]).max())
     assert 2 < np.median(moved) < 12
+
+
+def test_a_face_of_other_features_has_its_landmarks_where_it_is() -> None:
+    moved = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        points = rng.uniform(40, 90, (3, 2)).round()
+        picture = np.zeros((1, 128, 128, 3), np.uint8)
+        for channel, (x, y) in enumerate(points.astype(int)):
+            picture[0, y - 3 : y + 4, x - 3 : x + 4, channel] = 255
+        offsets = bending(rng, 128)
+        seen = bent(picture, offsets)[0].astype(float)
+        placed = bent_points(points, offsets)
+        for channel, (x, y) in enumerate(placed):
+            mass = seen[..., channel]
+            rows, columns = np.mgrid[:128, :128]
+            assert abs((mass * columns).sum() / mass.sum() - x) < 0.5
+            assert abs((mass * rows).sum() / mass.sum() - y) < 0.5
+        moved.extend(placed - points)
+    moved = np.array(moved)
+    assert 0.5 < np.abs(moved).mean() < 3
+    assert np.abs(moved.mean(0)).max() < 0.5, "it pulls to no side"
+
+
+def test_a_face_under_other_lamps_is_brighter_here_and_darker_there() -> None:
+    video = np.full((2, 64, 64, 3), 100, np.uint8)
+    lit = relighting(np.random.default_rng(0), 64)(video)
+    assert np.array_equal(lit[0], lit[1])
+    assert 5 < lit[0].std() < 40
+    assert lit.min() < 95
+    assert lit.max() > 105
 
 
 def test_varied_batches_stay_what_a_portrait_could_be_warped_to(prepared: Path) -> None:

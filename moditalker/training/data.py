@@ -17,7 +17,17 @@ from moditalker.training.index import read_index
 from moditalker.training.prepare import PREPARATION
 from moditalker.training.silence import make_silent, most_closed
 from moditalker.training.speech_files import Variant, load_speech
-from moditalker.training.variety import followed, recolouring, reshaped, reshaping, resharpening
+from moditalker.training.variety import (
+    bending,
+    bent,
+    bent_points,
+    followed,
+    recolouring,
+    relighting,
+    reshaped,
+    reshaping,
+    resharpening,
+)
 
 BLOCK = 16
 
@@ -325,19 +335,20 @@ class BlockBatches:
         reference = int(rng.integers(len(clip)))
         faces = np.concatenate([clip.faces(slice(start, start + BLOCK)), clip.faces(slice(reference, reference + 1))])
         matrices = clip.matrices[[*range(start, start + BLOCK), reference]]
+        landmarks = clip.landmarks[[*range(start, start + BLOCK), reference]]
         if self.vary:
-            faces, matrices = _varied(faces, matrices, rng)
+            faces, matrices, landmarks = _varied(faces, matrices, landmarks, rng)
         stacked = torch.from_numpy(faces).permute(0, 3, 1, 2)
         video, portrait = stacked[:BLOCK].transpose(0, 1), stacked[BLOCK]
         wanted = np.sort(rng.permutation(BLOCK)[: self.frames])
         conditions = block_conditions(
             portrait.float(),
-            clip.landmarks[reference],
+            landmarks[BLOCK],
             matrices[BLOCK],
-            clip.landmarks[start + wanted],
+            landmarks[wanted],
             matrices[wanted],
         )
-        points = transform_points(matrices[wanted], clip.landmarks[start + wanted])
+        points = transform_points(matrices[wanted], landmarks[wanted])
         pictures = {"video": video, "portrait": portrait, **conditions}
         if rng.random() < 0.5:
             pictures = {key: value.flip(-1) for key, value in pictures.items()}
@@ -348,13 +359,21 @@ class BlockBatches:
 
 
 def _varied(
-    faces: np.ndarray, matrices: np.ndarray, rng: np.random.Generator, often: float = 0.75
-) -> tuple[np.ndarray, np.ndarray]:
-    """Faces (n, H, W, 3) uint8 and their (n, 2, 3) matrices, each kind of change made ``often``."""
+    faces: np.ndarray, matrices: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, often: float = 0.75
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Faces (n, H, W, 3) uint8, their (n, 2, 3) matrices and (n, 68, 3) landmarks, each kind of change ``often``."""
+    size = faces.shape[2]
     if rng.random() < often:
-        changed = reshaping(rng, faces.shape[2])
+        changed = reshaping(rng, size)
         faces, matrices = reshaped(faces, changed), followed(matrices, changed)
-    for change in (resharpening, recolouring):
+    if rng.random() < often:
+        offsets = bending(rng, size)
+        faces = bent(faces, offsets)
+        seen = bent_points(transform_points(matrices, landmarks), offsets)
+        back = np.linalg.inv(matrices[..., :2])
+        placed = np.einsum("tij,tnj->tni", back, seen - matrices[:, None, :, 2])
+        landmarks = np.concatenate([placed, landmarks[..., 2:]], -1).astype(np.float32)
+    for change in (resharpening(rng), relighting(rng, size), recolouring(rng)):
         if rng.random() < often:
-            faces = change(rng)(faces)
-    return faces, matrices
+            faces = change(faces)
+    return faces, matrices, landmarks

@@ -1,4 +1,4 @@
-"""Faces as they are not among the clips: other light, other colours, other sharpness, other proportions.
+"""Faces as they are not among the clips: other light, colours, sharpness, proportions and features.
 
 What the decoder lacks on people it never saw is people. Every change is drawn once for a block and its portrait, as if
 another person had been filmed by another camera.
@@ -41,6 +41,50 @@ def resharpening(rng: np.random.Generator) -> Callable[[Pictures], Pictures]:
         )
 
     return resharpen
+
+
+def relighting(rng: np.random.Generator, size: int) -> Callable[[Pictures], Pictures]:
+    """Lamps elsewhere: brighter here and darker there, by up to about a third."""
+    field = np.exp(_smooth(rng, (4, 4, 1), 0.12, size))
+
+    def relight(pictures: Pictures) -> Pictures:
+        return np.stack([(p * field).round().clip(0, 255).astype(np.uint8) for p in pictures])
+
+    return relight
+
+
+def bending(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Other features: a nose longer, lips fuller, a jaw askew, by a few pixels.
+
+    Args:
+        size: side of the aligned face, pixels.
+    Returns:
+        (size, size, 2) float32, how far to the right and below each pixel's colour is taken from; for ``bent``.
+    """
+    return _smooth(rng, (5, 5, 2), 1.6, size)
+
+
+def bent(pictures: Pictures, offsets: np.ndarray) -> Pictures:
+    """Pictures seen through a glass that ``bending`` made."""
+    place = np.arange(len(offsets), dtype=np.float32)
+    x, y = place[None] + offsets[..., 0], place[:, None] + offsets[..., 1]
+    return np.stack([cv2.remap(p, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101) for p in pictures])
+
+
+def bent_points(points: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Where (..., 2) points of the pictures are seen in what ``bent`` gives."""
+    seen = np.array(points, np.float32)
+    for _ in range(4):
+        x, y = seen[..., 0].reshape(1, -1), seen[..., 1].reshape(1, -1)
+        moved = cv2.remap(offsets, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        seen = (points - moved.reshape(seen.shape)).astype(np.float32)
+    return seen
+
+
+def _smooth(rng: np.random.Generator, shape: tuple[int, int, int], deviation: float, size: int) -> np.ndarray:
+    """(size, size, shape[2]) float32: normal noise on a coarse grid, smoothly in between."""
+    grid = rng.normal(0, deviation, shape).astype(np.float32)
+    return cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC).reshape(size, size, shape[2])
 
 
 def reshaping(rng: np.random.Generator, size: int) -> np.ndarray:
