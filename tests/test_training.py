@@ -23,7 +23,9 @@ from moditalker.mtov.conditions import STEPS_A_PIXEL
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
 from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre, sample
 from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.training.average import average_runs
 from moditalker.training.data import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips
+from moditalker.training.disassemble import disassemble
 from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.prepare import prepare, read_clip_list
 from moditalker.training.train_head import HeadObjective
@@ -431,6 +433,24 @@ def test_assembled_networks_make_a_pipeline(
     options = ["--atom-steps", 1, "--mtov-steps", 0, "--crop", "face"]
     assert cli.main(["animate", *map(str, [*paths, *options])]) == 0
     assert json.loads((tmp_path / "talk.json").read_text())["preset"] == "preset"
+
+
+def test_a_preset_is_taken_apart_into_runs_that_make_it_again(runs: Path, tmp_path: Path) -> None:
+    assert cli.main(["assemble", "--runs", str(runs), "-o", str(tmp_path / "preset")]) == 0
+    disassemble(tmp_path / "preset", tmp_path / "runs")
+    again = weights_of(tmp_path / "runs" / "atom")
+    for name, value in weights_of(runs / "atom").items():
+        torch.testing.assert_close(again[name], value, rtol=1e-3, atol=1e-4)
+    assert cli.main(["assemble", "--runs", str(tmp_path / "runs"), "-o", str(tmp_path / "again")]) == 0
+    for file in (tmp_path / "preset").rglob("*"):
+        if file.is_file():
+            assert (tmp_path / "again" / file.relative_to(tmp_path / "preset")).read_bytes() == file.read_bytes(), file
+    # The decoder that learnt on beside the denoiser is there to be averaged with.
+    average_runs(runs / "mtov", tmp_path / "runs" / "mtov", tmp_path / "between", 0.5)
+    with pytest.raises(InputError, match="is there already"):
+        disassemble(tmp_path / "preset", tmp_path / "runs")
+    with pytest.raises(InputError, match="lacks training"):
+        disassemble(tmp_path, tmp_path / "elsewhere")
 
 
 def test_what_is_missing_for_training_is_said(

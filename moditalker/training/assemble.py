@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,7 +16,18 @@ from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.saving import forget_origin
 from moditalker.training.shipping import run_history
 
-_RUNS = {"atom": AudioToMotion, "head": HeadMotion, "autoencoder": TriplaneAutoencoder, "denoiser": MotionToVideo}
+NETWORKS: dict[str, Any] = {
+    "atom": AudioToMotion,
+    "head": HeadMotion,
+    "autoencoder": TriplaneAutoencoder,
+    "denoiser": MotionToVideo,
+}
+"""The pipeline's parts that are trained."""
+
+
+def run_name(part: str) -> str:
+    """Which run trains a part."""
+    return "mtov" if part == "denoiser" else part
 
 
 def assemble(runs: Path, output: Path) -> int:
@@ -30,8 +42,8 @@ def assemble(runs: Path, output: Path) -> int:
         InputError: a run is missing or was never saved.
     """
     networks, history = {}, {}
-    for part, kind in _RUNS.items():
-        run = runs / ("mtov" if part == "denoiser" else part)
+    for part, kind in NETWORKS.items():
+        run = runs / run_name(part)
         if not (run / "model" / "config.json").is_file():
             raise InputError(f"There are no weights in {run}; run 'train {run.name} --output {run}' first.")
         # The decoder goes on learning beside the denoiser, so the run of the latter has the last word.

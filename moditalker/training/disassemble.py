@@ -1,0 +1,52 @@
+"""A preset's folder back into runs: ``python -m moditalker.training.disassemble assets/compact -o runs``.
+
+``train --start``, ``training.average`` and ``assemble`` take runs. Whoever has the weights only, and not the runs they
+came from, goes on from here; a run that is then made anew takes the place of its old one.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from moditalker.errors import InputError
+from moditalker.training.assemble import NETWORKS, run_name
+
+
+def disassemble(weights: Path, runs: Path) -> None:
+    """Write the runs ``atom``, ``head``, ``autoencoder`` and ``mtov``, the last with its decoder, as ``train`` does.
+
+    Args:
+        weights: folder that ``assemble`` wrote.
+        runs: folder; runs of these names must not be there.
+    Raises:
+        InputError: not such a folder, or a run is there.
+    """
+    if not (weights / "training.json").is_file():
+        raise InputError(f"{weights} is not a folder that 'assemble' wrote: it lacks training.json.")
+    history = json.loads((weights / "training.json").read_text())
+    for part, kind in NETWORKS.items():
+        run = runs / run_name(part)
+        if run.exists():
+            raise InputError(f"{run} is there already; name another -o.")
+        network = kind.from_pretrained(weights / part, torch_dtype=torch.float32)
+        network.save_pretrained(run / "model")
+        described = dict(history[part])
+        (run / "metrics.jsonl").write_text(json.dumps(described.pop("last")) + "\n")
+        (run / "run.json").write_text(json.dumps({"output": str(run), **described}, indent=1))
+    decoder = NETWORKS["autoencoder"].from_pretrained(weights / "autoencoder", torch_dtype=torch.float32)
+    decoder.save_pretrained(runs / run_name("denoiser") / "autoencoder")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path, help="folder that 'assemble' wrote, such as assets/compact")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the runs")
+    options = parser.parse_args()
+    disassemble(options.weights, options.output)
+
+
+if __name__ == "__main__":
+    main()
