@@ -1,11 +1,10 @@
 """What MToV draws, laid over the warped portrait: whole pictures."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 
 import numpy as np
 
-from moditalker.mtov.interior import MouthInterior, lip_colour
+from moditalker.mtov.interior import MouthInterior, growth
 from moditalker.mtov.sampling import FaceLayers
 from moditalker.mtov.warp import WarpField
 from moditalker.portrait import Portrait, composer_of
@@ -24,10 +23,9 @@ def composed(portrait: Portrait, landmarks: np.ndarray, drawn: Iterable[FaceLaye
     frame = portrait.frame
     _, pose = frame.analyse(landmarks)
     composer = composer_of(portrait)
-    lips = lip_colour(portrait.picture, frame.landmarks[:, :2])
     for layers in drawn:
         span = slice(layers.start, layers.start + len(layers.delta))
         field = WarpField(frame, landmarks[span], pose[span])
-        interior = MouthInterior(frame.landmarks, landmarks[span])
-        retouch = partial(interior.paint, landmarks=landmarks[span], lips=lips)
-        yield composer(field, layers.delta, layers.matrices, retouch)
+        grown = growth(frame.landmarks, landmarks[span])
+        interior = MouthInterior(portrait.picture, frame.landmarks, landmarks[span], grown)
+        yield composer(field, layers.delta, layers.matrices, interior.paint)

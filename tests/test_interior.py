@@ -1,6 +1,4 @@
-"""The inside of the mouth: dark where it opens wide, no squeezed teeth where it closes, untouched in between."""
-
-from functools import partial
+"""The inside of the mouth: teeth that keep their size, dark between them, no squeezed teeth where it closes."""
 
 import cv2
 import numpy as np
@@ -9,7 +7,7 @@ import pytest
 from moditalker.atom.rest import close_lips
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix
 from moditalker.face.layout import INNER_LIPS, mouth_opening
-from moditalker.mtov.interior import MouthInterior, lip_colour
+from moditalker.mtov.interior import MouthInterior, growth, lip_colour
 from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
 from moditalker.video.compose import Composer
 
@@ -29,8 +27,7 @@ def shown(picture: np.ndarray, landmarks: np.ndarray, moved: np.ndarray, painted
     """(H, W, 3) the frame that the composer draws without MToV."""
     frame = FaceFrame(landmarks)
     composer = Composer(picture, face_centre(frame), (1.2 * MOVING_RADII[0] * frame.unit,) * 2)
-    interior, lips = MouthInterior(landmarks, moved), lip_colour(picture, landmarks[:, :2])
-    retouch = partial(interior.paint, landmarks=moved, lips=lips) if painted else None
+    retouch = MouthInterior(picture, landmarks, moved, growth(landmarks, moved)).paint if painted else None
     nothing = np.zeros((1, 3, ALIGNED_SIZE, ALIGNED_SIZE), np.float32)
     return composer(WarpField(frame, moved, frame.analyse(moved)[1]), nothing, aligning_matrix(moved), retouch)[0]
 
@@ -44,11 +41,18 @@ def brightness(picture: np.ndarray, moved: np.ndarray, thick: int = 1) -> float:
     return float(picture[mask > 0].mean())
 
 
-def test_a_mouth_that_opens_wide_is_dark_inside(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
+def test_a_mouth_that_opens_wide_is_dark_between_the_teeth(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
     wide = posed(landmarks, 0.25)
     assert mouth_opening(wide)[0] > 2 * mouth_opening(landmarks)
     stretched, painted = (shown(astronaut, landmarks, wide, how) for how in (False, True))
-    assert brightness(painted, wide) < 0.5 * brightness(stretched, wide)
+    upper, lower = wide[0, 62, :2], wide[0, 66, :2]
+
+    def at(picture: np.ndarray, depth: float) -> float:
+        x, y = np.round(upper + depth * (lower - upper)).astype(int)
+        return float(picture[y - 2 : y + 3, x - 4 : x + 5].mean())
+
+    assert at(painted, 0.6) < 0.5 * at(stretched, 0.6)
+    assert at(painted, 0.15) > 0.8 * at(stretched, 0.15) > 2 * at(painted, 0.6)
     y, x = np.mgrid[:512, :512]
     far = np.hypot(x - wide[0, 62, 0], y - wide[0, 62, 1]) > FaceFrame(landmarks).unit
     np.testing.assert_array_equal(painted[far], stretched[far])
@@ -62,9 +66,70 @@ def test_teeth_are_not_squeezed_between_closed_lips(astronaut: np.ndarray, landm
 
 
 @pytest.mark.parametrize("lower", [0.0, 0.02])
-def test_what_the_portrait_knows_is_left_alone(astronaut: np.ndarray, landmarks: np.ndarray, lower: float) -> None:
+def test_what_the_portrait_knows_is_hardly_changed(astronaut: np.ndarray, landmarks: np.ndarray, lower: float) -> None:
     moved = posed(landmarks, lower)
-    np.testing.assert_array_equal(*(shown(astronaut, landmarks, moved, how) for how in (False, True)))
+    plain, painted = (shown(astronaut, landmarks, moved, how).astype(float) for how in (False, True))
+    mask = np.zeros(plain.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(moved[0, INNER_LIPS, :2]).astype(np.int32)], 1)
+    assert np.abs(plain - painted)[mask > 0].mean() < (1 if lower == 0 else 8)
+
+
+def striped(landmarks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(512, 512, 3): a grey face whose opening has a white row of ``rows`` pixels under the upper lip, on black."""
+    picture = np.full((512, 512, 3), 90, np.uint8)
+    inner = landmarks[INNER_LIPS, :2]
+    mask = np.zeros((512, 512), np.uint8)
+    cv2.fillPoly(mask, [np.round(inner).astype(np.int32)], 1)
+    upper = np.interp(np.arange(512), inner[:5, 0], inner[:5, 1])
+    below = np.arange(512)[:, None] - upper[None]
+    picture[mask > 0] = 0
+    picture[(mask > 0) & (below < rows)] = 255
+    return picture
+
+
+def test_teeth_keep_their_size_when_the_mouth_opens_wider(landmarks: np.ndarray) -> None:
+    portrait = posed(landmarks, 0.08)[0]
+    unit, middle = FaceFrame(portrait).unit, round(float(portrait[62, 0]))
+    tall = round(0.06 * unit)
+    picture, wide = striped(portrait, tall), posed(portrait, 0.12)
+    teeth = [
+        int((shown(picture, portrait, wide, how)[:, middle, 0][int(wide[0, 62, 1]) : int(wide[0, 66, 1])] > 170).sum())
+        for how in (False, True)
+    ]
+    assert teeth[0] > 1.3 * tall  # the warp stretches them
+    assert abs(teeth[1] - tall) <= 0.25 * tall
+
+
+def test_teeth_are_hidden_when_the_mouth_closes_by_half(landmarks: np.ndarray) -> None:
+    portrait = posed(landmarks, 0.16)[0]
+    unit, middle = FaceFrame(portrait).unit, round(float(portrait[62, 0]))
+    picture = striped(portrait, round(0.12 * unit))
+    half = posed(portrait, -1)
+    half[0] = (half[0] + portrait) / 2
+    frame = shown(picture, portrait, half, True)[:, middle, 0]
+    opening = half[0, 66, 1] - half[0, 62, 1]
+    assert (frame[int(half[0, 62, 1]) : int(half[0, 66, 1])] > 170).sum() < 0.75 * opening
+
+
+def test_an_upside_down_face_keeps_its_teeth_at_its_upper_lip(landmarks: np.ndarray) -> None:
+    portrait = posed(landmarks, 0.08)[0]
+    picture, wide = striped(portrait, round(0.06 * FaceFrame(portrait).unit)), posed(portrait, 0.12)
+    upright = shown(picture, portrait, wide, True)
+    turned, turned_wide = portrait.copy(), wide.copy()
+    for points in (turned, turned_wide):
+        points[..., :2] = 511 - points[..., :2]
+    interior = MouthInterior(picture[::-1, ::-1].copy(), turned, turned_wide, growth(turned, turned_wide))
+    stretched = shown(picture, portrait, wide, False)[::-1, ::-1].copy()
+    interior.paint(stretched, 0)
+    assert np.abs(stretched[::-1, ::-1].astype(float) - upright).max() < 40
+    assert np.abs(stretched[::-1, ::-1].astype(float) - upright).mean() < 0.05
+
+
+def test_growth_follows_the_head(landmarks: np.ndarray) -> None:
+    nearer = np.stack([landmarks, 1.5 * landmarks]).astype(np.float32)
+    np.testing.assert_allclose(growth(landmarks, nearer), [[1, 1], [1.5, 1.5]], rtol=1e-5)
+    matrices = aligning_matrix(nearer)
+    np.testing.assert_allclose(growth(landmarks, nearer, matrices[0], matrices), 1, rtol=1e-4)
 
 
 def test_lips_outside_the_picture_have_no_colour_and_paint_nothing(landmarks: np.ndarray) -> None:
@@ -72,5 +137,5 @@ def test_lips_outside_the_picture_have_no_colour_and_paint_nothing(landmarks: np
     np.testing.assert_array_equal(lip_colour(picture, landmarks[:, :2] + 1000), 0)
     before = picture.copy()
     wide = posed(landmarks, 0.25) + np.array([1000, 1000, 0])
-    MouthInterior(landmarks, wide).paint(picture, 0, wide, np.zeros(3))
+    MouthInterior(picture, landmarks, wide, growth(landmarks, wide)).paint(picture, 0)
     np.testing.assert_array_equal(picture, before)

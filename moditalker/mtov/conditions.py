@@ -5,7 +5,7 @@ import torch
 
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
-from moditalker.mtov.interior import MouthInterior, lip_colour
+from moditalker.mtov.interior import aligned_interior
 from moditalker.mtov.warp import WarpField, aligned_flow, displacement, sample
 
 STEPS_A_PIXEL = 4
@@ -41,11 +41,9 @@ def block_conditions(
     pictures = warped.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     aligned = transform_points(matrices, landmarks)
     still = portrait.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
-    lips = lip_colour(still, transform_points(portrait_matrix, portrait_landmarks))
-    scale = float(np.sqrt(abs(np.linalg.det(portrait_matrix[:, :2]))))
-    interior = MouthInterior(portrait_landmarks, landmarks)
+    interior = aligned_interior(still, portrait_landmarks, landmarks, portrait_matrix, matrices)
     for index, picture in enumerate(pictures.numpy()):
-        interior.paint(picture, index, aligned, lips, scale)
+        interior.paint(picture, index)
     return {
         "warped": pictures.permute(3, 0, 1, 2),
         "drawn": torch.from_numpy(draw_landmarks(aligned)).transpose(0, 1),

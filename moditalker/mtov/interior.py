@@ -1,57 +1,66 @@
-"""The inside of a mouth where the warp cannot know it: darkness instead of stretched or squeezed teeth.
+"""The inside of a mouth where the warp cannot know it: teeth that keep their size instead of stretched or squeezed
+ones.
 
-The warp knows the mouth of one picture. Opened much wider than there it shows its few teeth stretched over the whole
-mouth, and closed it squeezes them into a bright line, and a decoder that starts from there keeps both. So a mouth that
-opens wide starts dark, and one that closes starts with the line that closed lips have; what belongs there besides,
-teeth and tongue, is drawn by the decoder.
+The warp pulls the inside of the portrait's mouth like rubber. Opened wider it shows its few teeth stretched over the
+whole mouth, and closed it squeezes them into a bright line, and a decoder that starts from there keeps both. But the
+upper teeth hang from the skull and the lower ones stand in the jaw, and neither ever changes its size. So each row
+stays as far below or above its lip as in the portrait; what opens between them is dark, and what no longer fits between
+the lips is hidden. A mouth that closes altogether starts with the line that closed lips have. What belongs there
+besides, teeth that the portrait does not show and the tongue, is drawn by the decoder.
 """
 
 import cv2
 import numpy as np
 
+from moditalker.face.geometry import transform_points
 from moditalker.face.layout import INNER_LIPS, OUTER_LIPS, interocular_distance, mouth_opening
 
-_WIDER, _MARGIN, _RISE = 1.4, 0.01, 0.04
-"""A mouth is darkened from so many times the portrait's opening on, and wholly by ``_RISE`` (eye distances) more."""
-_CLOSER, _FALL = 0.6, 0.03
-"""It gets a line from so much of the portrait's opening down, and wholly by ``_FALL`` less."""
-_DARKNESS, _LINE = 0.3, 0.65
+_UPPER_ROW, _LOWER_ROW = 0.09, 0.05
+"""How far the rows of teeth reach from their lips, in eye distances, as all lengths below."""
+_SHUT, _PARTED = 0.02, 0.04
+"""Lips of the portrait that are nearer than the first show nothing but themselves, and from the second on teeth."""
+_GAP, _RISE = 0.04, 0.04
+"""The middle is darkened once it is so much wider than the portrait's, and wholly by ``_RISE`` more."""
+_WIDER = 2.0
+"""The portrait's own middle may be stretched by so much before that."""
+_CLOSER, _NEARLY, _FALL = 0.6, 0.04, 0.03
+"""A mouth gets a line below so much of the portrait's opening, and below ``_NEARLY``; wholly by ``_FALL`` less."""
+_DARKNESS, _LINE = 0.4, 0.65
 """Share of the lips' colour."""
-_SOFT, _THICK = 0.012, 0.03
-"""Of the eye distance: how soft the inside's border is, and how thick the line."""
+_SOFT, _EDGE, _THICK = 0.012, 0.03, 0.03
+"""How soft the inside's border is, how soft the teeth's, and how thick the line."""
 _SHIFT = 4  # cv2 draws with 4 fractional bits
+_UPPER, _LOWER = INNER_LIPS[[0, 1, 2, 3, 4]], INNER_LIPS[[0, 7, 6, 5, 4]]
 
 
 class MouthInterior:
     """Paints the inside of the mouth into warped frames.
 
     Args:
-        portrait: (68, 3) pixels.
-        landmarks: (T, 68, 3) pixels of the same picture.
+        picture: (H, W, 3) uint8, the portrait.
+        portrait: (68, 2 or 3) in its pixels.
+        landmarks: (T, 68, 2 or 3) in the frames' pixels.
+        growth: (T, 2) pixels of the frames to a pixel of the portrait, across and down, see ``growth``.
     """
 
-    def __init__(self, portrait: np.ndarray, landmarks: np.ndarray) -> None:
-        own, opening = float(mouth_opening(portrait)), mouth_opening(landmarks)
-        self.dark = np.clip((opening - _WIDER * own - _MARGIN) / _RISE, 0, 1)
-        """(T,) 0 to 1, how dark the inside is."""
-        self.line = np.clip((_CLOSER * own - _MARGIN - opening) / _FALL, 0, 1)
-        """(T,) 0 to 1, how clear the line between closed lips is."""
+    def __init__(self, picture: np.ndarray, portrait: np.ndarray, landmarks: np.ndarray, growth: np.ndarray) -> None:
+        self._picture, self._landmarks, self._growth = picture, landmarks[..., :2], growth
         self._unit = float(interocular_distance(portrait))
+        self._lips = lip_colour(picture, portrait[:, :2])
+        self._own = _Opening(portrait[:, :2])
+        nearly = min(_CLOSER * float(mouth_opening(portrait)), _NEARLY)
+        self.line = np.clip((nearly - mouth_opening(landmarks)) / _FALL, 0, 1)
+        """(T,) 0 to 1, how clear the line between closed lips is."""
 
-    def paint(self, frame: np.ndarray, index: int, landmarks: np.ndarray, lips: np.ndarray, scale: float = 1.0) -> None:
+    def paint(self, frame: np.ndarray, index: int) -> None:
         """Paint a frame, in place.
 
         Args:
             frame: (H, W, 3) uint8.
             index: which of the T frames it is.
-            landmarks: (T, 68, 2 or 3) in the frames' pixels.
-            lips: (3,) colour of the lips, see ``lip_colour``.
-            scale: pixels of the frame to a pixel of the portrait.
         """
-        dark, line = float(self.dark[index]), float(self.line[index])
-        if max(dark, line) == 0:
-            return
-        unit, inner = self._unit * scale, landmarks[index, INNER_LIPS, :2]
+        points, unit = self._landmarks[index], self._unit * float(self._growth[index, 1])
+        inner = points[INNER_LIPS]
         reach, size = 0.1 * unit + 2, frame.shape[1::-1]
         low = np.clip(np.floor(inner.min(0) - reach).astype(int), 0, size)
         high = np.clip(np.ceil(inner.max(0) + reach).astype(int) + 1, 0, size)
@@ -61,12 +70,127 @@ class MouthInterior:
         corners = np.round((inner - low) * (1 << _SHIFT)).astype(np.int32)
         inside = np.zeros(part.shape[:2], np.float32)
         cv2.fillPoly(inside, [corners], 1.0, cv2.LINE_AA, _SHIFT)
+        blur = max(0.5, _SOFT * unit)
+        soft = cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
+        pixels = np.stack(np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1])), -1)
+        painted = part + soft * (self._teeth(_Opening(points), pixels, self._growth[index]) - part)
+        line = float(self.line[index])
         if line > 0:
             between = (corners[:5] + corners[[0, 7, 6, 5, 4]]) // 2
             cv2.polylines(inside, [between], False, 1.0, max(1, round(_THICK * unit)), cv2.LINE_AA, _SHIFT)
-        soft = cv2.GaussianBlur(inside, (0, 0), max(0.5, _SOFT * unit))[..., None]
-        share, colour = (dark, lips * _DARKNESS) if dark > 0 else (line, lips * _LINE)
-        part[:] = (part + share * soft * (colour - part)).round().clip(0, 255).astype(np.uint8)
+            soft = line * cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
+            painted += soft * (self._lips * _LINE - painted)
+        part[:] = painted.round().clip(0, 255).astype(np.uint8)
+
+    def _teeth(self, mouth: "_Opening", pixels: np.ndarray, growth: np.ndarray) -> np.ndarray:
+        """What lies behind (h, w, 2) pixels of a frame: (h, w, 3) float32. Lengths are the portrait's pixels."""
+        across, below, above = mouth.place(pixels)
+        # Corners that are drawn apart take the teeth along, or there would be none to show; those that come nearer hide
+        # some.
+        across = across / max(growth[0], mouth.width / max(self._own.width, 1e-6))
+        below, above = below / growth[1], above / growth[1]
+        upper_lip, lower_lip = self._own.lips(across)
+        shown = np.maximum(lower_lip - upper_lip, 1e-3)
+        opening = np.maximum(below + above, 1e-3)
+        # A portrait that shows less than both rows shows a part of either.
+        rows = np.array([_UPPER_ROW, _LOWER_ROW]) * self._unit
+        part = np.clip(shown / rows.sum(), 0, 1) * np.clip((shown / self._unit - _SHUT) / (_PARTED - _SHUT), 0, 1)
+        upper, lower = rows[0] * part, rows[1] * part
+        # Where the lips leave less room than that, they hide the rest.
+        room = np.clip(opening / np.maximum(upper + lower, 1e-6), 0, 1)
+        upper_seen, lower_seen = upper * room, lower * room
+        middle = np.maximum(opening - upper_seen - lower_seen, 1e-3)
+        stretched = upper_lip + upper + (below - upper_seen) * (shown - upper - lower) / middle
+        down = np.where(below <= upper_seen, upper_lip + below, stretched)
+        down = np.where(above <= lower_seen, lower_lip - above, down)
+        x, y = cv2.split(self._own.picture_place(across, down).astype(np.float32))
+        seen = cv2.remap(self._picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        teeth = float((upper + lower).max())
+        known = max(self._own.widest - teeth - _SHUT * self._unit, 0)
+        missing = mouth.widest / growth[1] - teeth - _WIDER * known - _GAP * self._unit
+        wide = np.clip(missing / (_RISE * self._unit), 0, 1)
+        dark = wide * np.clip(np.minimum(below - upper_seen, above - lower_seen) / (_EDGE * self._unit) + 0.5, 0, 1)
+        return np.asarray(seen + dark[..., None] * (_DARKNESS * self._lips - seen), np.float32)
+
+
+class _Opening:
+    """The room between the lips, in coordinates of its own: across from the middle of the corners' line, and down.
+
+    Args:
+        points: (68, 2) pixels.
+    """
+
+    def __init__(self, points: np.ndarray) -> None:
+        points = np.asarray(points, np.float64)
+        first, last = points[INNER_LIPS[0]], points[INNER_LIPS[4]]
+        self.width = float(np.linalg.norm(last - first))
+        right = (last - first) / max(self.width, 1e-6)
+        down = np.array([-right[1], right[0]])
+        self._centre = (first + last) / 2
+        if (points[8] - self._centre) @ down < 0:  # a mirrored face
+            down = -down
+        self._axes = np.stack([right, down])
+        self._upper, self._lower = ((points[row] - self._centre) @ self._axes.T for row in (_UPPER, _LOWER))
+        self.widest = float((self._lower - self._upper)[:, 1].max())
+        """How far apart the lips are where they are farthest apart, pixels."""
+
+    def lips(self, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far down the upper and the lower lip's edges lie, each as large as ``across``; pixels."""
+        return (
+            np.interp(across, self._upper[:, 0], self._upper[:, 1]),
+            np.interp(across, self._lower[:, 0], self._lower[:, 1]),
+        )
+
+    def place(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(..., 2) pixels -> how far across, below the upper lip and above the lower one each lies."""
+        across, down = np.moveaxis((pixels - self._centre) @ self._axes.T, -1, 0)
+        upper, lower = self.lips(across)
+        return across, down - upper, lower - down
+
+    def picture_place(self, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+        """The inverse: (..., 2) pixels."""
+        return np.stack([across, down], -1) @ self._axes + self._centre
+
+
+def growth(
+    portrait: np.ndarray,
+    landmarks: np.ndarray,
+    portrait_matrix: np.ndarray | None = None,
+    matrices: np.ndarray | None = None,
+) -> np.ndarray:
+    """How much larger than in the portrait a face is drawn: across as it is seen, so less in a head that is turned, and
+    down as it is.
+
+    Args:
+        portrait: (68, 3) pixels.
+        landmarks: (T, 68, 3) pixels of the same picture.
+        portrait_matrix, matrices: (2, 3) and (T, 2, 3) picture -> aligned, where both are drawn in the aligned face.
+    Returns:
+        (T, 2)
+    """
+    seen = interocular_distance(landmarks[..., :2]) / interocular_distance(portrait[:, :2])
+    real = interocular_distance(landmarks) / interocular_distance(portrait)
+    grown = np.stack([seen, real], -1)
+    if portrait_matrix is not None and matrices is not None:
+        enlarged = np.sqrt(np.abs(np.linalg.det(matrices[..., :2]) / np.linalg.det(portrait_matrix[:, :2])))
+        grown = grown * enlarged[:, None]
+    return np.asarray(grown, np.float64)
+
+
+def aligned_interior(
+    aligned: np.ndarray, portrait: np.ndarray, landmarks: np.ndarray, portrait_matrix: np.ndarray, matrices: np.ndarray
+) -> MouthInterior:
+    """For frames of the aligned face.
+
+    Args:
+        aligned: (S, S, 3) uint8, the aligned portrait.
+        portrait: (68, 3) picture space.
+        landmarks: (T, 68, 3) picture space of the portrait.
+        portrait_matrix: (2, 3) picture -> aligned.
+        matrices: (T, 2, 3) picture -> aligned, of each frame.
+    """
+    points, moved = transform_points(portrait_matrix, portrait), transform_points(matrices, landmarks)
+    return MouthInterior(aligned, points, moved, growth(portrait, landmarks, portrait_matrix, matrices))
 
 
 def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -51,7 +51,8 @@ _TAIL = """
 ## Known failures
 - The aligned face is drawn at 128x128 pixels. In a large portrait what MToV adds, the inside of the mouth above all, is
   softer than what is around it.
-- Teeth are a light band with a hint of single teeth, at times with a faint grid; the tongue is hardly ever seen.
+- Teeth that the portrait shows keep their size and place; those that it does not show are a light, greyish band with a
+  hint of single teeth, at times with a faint grid. The tongue is hardly ever seen.
 - Lips do not always meet on m, b and p.
 - Heads turned more than about 20 degrees stretch: the warp knows one view. Beyond 40 degrees a portrait is refused.
 - Hair, glasses and beards that cross the jaw move with it.
