@@ -1,6 +1,7 @@
 """What MToV draws, laid over the warped portrait: whole pictures."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -23,9 +24,8 @@ def composed(portrait: Portrait, landmarks: np.ndarray, drawn: Iterable[FaceLaye
     frame = portrait.frame
     _, pose = frame.analyse(landmarks)
     composer = composer_of(portrait)
+    interior = MouthInterior(portrait.picture, frame.landmarks, landmarks, growth(frame.landmarks, landmarks))
     for layers in drawn:
         span = slice(layers.start, layers.start + len(layers.delta))
         field = WarpField(frame, landmarks[span], pose[span])
-        grown = growth(frame.landmarks, landmarks[span])
-        interior = MouthInterior(portrait.picture, frame.landmarks, landmarks[span], grown)
-        yield composer(field, layers.delta, layers.matrices, interior.paint)
+        yield composer(field, layers.delta, layers.matrices, partial(interior.paint, start=layers.start))

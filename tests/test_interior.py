@@ -74,7 +74,7 @@ def test_what_the_portrait_knows_is_hardly_changed(astronaut: np.ndarray, landma
     assert np.abs(plain - painted)[mask > 0].mean() < (1 if lower == 0 else 8)
 
 
-def striped(landmarks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def striped(landmarks: np.ndarray, rows: int) -> np.ndarray:
     """(512, 512, 3): a grey face whose opening has a white row of ``rows`` pixels under the upper lip, on black."""
     picture = np.full((512, 512, 3), 90, np.uint8)
     inner = landmarks[INNER_LIPS, :2]

@@ -5,7 +5,7 @@ import torch
 
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
-from moditalker.mtov.interior import aligned_interior
+from moditalker.mtov.interior import MouthInterior, growth
 from moditalker.mtov.warp import WarpField, aligned_flow, displacement, sample
 
 STEPS_A_PIXEL = 4
@@ -41,7 +41,8 @@ def block_conditions(
     pictures = warped.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     aligned = transform_points(matrices, landmarks)
     still = portrait.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
-    interior = aligned_interior(still, portrait_landmarks, landmarks, portrait_matrix, matrices)
+    grown = growth(portrait_landmarks, landmarks, portrait_matrix, matrices)
+    interior = MouthInterior(still, transform_points(portrait_matrix, portrait_landmarks), aligned, grown)
     for index, picture in enumerate(pictures.numpy()):
         interior.paint(picture, index)
     return {

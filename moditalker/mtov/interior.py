@@ -12,7 +12,6 @@ besides, teeth that the portrait does not show and the tongue, is drawn by the d
 import cv2
 import numpy as np
 
-from moditalker.face.geometry import transform_points
 from moditalker.face.layout import INNER_LIPS, OUTER_LIPS, interocular_distance, mouth_opening
 
 _UPPER_ROW, _LOWER_ROW = 0.09, 0.05
@@ -30,7 +29,7 @@ _DARKNESS, _LINE = 0.4, 0.65
 _SOFT, _EDGE, _THICK = 0.012, 0.03, 0.03
 """How soft the inside's border is, how soft the teeth's, and how thick the line."""
 _SHIFT = 4  # cv2 draws with 4 fractional bits
-_UPPER, _LOWER = INNER_LIPS[[0, 1, 2, 3, 4]], INNER_LIPS[[0, 7, 6, 5, 4]]
+_UPPER, _LOWER = [0, 1, 2, 3, 4], [0, 7, 6, 5, 4]  # of the inner lips' points, corner to corner
 
 
 class MouthInterior:
@@ -52,13 +51,14 @@ class MouthInterior:
         self.line = np.clip((nearly - mouth_opening(landmarks)) / _FALL, 0, 1)
         """(T,) 0 to 1, how clear the line between closed lips is."""
 
-    def paint(self, frame: np.ndarray, index: int) -> None:
+    def paint(self, frame: np.ndarray, index: int, start: int = 0) -> None:
         """Paint a frame, in place.
 
         Args:
             frame: (H, W, 3) uint8.
-            index: which of the T frames it is.
+            index, start: which of the T frames it is, counted from ``start``.
         """
+        index += start
         points, unit = self._landmarks[index], self._unit * float(self._growth[index, 1])
         inner = points[INNER_LIPS]
         reach, size = 0.1 * unit + 2, frame.shape[1::-1]
@@ -76,7 +76,7 @@ class MouthInterior:
         painted = part + soft * (self._teeth(_Opening(points), pixels, self._growth[index]) - part)
         line = float(self.line[index])
         if line > 0:
-            between = (corners[:5] + corners[[0, 7, 6, 5, 4]]) // 2
+            between = (corners[_UPPER] + corners[_LOWER]) // 2
             cv2.polylines(inside, [between], False, 1.0, max(1, round(_THICK * unit)), cv2.LINE_AA, _SHIFT)
             soft = line * cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
             painted += soft * (self._lips * _LINE - painted)
@@ -122,7 +122,8 @@ class _Opening:
 
     def __init__(self, points: np.ndarray) -> None:
         points = np.asarray(points, np.float64)
-        first, last = points[INNER_LIPS[0]], points[INNER_LIPS[4]]
+        inner = points[INNER_LIPS]
+        first, last = inner[0], inner[4]
         self.width = float(np.linalg.norm(last - first))
         right = (last - first) / max(self.width, 1e-6)
         down = np.array([-right[1], right[0]])
@@ -130,7 +131,7 @@ class _Opening:
         if (points[8] - self._centre) @ down < 0:  # a mirrored face
             down = -down
         self._axes = np.stack([right, down])
-        self._upper, self._lower = ((points[row] - self._centre) @ self._axes.T for row in (_UPPER, _LOWER))
+        self._upper, self._lower = ((inner[row] - self._centre) @ self._axes.T for row in (_UPPER, _LOWER))
         self.widest = float((self._lower - self._upper)[:, 1].max())
         """How far apart the lips are where they are farthest apart, pixels."""
 
@@ -175,22 +176,6 @@ def growth(
         enlarged = np.sqrt(np.abs(np.linalg.det(matrices[..., :2]) / np.linalg.det(portrait_matrix[:, :2])))
         grown = grown * enlarged[:, None]
     return np.asarray(grown, np.float64)
-
-
-def aligned_interior(
-    aligned: np.ndarray, portrait: np.ndarray, landmarks: np.ndarray, portrait_matrix: np.ndarray, matrices: np.ndarray
-) -> MouthInterior:
-    """For frames of the aligned face.
-
-    Args:
-        aligned: (S, S, 3) uint8, the aligned portrait.
-        portrait: (68, 3) picture space.
-        landmarks: (T, 68, 3) picture space of the portrait.
-        portrait_matrix: (2, 3) picture -> aligned.
-        matrices: (T, 2, 3) picture -> aligned, of each frame.
-    """
-    points, moved = transform_points(portrait_matrix, portrait), transform_points(matrices, landmarks)
-    return MouthInterior(aligned, points, moved, growth(portrait, landmarks, portrait_matrix, matrices))
 
 
 def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -370,8 +371,7 @@ def _varied(
         offsets = bending(rng, size)
         faces = bent(faces, offsets)
         seen = bent_points(transform_points(matrices, landmarks), offsets)
-        back = np.linalg.inv(matrices[..., :2])
-        placed = np.einsum("tij,tnj->tni", back, seen - matrices[:, None, :, 2])
+        placed = transform_points(np.stack([cv2.invertAffineTransform(matrix) for matrix in matrices]), seen)
         landmarks = np.concatenate([placed, landmarks[..., 2:]], -1).astype(np.float32)
     for change in (resharpening(rng), relighting(rng, size), recolouring(rng)):
         if rng.random() < often:

@@ -6,6 +6,7 @@ came from, goes on from here; a run that is then made anew takes the place of it
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -26,17 +27,17 @@ def disassemble(weights: Path, runs: Path) -> None:
     if not (weights / "training.json").is_file():
         raise InputError(f"{weights} is not a folder that 'assemble' wrote: it lacks training.json.")
     history = json.loads((weights / "training.json").read_text())
-    for part, kind in NETWORKS.items():
-        run = runs / run_name(part)
+    folders = {part: runs / run_name(part) for part in NETWORKS}
+    for run in folders.values():
         if run.exists():
             raise InputError(f"{run} is there already; name another -o.")
-        network = kind.from_pretrained(weights / part, torch_dtype=torch.float32)
+    for part, run in folders.items():
+        network = NETWORKS[part].from_pretrained(weights / part, torch_dtype=torch.float32)
         network.save_pretrained(run / "model")
         described = dict(history[part])
         (run / "metrics.jsonl").write_text(json.dumps(described.pop("last")) + "\n")
         (run / "run.json").write_text(json.dumps({"output": str(run), **described}, indent=1))
-    decoder = NETWORKS["autoencoder"].from_pretrained(weights / "autoencoder", torch_dtype=torch.float32)
-    decoder.save_pretrained(runs / run_name("denoiser") / "autoencoder")
+    shutil.copytree(folders["autoencoder"] / "model", folders["denoiser"] / "autoencoder")
 
 
 def main() -> None:
