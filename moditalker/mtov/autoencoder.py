@@ -109,6 +109,12 @@ class Window:
         top, left, height, width = (n // shrink for n in (self.top, self.left, self.height, self.width))
         return pictures[..., top : top + height, left : left + width]
 
+    def placed(self, part: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
+        """A copy of (..., H, W) with (..., height, width) in the window's place."""
+        whole = pictures.clone()
+        whole[..., self.top : self.top + self.height, self.left : self.left + self.width] = part
+        return whole
+
 
 MOUTH_WINDOW = Window(56, 16, 64, 96)
 """What moves when somebody speaks. The decoder practises most here, and looks at it once more by itself."""

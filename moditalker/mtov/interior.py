@@ -92,10 +92,10 @@ class MouthInterior:
         upper_lip, lower_lip = self._own.lips(across)
         shown = np.maximum(lower_lip - upper_lip, 1e-3)
         opening = np.maximum(below + above, 1e-3)
-        # A portrait that shows less than both rows shows a part of either.
+        # A portrait that shows less than both rows shows the upper one first: that is what a smile uncovers.
         rows = np.array([_UPPER_ROW, _LOWER_ROW]) * self._unit
-        part = np.clip(shown / rows.sum(), 0, 1) * np.clip((shown / self._unit - _SHUT) / (_PARTED - _SHUT), 0, 1)
-        upper, lower = rows[0] * part, rows[1] * part
+        part = np.clip((shown / self._unit - _SHUT) / (_PARTED - _SHUT), 0, 1)
+        upper, lower = part * np.clip(shown, 0, rows[0]), part * np.clip(shown - rows[0], 0, rows[1])
         # Where the lips leave less room than that, they hide the rest.
         room = np.clip(opening / np.maximum(upper + lower, 1e-6), 0, 1)
         upper_seen, lower_seen = upper * room, lower * room

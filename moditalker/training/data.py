@@ -325,7 +325,7 @@ class BlockBatches:
             ``video`` (B, 3, 16, 128, 128), ``portrait`` (B, 3, 128, 128), ``warped`` (B, 3, n, 128, 128),
             ``drawn`` (B, 3, n, 128, 128), uint8; ``visible`` (B, 1, n, 128, 128) uint8, 0 over the lower face;
             ``moved`` (B, 2, n, 128, 128) int8, see ``block_conditions``; ``frames`` (B, n) int64, which frames of the
-            block the last four are; ``lips`` (B, n, 20, 2) the mouth's points in them, pixels of the aligned face.
+            block the last four are.
         """
         chosen = rng.choice(len(self.clips), self.blocks, p=self._weights)
         items = [self._item(self.clips[i], rng) for i in chosen]
@@ -349,14 +349,11 @@ class BlockBatches:
             landmarks[wanted],
             matrices[wanted],
         )
-        points = transform_points(matrices[wanted], landmarks[wanted])
         pictures = {"video": video, "portrait": portrait, **conditions}
         if rng.random() < 0.5:
             pictures = {key: value.flip(-1) for key, value in pictures.items()}
             pictures["moved"][0].neg_()
-            points = points[:, MIRROR] * np.array([-1, 1]) + np.array([video.shape[-1] - 1, 0])
-        lips = torch.from_numpy(points[:, 48:].astype(np.float32))
-        return {**pictures, "frames": torch.from_numpy(wanted), "lips": lips}
+        return {**pictures, "frames": torch.from_numpy(wanted)}
 
 
 def _varied(

@@ -1,67 +1,76 @@
-"""Do the lips stand where they should? A small network that reads their shape off a picture, and the loss it gives.
+"""Do the lips stand where they should? A face tracker with a gradient looks at generated and at real mouths.
 
 A generated mouth is sharp and yet wrong when it is open by another amount than the real one. Differences of pixels and
-of general features hardly tell; the place of the lips does. The reader learns beside the generator, from real frames
-only, to find the 20 points of the mouth; what it reads in a generated frame shall be what it reads in the real one.
+of general features hardly tell; the place of the lips does. What the tracker reads in a generated frame shall be what
+it reads in the real one: where the lips are and, above all, how far they are apart. Both are looked at through the same
+window, which is another one every time, so that nothing is won by grain that only one view of it mistakes for a lip.
 """
 
 import torch
 from torch import nn
-from torch.func import functional_call
+from torch.nn import functional as F
 
 from moditalker.mtov.autoencoder import MOUTH_WINDOW
+from moditalker.training.facemesh import SIDE, LipMesh
 
-LIP_POINTS = 20
-_SPREAD = 10.0
-"""Pixels that one unit of the network's output stands for."""
+_CENTRE, _REACH = (63.9, 62.4), 160.0
+"""The aligned face as the tracker cuts it out of a video: x and y, and the side; pixels."""
+_SHIFT, _SCALE, _TURN = 5.0, 0.08, 0.08
+"""By how much the window differs at most: pixels, logarithm, radians."""
+_UPPER, _LOWER = [13, 14, 15], [19, 18, 17]  # of the mouth's 20 points
 
 
-class LipReader(nn.Module):
-    """The 20 points of the mouth in ``MOUTH_WINDOW``, trained on real frames."""
+class LipsLoss(nn.Module):
+    """Distance of generated from real lips as MediaPipe's face mesh sees them.
+
+    Raises:
+        InputError: see ``LipMesh``.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        cells = (MOUTH_WINDOW.height // 16) * (MOUTH_WINDOW.width // 16)
-        self.layers = nn.Sequential(
-            nn.PixelUnshuffle(4),
-            nn.Conv2d(48, 64, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(64, 128, 3, stride=2, padding=1),
-            nn.GroupNorm(8, 128),
-            nn.SiLU(),
-            nn.Conv2d(128, 128, 3, padding=1),
-            nn.GroupNorm(8, 128),
-            nn.SiLU(),
-            nn.Conv2d(128, 192, 3, stride=2, padding=1),
-            nn.SiLU(),
-            nn.Flatten(),
-            nn.Linear(192 * cells, 128),
-            nn.SiLU(),
-            nn.Linear(128, 2 * LIP_POINTS),
-        )
+        self.mesh = LipMesh()
 
-    def forward(self, mouths: torch.Tensor) -> torch.Tensor:
-        """(N, 3, h, w) windows in [-1, 1] -> (N, 20, 2) pixels from the middle of the window."""
-        return _SPREAD * self.layers(mouths).float().unflatten(-1, (LIP_POINTS, 2))
-
-    def losses(self, generated: torch.Tensor, real: torch.Tensor, points: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The reader's own error, which trains it, and the generated mouths' error, which does not.
+    def forward(self, mouth: torch.Tensor, real: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Compare every other frame.
 
         Args:
-            generated, real: (B, 3, n, h, w) windows in [-1, 1].
-            points: (B, n, 20, 2) of the real frames, pixels of the aligned face.
+            mouth: (B, 3, n, h, w) generated, of ``MOUTH_WINDOW``, in [-1, 1].
+            real: (B, 3, n, 128, 128), the same frames.
         Returns:
-            ``reading`` and ``lips``, both mean distances in pixels along an axis.
+            ``lips``, mean distance of the 20 points along an axis, and ``opening``, of how far the inner lips are
+            apart; pixels of the aligned face.
         """
-        generated, real = (video.transpose(1, 2).flatten(0, 1) for video in (generated, real))
-        centre = torch.tensor(
-            [MOUTH_WINDOW.left + MOUTH_WINDOW.width / 2, MOUTH_WINDOW.top + MOUTH_WINDOW.height / 2],
-            device=points.device,
-        )
-        read = self(real)
-        fixed = {name: parameter.detach() for name, parameter in self.named_parameters()}
-        seen = functional_call(self, fixed, (generated,))
+        mouth, real = mouth[:, :, ::2], real[:, :, ::2]
+        views = _views(len(real) * real.shape[2], self.training, real.device)
+        with torch.no_grad():
+            wanted = self._points(real, views)
+        seen = self._points(MOUTH_WINDOW.placed(mouth, real), views)
         return {
-            "reading": (read - (points.flatten(0, 1) - centre)).abs().mean(),
-            "lips": (seen - read.detach()).abs().mean(),
+            "lips": (seen - wanted).abs().mean(),
+            "opening": (_opening(seen) - _opening(wanted)).abs().mean(),
         }
+
+    def _points(self, faces: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
+        """(B n, 20, 2) pixels of the aligned face, measured from the window's corner."""
+        # Half a pixel in a hundred is what counts here, and sixteen bits do not tell it.
+        with torch.autocast(faces.device.type, enabled=False):
+            pictures = faces.float().transpose(1, 2).flatten(0, 1).add(1).div(2)
+            grid = F.affine_grid(views, [len(pictures), 3, SIDE, SIDE], align_corners=False)
+            looked_at = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+            looked_at = looked_at.clamp(0, 1).contiguous(memory_format=torch.channels_last)
+            return self.mesh(looked_at) * (_REACH / SIDE)
+
+
+def _views(count: int, vary: bool, device: torch.device) -> torch.Tensor:
+    """(count, 2, 3) affine maps, window -> aligned face, both in [-1, 1]."""
+    draw = 2 * torch.rand(4, count) - 1 if vary else torch.zeros(4, count)
+    scale, angle = _REACH / 128 * torch.exp(_SCALE * draw[0]), _TURN * draw[1]
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    x, y = (2 * (centre + 0.5 + _SHIFT * moved) / 128 - 1 for centre, moved in zip(_CENTRE, draw[2:], strict=True))
+    return torch.stack([torch.stack([cos, -sin, x], -1), torch.stack([sin, cos, y], -1)], -2).to(device)
+
+
+def _opening(points: torch.Tensor) -> torch.Tensor:
+    """(N, 20, 2) -> (N, 3)."""
+    return (points[:, _LOWER] - points[:, _UPPER]).norm(dim=-1)

@@ -40,12 +40,9 @@ class SpeakingMouth(nn.Module):
             mouth: (B, 3, n, h, w) generated, of ``MOUTH_WINDOW``, consecutive frames, in [-1, 1]; n >= 5.
             real: (B, 3, n, H, W), the same frames.
         """
-        place = MOUTH_WINDOW
-        drawn = real.clone()
-        drawn[..., place.top : place.top + place.height, place.left : place.left + place.width] = mouth
         with torch.no_grad():
             wanted = self._embedded(real)
-        return 1 - (self._embedded(drawn) * wanted).sum(-1).mean()
+        return 1 - (self._embedded(MOUTH_WINDOW.placed(mouth, real)) * wanted).sum(-1).mean()
 
     def _embedded(self, faces: torch.Tensor) -> torch.Tensor:
         """(B, 3, n, H, W) -> (k, D), windows that do not overlap but for the last of each block."""

@@ -9,7 +9,7 @@ from torch import nn
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, Window, to_unit
 from moditalker.mtov.conditions import guides
 from moditalker.training.data import BlockBatches, load_clips
-from moditalker.training.lips import LipReader
+from moditalker.training.lips import LipsLoss
 from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.perceptual import PerceptualLoss
 
@@ -18,8 +18,8 @@ MOUTH_CENTRE = (64, 88)
 CROP = 64
 FACE_PART = 96
 """Side of the part of the face, another one in every batch, that is compared as a whole; pixels."""
-LIPS_WEIGHT = 0.6
-"""Of the distance between lips read in generated and in real frames, a pixel."""
+LIPS_WEIGHT, OPENING_WEIGHT = 0.6, 0.9
+"""Of the distance between lips read in generated and in real frames, and between their openings, a pixel."""
 
 
 def face_weight(visible: torch.Tensor) -> torch.Tensor:
@@ -119,7 +119,7 @@ class AutoencoderObjective(nn.Module):
         super().__init__()
         self.autoencoder = autoencoder
         self.picture = PictureLoss(perceptual_weight)
-        self.reader = LipReader()
+        self.lips = LipsLoss()
         self.planes_after, self.few = planes_after, few
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
@@ -134,11 +134,12 @@ class AutoencoderObjective(nn.Module):
         mouth = decode(planes, warped, told, frames, MOUTH_WINDOW)
         face = decode(planes, warped[:, :, few], told[:, :, few], frames[:, few], part)
         losses = self.picture(mouth, face, part, real, visible)
-        losses |= self.reader.losses(mouth, MOUTH_WINDOW.cut(real), batch["lips"])
+        losses |= self.lips(mouth, real)
         with torch.no_grad():
             weight = MOUTH_WINDOW.cut(face_weight(visible))
             losses["l1_warp"] = (MOUTH_WINDOW.cut((warped - real).abs()) * weight).mean()
-        return {"loss": losses["picture"] + LIPS_WEIGHT * losses["lips"] + 0.1 * losses["reading"], **losses}
+        lips = LIPS_WEIGHT * losses["lips"] + OPENING_WEIGHT * losses["opening"]
+        return {"loss": losses["picture"] + lips, **losses}
 
     def _planes(self, video: torch.Tensor) -> torch.Tensor | None:
         if self.training:

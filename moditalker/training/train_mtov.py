@@ -13,14 +13,14 @@ from moditalker.mtov.conditions import guides
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.training.data import BlockBatches, load_clips
 from moditalker.training.diffusion import add_noise
-from moditalker.training.lips import LipReader
+from moditalker.training.lips import LipsLoss
 from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.speaking import SpeakingMouth
-from moditalker.training.train_autoencoder import LIPS_WEIGHT, PictureLoss, face_part
+from moditalker.training.train_autoencoder import LIPS_WEIGHT, OPENING_WEIGHT, PictureLoss, face_part
 
 WARP_START = 0.25
 """Share of the noise schedule up to which a run may start from the warped portrait's planes."""
-SPEAKING_WEIGHT = 4.0
+SPEAKING_WEIGHT = 6.0
 """See ``SpeakingMouth``."""
 
 
@@ -57,7 +57,7 @@ class MtovObjective(nn.Module):
         self.autoencoder = autoencoder
         self.autoencoder.encoder.requires_grad_(False)
         self.picture = PictureLoss(perceptual_weight)
-        self.reader = LipReader()
+        self.lips = LipsLoss()
         self.speaking = SpeakingMouth()
         self.scheduler = mtov_scheduler()
         self.picture_weight, self.frames, self.few = picture_weight, frames, few
@@ -90,12 +90,11 @@ class MtovObjective(nn.Module):
         mouth = decode(predicted, warp, marked, chosen, MOUTH_WINDOW)
         face = decode(predicted, warp[:, :, few], marked[:, :, few], chosen[:, few], part)
         losses = self.picture(mouth, face, part, real, seen)
-        points = batch["lips"].gather(1, chosen[:, :, None, None].expand(-1, -1, *batch["lips"].shape[2:]))
-        losses |= self.reader.losses(mouth, MOUTH_WINDOW.cut(real), points)
+        losses |= self.lips(mouth, real)
         losses["speaking"] = self.speaking(mouth, real)
-        drawn_loss = losses["picture"] + LIPS_WEIGHT * losses["lips"] + SPEAKING_WEIGHT * losses["speaking"]
-        total = planes + self.picture_weight * drawn_loss + 0.1 * losses["reading"]
-        return {"loss": total, "planes": planes, **losses}
+        lips = LIPS_WEIGHT * losses["lips"] + OPENING_WEIGHT * losses["opening"]
+        drawn_loss = losses["picture"] + lips + SPEAKING_WEIGHT * losses["speaking"]
+        return {"loss": planes + self.picture_weight * drawn_loss, "planes": planes, **losses}
 
 
 def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

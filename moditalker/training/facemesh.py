@@ -1,0 +1,249 @@
+"""MediaPipe's face mesh with attention as a torch network, as far as it leads to the lips: a tracker with a gradient.
+
+I. Grishchenko et al., "Attention Mesh" (CVPR workshop on computer vision for AR/VR, 2020). The graph and its weights
+are read from the package ``mediapipe`` (Apache-2.0), which carries them for the tracker; its three own operations are
+written out here.
+"""
+
+import importlib.util
+import math
+from collections.abc import Callable
+from functools import partial
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from moditalker.errors import InputError
+from moditalker.face.layout import MEDIAPIPE_TO_68
+
+SIDE = 192
+"""Of the picture that the network looks at, pixels."""
+LIP_POINTS = 20
+_OUTPUT = "output_lips"
+
+
+class LipMesh(nn.Module):
+    """The 20 points of the mouth in a picture of a face; frozen.
+
+    Raises:
+        InputError: the package ``mediapipe`` is not installed, or holds the network no longer.
+    """
+
+    order: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        graph = _Graph(_packaged("modules", "face_landmark", "face_landmark_with_attention.tflite"))
+        self._steps = graph.steps_to(_OUTPUT)
+        self._input, self._result = graph.input, graph.output(_OUTPUT)
+        for name, value in graph.constants.items():
+            self.register_buffer(name, value, persistent=False)
+        places = {index: place for place, index in enumerate(graph.refined)}
+        self.register_buffer("order", torch.tensor([places[index] for index in MEDIAPIPE_TO_68[48:]]), persistent=False)
+        self.requires_grad_(False)
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        """Find the mouth.
+
+        Args:
+            faces: (N, 3, 192, 192) in [0, 1], upright; the face takes up two thirds of the picture.
+        Returns:
+            (N, 20, 2) x and y, pixels of the picture from its upper left corner.
+        """
+        values = {self._input: faces}
+        for step in self._steps:
+            values[step.target] = step(values, self)
+        return values[self._result].reshape(len(faces), -1, 2)[:, self.order]
+
+
+def _packaged(*path: str) -> Path:
+    """A file of the package ``mediapipe``; importing the package takes seconds."""
+    package = importlib.util.find_spec("mediapipe")
+    if package is None or package.origin is None:
+        raise InputError("The loss at the lips needs the package mediapipe; run 'pip install -r requirements.txt'.")
+    file = Path(package.origin).parent.joinpath(*path)
+    if not file.is_file():
+        raise InputError(f"The package mediapipe lacks {path[-1]}; install the version that requirements.txt names.")
+    return file
+
+
+Values = dict[int, torch.Tensor]
+Operation = Callable[..., torch.Tensor]
+
+
+class _Step:
+    """One operation: the tensors it takes (of the run, or constants of the network) and the one that it makes."""
+
+    def __init__(self, operation: Operation, sources: list[int], target: int) -> None:
+        self.operation, self.sources, self.target = operation, sources, target
+
+    def __call__(self, values: Values, owner: nn.Module) -> torch.Tensor:
+        taken = [values[i] if i in values else getattr(owner, f"constant{i}") for i in self.sources]
+        return self.operation(*taken)
+
+
+class _Graph:
+    """A stored network in TensorFlow Lite's format; maps are turned from (H, W, C) to (C, H, W).
+
+    Attributes:
+        input: its number.
+        constants: by name, ``constant`` and a tensor's number.
+        refined: which points of the mesh the lips' output gives, in its order.
+    """
+
+    def __init__(self, file: Path) -> None:
+        schema = _schema()
+        self._codes = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+        self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(file.read_bytes(), 0))
+        self._graph = self._model.subgraphs[0]
+        self._makers = {int(operator.outputs[0]): operator for operator in self._graph.operators}
+        self.input = int(self._graph.inputs[0])
+        self.constants: dict[str, torch.Tensor] = {}
+        self.refined: list[int] = []
+
+    def output(self, name: str) -> int:
+        """Number of a named output."""
+        return next(int(i) for i in self._graph.outputs if self._graph.tensors[i].name.decode() == name)
+
+    def steps_to(self, name: str) -> list[_Step]:
+        """What leads to an output, in order; its constants are gathered."""
+        steps: dict[int, _Step] = {}
+        self._gather(self.output(name), steps)
+        return list(steps.values())
+
+    def _gather(self, tensor: int, steps: dict[int, _Step]) -> None:
+        if tensor == self.input or tensor in steps:
+            return
+        operator = self._makers[tensor]
+        kind = self._kind(operator)
+        sources = []
+        for source in map(int, operator.inputs):
+            constant = self._constant(source)
+            if constant is None:
+                self._gather(source, steps)
+            elif kind not in ("PAD", "RESHAPE"):
+                self.constants[f"constant{source}"] = _arranged(constant, kind, self._graph.tensors[source].shape)
+            if constant is None or kind not in ("PAD", "RESHAPE"):
+                sources.append(source)
+        steps[tensor] = _Step(self._operation(kind, operator), sources, tensor)
+
+    def _kind(self, operator: Any) -> str:
+        code = self._model.operatorCodes[operator.opcodeIndex]
+        name = self._codes[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        return code.customCode.decode() if name == "CUSTOM" else name
+
+    def _constant(self, tensor: int) -> np.ndarray | None:
+        """Values of a tensor that is stored; float16 ones by way of the operation that widens them."""
+        stored = self._graph.tensors[tensor]
+        data = self._model.buffers[stored.buffer].data
+        if data is not None:
+            kind = {0: np.float32, 1: np.float16, 2: np.int32}[stored.type]
+            return np.frombuffer(bytes(data), kind).reshape(stored.shape)
+        maker = self._makers.get(tensor)
+        if maker is not None and self._kind(maker) == "DEQUANTIZE":
+            return self._constant(int(maker.inputs[0]))
+        return None
+
+    def _operation(self, kind: str, operator: Any) -> Operation:
+        options = operator.builtinOptions
+        shape = [int(n) for n in self._graph.tensors[operator.outputs[0]].shape]
+        if kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+            return partial(_convolve, stride=options.strideH, same=options.padding == 0, apart=kind[0] == "D")
+        if kind == "MAX_POOL_2D":
+            return partial(F.max_pool2d, kernel_size=options.filterHeight, stride=options.strideH)
+        if kind == "PAD":
+            return partial(_widen, channels=shape[-1])
+        if kind == "RESHAPE":
+            return partial(_flatten, shape=shape[1:])
+        if kind == "Landmarks2TransformMatrix":
+            from flatbuffers import flexbuffers
+
+            told = flexbuffers.Loads(bytes(operator.customOptions))
+            self.refined = [int(index) for index in told["subset_idxs"]]
+            return partial(_region, told=told)
+        return {
+            "ADD": torch.add,
+            "MUL": torch.mul,
+            "PRELU": F.prelu,
+            "TransformTensorBilinear": partial(_cut_out, side=shape[1]),
+            "TransformLandmarks": _placed,
+        }[kind]
+
+
+def _schema() -> Any:
+    """The format's classes, as ``mediapipe`` carries them; its package hides the module behind another's name."""
+    loader = SourceFileLoader("moditalker_tflite_schema", str(_packaged("tasks", "metadata", "schema_py_generated.py")))
+    module = ModuleType(loader.name)
+    loader.exec_module(module)
+    return module
+
+
+def _arranged(constant: np.ndarray, kind: str, shape: Any) -> torch.Tensor:
+    value = torch.from_numpy(constant.astype(np.float32))
+    if kind == "CONV_2D" and value.dim() == 4:
+        return value.permute(0, 3, 1, 2).contiguous()
+    if kind == "DEPTHWISE_CONV_2D" and value.dim() == 4:
+        return value.permute(3, 0, 1, 2).contiguous()
+    return value.flatten() if kind == "PRELU" else value
+
+
+def _convolve(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, stride: int, same: bool, apart: bool
+) -> torch.Tensor:
+    """TensorFlow's ``SAME`` puts what does not divide evenly to the right and below."""
+    if same:
+        down, across = (
+            max(0, (math.ceil(n / stride) - 1) * stride + kernel - n)
+            for n, kernel in zip(x.shape[2:], weight.shape[2:], strict=True)
+        )
+        x = F.pad(x, (across // 2, -(-across // 2), down // 2, -(-down // 2)))
+    return F.conv2d(x, weight, bias, stride, groups=x.shape[1] if apart else 1)
+
+
+def _widen(x: torch.Tensor, channels: int) -> torch.Tensor:
+    return F.pad(x, (0, 0, 0, 0, 0, channels - x.shape[1]))
+
+
+def _flatten(x: torch.Tensor, shape: list[int]) -> torch.Tensor:
+    return (x.permute(0, 2, 3, 1) if x.dim() == 4 else x).reshape(len(x), *shape)
+
+
+def _region(mesh: torch.Tensor, told: dict[str, Any]) -> torch.Tensor:
+    """Where the lips are: (N, 468, 3) -> (N, 4, 4), from a small map of them to the map that they are cut from."""
+    mesh = mesh.detach()  # the loss moves lips, not the place where they are looked for
+    points = mesh[:, told["subset_idxs"], :2]
+    across = mesh[:, told["right_rotation_idx"], :2] - mesh[:, told["left_rotation_idx"], :2]
+    angle = torch.atan2(across[:, 1], across[:, 0])
+    cos, sin = angle.cos(), angle.sin()
+    turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # upright -> as seen
+    upright = points @ turn
+    low, high = upright.amin(1), upright.amax(1)
+    centre = turn @ ((low + high) / 2)[..., None]
+    out = torch.tensor([told["output_width"], told["output_height"]], dtype=mesh.dtype, device=mesh.device)
+    scale = torch.tensor([told["scale_x"], told["scale_y"]], dtype=mesh.dtype, device=mesh.device) / out
+    linear = turn * ((high - low) * scale)[:, None]
+    matrix = torch.eye(4, dtype=mesh.dtype, device=mesh.device).repeat(len(mesh), 1, 1)
+    matrix[:, :2, :2] = linear
+    matrix[:, :2, 3] = (centre - linear @ (out / 2)[:, None])[..., 0]
+    return matrix
+
+
+def _cut_out(maps: torch.Tensor, matrix: torch.Tensor, side: int) -> torch.Tensor:
+    """The part of (N, C, H, W) that a matrix names, (N, C, side, side); nought outside."""
+    place = torch.arange(side, dtype=maps.dtype, device=maps.device) + 0.5
+    y, x = torch.meshgrid(place, place, indexing="ij")
+    wanted = torch.stack([x, y], -1).reshape(-1, 2) @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 3]
+    size = torch.tensor([maps.shape[-1], maps.shape[-2]], dtype=maps.dtype, device=maps.device)
+    grid = (2 * wanted / size - 1).reshape(len(maps), side, side, 2)
+    return F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _placed(points: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """(N, P, 2) of the part that was cut out -> (N, P, 2) of the whole."""
+    return points @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 3]
