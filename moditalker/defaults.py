@@ -4,5 +4,5 @@ ATOM_STEPS = 15
 """Of AToM and of the head. Lips are as good with 10, but blinks are rare and a coarse sampler rounds some off: 40 s of
 speech, two seeds, 20 a minute with 25 steps and with 15, 16 with 10."""
 MTOV_STEPS = 4
-GUIDANCE = 1.5
+GUIDANCE = 1.8
 """1 is none and halves the work, but mouths then move less than real ones do; above 1.75 they move more."""

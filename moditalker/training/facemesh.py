@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from flatbuffers import flexbuffers  # mediapipe needs it too
 from torch import nn
 from torch.nn import functional as F
 
@@ -127,10 +128,11 @@ class _Graph:
             constant = self._constant(source)
             if constant is None:
                 self._gather(source, steps)
-            elif kind not in ("PAD", "RESHAPE"):
-                self.constants[f"constant{source}"] = _arranged(constant, kind, self._graph.tensors[source].shape)
-            if constant is None or kind not in ("PAD", "RESHAPE"):
-                sources.append(source)
+            elif kind in ("PAD", "RESHAPE"):
+                continue  # shapes, which the output's own tells as well
+            else:
+                self.constants[f"constant{source}"] = _arranged(constant, kind)
+            sources.append(source)
         steps[tensor] = _Step(self._operation(kind, operator), sources, tensor)
 
     def _kind(self, operator: Any) -> str:
@@ -162,18 +164,17 @@ class _Graph:
         if kind == "RESHAPE":
             return partial(_flatten, shape=shape[1:])
         if kind == "Landmarks2TransformMatrix":
-            from flatbuffers import flexbuffers
-
             told = flexbuffers.Loads(bytes(operator.customOptions))
             self.refined = [int(index) for index in told["subset_idxs"]]
             return partial(_region, told=told)
-        return {
+        plain: dict[str, Operation] = {
             "ADD": torch.add,
             "MUL": torch.mul,
             "PRELU": F.prelu,
             "TransformTensorBilinear": partial(_cut_out, side=shape[1]),
             "TransformLandmarks": _placed,
-        }[kind]
+        }
+        return plain[kind]
 
 
 def _schema() -> Any:
@@ -184,7 +185,7 @@ def _schema() -> Any:
     return module
 
 
-def _arranged(constant: np.ndarray, kind: str, shape: Any) -> torch.Tensor:
+def _arranged(constant: np.ndarray, kind: str) -> torch.Tensor:
     value = torch.from_numpy(constant.astype(np.float32))
     if kind == "CONV_2D" and value.dim() == 4:
         return value.permute(0, 3, 1, 2).contiguous()
