@@ -5,5 +5,5 @@ ATOM_STEPS = 15
 speech, two seeds, 20 a minute with 25 steps and with 15, 16 with 10."""
 MTOV_STEPS = 4
 GUIDANCE = 1.8
-"""1 is none and halves the work, but mouths then move less than real ones do. At 1.8 they open by a seventh more and grow
-wide by a tenth less than real ones; at 1.5 widths lack a fifth, and the lip-sync expert is less sure."""
+"""1 is none and halves the work, but mouths then move less than real ones do. At 1.8 they open by a seventh more and
+grow wide by a tenth less than real ones; at 1.5 widths lack a fifth, and the lip-sync expert is less sure."""
