@@ -532,6 +532,13 @@ def test_a_face_under_other_lamps_is_brighter_here_and_darker_there() -> None:
     assert lit.max() > 105
 
 
+def _middle(pictures: torch.Tensor) -> torch.Tensor:
+    """(..., H, W) -> (..., 2): where the brightness lies on average, row and column."""
+    share = pictures.float() / pictures.float().sum((-2, -1), keepdim=True)
+    place = torch.arange(pictures.shape[-1])
+    return torch.stack([(share.sum(-1) * place).sum(-1), (share.sum(-2) * place).sum(-1)], -1)
+
+
 def test_varied_batches_stay_what_a_portrait_could_be_warped_to(prepared: Path) -> None:
     source = BlockBatches([clip_named(prepared, "ada-short")], blocks=8, frames=3, vary=True)
     plain = BlockBatches([clip_named(prepared, "ada-short")], blocks=8, frames=3)
@@ -539,7 +546,8 @@ def test_varied_batches_stay_what_a_portrait_could_be_warped_to(prepared: Path) 
     for item in range(8):
         real = batch["video"][item][:, batch["frames"][item]].float()
         assert (batch["warped"][item].float() - real).abs().mean() < 25
-    assert not torch.equal(batch["drawn"], unchanged["drawn"]), "landmarks follow the features"
+    lips, before = (_middle(source["drawn"][:, 2]) for source in (batch, unchanged))
+    assert (lips - before).abs().max() > 1, "landmarks follow the features"
 
 
 def test_a_decoder_that_was_told_less_goes_on_where_it_was(tmp_path: Path) -> None:

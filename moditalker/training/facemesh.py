@@ -5,9 +5,9 @@ are read from the package ``mediapipe`` (Apache-2.0), which carries them for the
 written out here.
 """
 
-import importlib.util
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -22,10 +22,10 @@ from torch.nn import functional as F
 
 from moditalker.errors import InputError
 from moditalker.face.layout import MEDIAPIPE_TO_68
+from moditalker.metrics.packages import package_folder
 
 SIDE = 192
 """Of the picture that the network looks at, pixels."""
-LIP_POINTS = 20
 _OUTPUT = "output_lips"
 
 
@@ -40,14 +40,14 @@ class LipMesh(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        graph = _Graph(_packaged("modules", "face_landmark", "face_landmark_with_attention.tflite"))
-        self._steps = graph.steps_to(_OUTPUT)
-        self._input, self._result = graph.input, graph.output(_OUTPUT)
-        for name, value in graph.constants.items():
-            self.register_buffer(name, value, persistent=False)
-        places = {index: place for place, index in enumerate(graph.refined)}
-        self.register_buffer("order", torch.tensor([places[index] for index in MEDIAPIPE_TO_68[48:]]), persistent=False)
-        self.requires_grad_(False)
+        folder = package_folder("mediapipe", "The loss at the lips", "'pip install -r requirements.txt'")
+        graph = _Graph(folder, "face_landmark_with_attention", "output_lips")
+        self._steps, self._input, self._result = graph.steps, graph.input, graph.result
+        self._constants = list(graph.constants)
+        for number, value in graph.constants.items():
+            self.register_buffer(f"constant{number}", value, persistent=False)
+        order = [graph.refined.index(point) for point in MEDIAPIPE_TO_68[48:]]
+        self.register_buffer("order", torch.tensor(order), persistent=False)
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         """Find the mouth.
@@ -57,69 +57,61 @@ class LipMesh(nn.Module):
         Returns:
             (N, 20, 2) x and y, pixels of the picture from its upper left corner.
         """
-        values = {self._input: faces}
+        values = {number: getattr(self, f"constant{number}") for number in self._constants}
+        values[self._input] = faces
         for step in self._steps:
-            values[step.target] = step(values, self)
+            values[step.target] = step.operation(*(values[source] for source in step.sources))
         return values[self._result].reshape(len(faces), -1, 2)[:, self.order]
 
 
-def _packaged(*path: str) -> Path:
-    """A file of the package ``mediapipe``; importing the package takes seconds."""
-    package = importlib.util.find_spec("mediapipe")
-    if package is None or package.origin is None:
-        raise InputError("The loss at the lips needs the package mediapipe; run 'pip install -r requirements.txt'.")
-    file = Path(package.origin).parent.joinpath(*path)
-    if not file.is_file():
-        raise InputError(f"The package mediapipe lacks {path[-1]}; install the version that requirements.txt names.")
-    return file
-
-
-Values = dict[int, torch.Tensor]
 Operation = Callable[..., torch.Tensor]
 
 
+@dataclass(frozen=True)
 class _Step:
-    """One operation: the tensors it takes (of the run, or constants of the network) and the one that it makes."""
+    """One operation: the numbers of the tensors that it takes and of the one that it makes."""
 
-    def __init__(self, operation: Operation, sources: list[int], target: int) -> None:
-        self.operation, self.sources, self.target = operation, sources, target
-
-    def __call__(self, values: Values, owner: nn.Module) -> torch.Tensor:
-        taken = [values[i] if i in values else getattr(owner, f"constant{i}") for i in self.sources]
-        return self.operation(*taken)
+    operation: Operation
+    sources: list[int]
+    target: int
 
 
 class _Graph:
-    """A stored network in TensorFlow Lite's format; maps are turned from (H, W, C) to (C, H, W).
+    """What leads to one output of a stored network in TensorFlow Lite's format; maps become (C, H, W).
+
+    Args:
+        folder: of the package ``mediapipe``.
+        network: name of its file.
+        output: name of the output.
 
     Attributes:
-        input: its number.
-        constants: by name, ``constant`` and a tensor's number.
-        refined: which points of the mesh the lips' output gives, in its order.
+        input, result: numbers of the tensors that go in and come out.
+        steps: in order.
+        constants: by their numbers.
+        refined: which points of the mesh the output gives, in its order.
+    Raises:
+        InputError: the package holds the network no longer.
     """
 
-    def __init__(self, file: Path) -> None:
-        schema = _schema()
+    def __init__(self, folder: Path, network: str, output: str) -> None:
+        file = folder / "modules" / "face_landmark" / f"{network}.tflite"
+        if not file.is_file():
+            raise InputError(f"The package mediapipe lacks {file.name}; install the one that requirements.txt names.")
+        schema = _schema(folder)
         self._codes = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
         self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(file.read_bytes(), 0))
         self._graph = self._model.subgraphs[0]
         self._makers = {int(operator.outputs[0]): operator for operator in self._graph.operators}
-        self.input = int(self._graph.inputs[0])
-        self.constants: dict[str, torch.Tensor] = {}
+        names = {self._graph.tensors[number].name.decode(): int(number) for number in self._graph.outputs}
+        self.input, self.result = int(self._graph.inputs[0]), names[output]
+        self.steps: list[_Step] = []
+        self.constants: dict[int, torch.Tensor] = {}
         self.refined: list[int] = []
+        self._gather(self.result)
 
-    def output(self, name: str) -> int:
-        """Number of a named output."""
-        return next(int(i) for i in self._graph.outputs if self._graph.tensors[i].name.decode() == name)
-
-    def steps_to(self, name: str) -> list[_Step]:
-        """What leads to an output, in order; its constants are gathered."""
-        steps: dict[int, _Step] = {}
-        self._gather(self.output(name), steps)
-        return list(steps.values())
-
-    def _gather(self, tensor: int, steps: dict[int, _Step]) -> None:
-        if tensor == self.input or tensor in steps:
+    def _gather(self, tensor: int) -> None:
+        """Add what makes a tensor, its own sources first."""
+        if tensor == self.input or any(step.target == tensor for step in self.steps):
             return
         operator = self._makers[tensor]
         kind = self._kind(operator)
@@ -127,13 +119,13 @@ class _Graph:
         for source in map(int, operator.inputs):
             constant = self._constant(source)
             if constant is None:
-                self._gather(source, steps)
+                self._gather(source)
             elif kind in ("PAD", "RESHAPE"):
                 continue  # shapes, which the output's own tells as well
             else:
-                self.constants[f"constant{source}"] = _arranged(constant, kind)
+                self.constants[source] = _arranged(constant, kind)
             sources.append(source)
-        steps[tensor] = _Step(self._operation(kind, operator), sources, tensor)
+        self.steps.append(_Step(self._operation(kind, operator), sources, tensor))
 
     def _kind(self, operator: Any) -> str:
         code = self._model.operatorCodes[operator.opcodeIndex]
@@ -177,9 +169,10 @@ class _Graph:
         return plain[kind]
 
 
-def _schema() -> Any:
+def _schema(folder: Path) -> Any:
     """The format's classes, as ``mediapipe`` carries them; its package hides the module behind another's name."""
-    loader = SourceFileLoader("moditalker_tflite_schema", str(_packaged("tasks", "metadata", "schema_py_generated.py")))
+    file = folder / "tasks" / "metadata" / "schema_py_generated.py"
+    loader = SourceFileLoader("moditalker_tflite_schema", str(file))
     module = ModuleType(loader.name)
     loader.exec_module(module)
     return module
@@ -239,12 +232,12 @@ def _cut_out(maps: torch.Tensor, matrix: torch.Tensor, side: int) -> torch.Tenso
     """The part of (N, C, H, W) that a matrix names, (N, C, side, side); nought outside."""
     place = torch.arange(side, dtype=maps.dtype, device=maps.device) + 0.5
     y, x = torch.meshgrid(place, place, indexing="ij")
-    wanted = torch.stack([x, y], -1).reshape(-1, 2) @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 3]
+    wanted = _placed(torch.stack([x, y], -1).reshape(-1, 2), matrix)
     size = torch.tensor([maps.shape[-1], maps.shape[-2]], dtype=maps.dtype, device=maps.device)
     grid = (2 * wanted / size - 1).reshape(len(maps), side, side, 2)
     return F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def _placed(points: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
-    """(N, P, 2) of the part that was cut out -> (N, P, 2) of the whole."""
+    """(N, P, 2) or (P, 2) of the part that is cut out -> (N, P, 2) of the whole."""
     return points @ matrix[:, :2, :2].transpose(1, 2) + matrix[:, None, :2, 3]

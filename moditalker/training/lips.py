@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.mtov.autoencoder import MOUTH_WINDOW
 from moditalker.training.facemesh import SIDE, LipMesh
 
@@ -65,9 +66,10 @@ class LipsLoss(nn.Module):
 def _views(count: int, vary: bool, device: torch.device) -> torch.Tensor:
     """(count, 2, 3) affine maps, window -> aligned face, both in [-1, 1]."""
     draw = 2 * torch.rand(4, count) - 1 if vary else torch.zeros(4, count)
-    scale, angle = _REACH / 128 * torch.exp(_SCALE * draw[0]), _TURN * draw[1]
+    scale, angle = _REACH / ALIGNED_SIZE * torch.exp(_SCALE * draw[0]), _TURN * draw[1]
     cos, sin = scale * angle.cos(), scale * angle.sin()
-    x, y = (2 * (centre + 0.5 + _SHIFT * moved) / 128 - 1 for centre, moved in zip(_CENTRE, draw[2:], strict=True))
+    place = torch.tensor(_CENTRE)[:, None] + 0.5 + _SHIFT * draw[2:]
+    x, y = 2 * place / ALIGNED_SIZE - 1
     return torch.stack([torch.stack([cos, -sin, x], -1), torch.stack([sin, cos, y], -1)], -2).to(device)
 
 

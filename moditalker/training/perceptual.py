@@ -5,21 +5,18 @@ needs torchvision. The first convolution steps by two instead of one and its blu
 cheaper; a loss does not need the last bit of shift tolerance. A metric does, and takes the network as published.
 """
 
-import importlib.util
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from moditalker.errors import InputError
+from moditalker.metrics.packages import package_folder
 
 
 def _weights_file() -> Path:
-    package = importlib.util.find_spec("stlpips_pytorch")
-    if package is None or package.origin is None:
-        raise InputError("The perceptual loss needs a package; run 'pip install -r requirements-train.txt'.")
-    return Path(package.origin).parent / "weights" / "vST0.0" / "alex_shift_tolerant.pth"
+    folder = package_folder("stlpips_pytorch", "The perceptual loss", "'pip install -r requirements-train.txt'")
+    return folder / "weights" / "vST0.0" / "alex_shift_tolerant.pth"
 
 
 class PerceptualLoss(nn.Module):
