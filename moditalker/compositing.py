@@ -28,4 +28,5 @@ def composed(portrait: Portrait, landmarks: np.ndarray, drawn: Iterable[FaceLaye
     for layers in drawn:
         span = slice(layers.start, layers.start + len(layers.delta))
         field = WarpField(frame, landmarks[span], pose[span])
-        yield composer(field, layers.delta, layers.matrices, partial(interior.paint, start=layers.start))
+        paint = partial(interior.paint, start=layers.start)
+        yield composer(field, layers.delta, layers.matrices, layers.shift, retouch=paint)

@@ -27,6 +27,7 @@ from moditalker.head_motion import driven_pose, driving_video
 from moditalker.hearing import frame_count, speech_features
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.flow import FlowRefiner
 from moditalker.mtov.sampling import BlockSampler, EncodedFace, encode_face
 from moditalker.outputs import MotionOutput
 from moditalker.portrait import Portrait, PortraitSource, find_face
@@ -45,12 +46,14 @@ class MoDiTalkerStages(DiffusionPipeline):
         denoiser: landmarks to tri-planes.
         atom_scheduler: of ``atom`` and ``head``; any diffusers scheduler that takes x0 predictions.
         mtov_scheduler: of ``denoiser``.
+        flow: how hair, neck and clothes go along with the head; None leaves them to the spline of the warp.
         tracker: name of the face tracker.
         mtov_start: where in the noise schedule MToV starts, see ``BlockSampler``.
     """
 
-    _networks: ClassVar[tuple[str, ...]] = ("atom", "head", "autoencoder", "denoiser")
+    _networks: ClassVar[tuple[str, ...]] = ("atom", "head", "autoencoder", "denoiser", "flow")
     """What ``weight_hashes`` tells of; those that are None are left out."""
+    _optional_components: ClassVar[list[str]] = ["flow"]
     _sample_residual: ClassVar[Callable[..., np.ndarray]] = staticmethod(sample_residual)
     """AToM's sampler: speech (2T, D) and the portrait's shape (68, 3) to residuals (T, 68, 3)."""
 
@@ -62,6 +65,7 @@ class MoDiTalkerStages(DiffusionPipeline):
         denoiser: MotionToVideo,
         atom_scheduler: SchedulerMixin,
         mtov_scheduler: SchedulerMixin,
+        flow: FlowRefiner | None = None,
         tracker: str = "mediapipe",
         mtov_start: float = 0.25,
     ) -> None:
@@ -73,6 +77,7 @@ class MoDiTalkerStages(DiffusionPipeline):
             denoiser=denoiser,
             atom_scheduler=atom_scheduler,
             mtov_scheduler=mtov_scheduler,
+            flow=flow,
         )
         self.register_to_config(tracker=tracker, mtov_start=mtov_start)
 
@@ -266,6 +271,7 @@ class MoDiTalkerStages(DiffusionPipeline):
             steps=steps,
             start=self.config["mtov_start"],
             generator=generators["video"],
+            refiner=self.flow,
             group=4 if self.device.type == "cpu" else 32,
             callback=lambda done: report("video", done, len(landmarks)),
         )

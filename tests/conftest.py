@@ -20,6 +20,7 @@ from moditalker.face.geometry import FaceFrame
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.flow import FlowRefiner
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 
@@ -99,7 +100,8 @@ def pipeline() -> MoDiTalkerPipeline:
     head = HeadMotion(width=16, num_layers=1, heads=2, window=32, overlap=8)
     autoencoder = TriplaneAutoencoder(encoder_widths=(8, 16), decoder_widths=(8, 16))
     denoiser = MotionToVideo(width=16, num_blocks=1, heads=2, landmark_widths=(8, 8), landmark_channels=4)
-    for network in (atom, head, autoencoder, denoiser):
+    flow = FlowRefiner(width=8, depths=(1, 1, 1))
+    for network in (atom, head, autoencoder, denoiser, flow):
         wake(network)
         network.eval()
     with torch.no_grad():
@@ -108,7 +110,7 @@ def pipeline() -> MoDiTalkerPipeline:
     atom.residual_std.fill_(0.02)
     head.pose_std.fill_(0.03)
     head.pose_std[-1] = 0.4  # of the blinks
-    return MoDiTalkerPipeline(atom, head, autoencoder, denoiser, atom_scheduler(), mtov_scheduler())
+    return MoDiTalkerPipeline(atom, head, autoencoder, denoiser, atom_scheduler(), mtov_scheduler(), flow)
 
 
 @pytest.fixture(scope="session")

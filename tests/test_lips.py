@@ -82,3 +82,26 @@ def test_without_mediapipe_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install -r requirements\.txt"):
         LipMesh()
+
+
+def test_the_tracker_in_the_loss_is_not_pleased_by_redder_lips(
+    loss: LipsLoss, opening: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of what it is shown is grey, and what is not has other colours; both of a pair through the same filter."""
+    seen: list[torch.Tensor] = []
+    mesh = loss.mesh.forward
+    monkeypatch.setattr(loss.mesh, "forward", lambda pictures: (seen.append(pictures.detach()), mesh(pictures))[1])
+    loss.train()
+    torch.manual_seed(0)
+    real = opening.repeat(4, 1, 1, 1, 1)
+    loss(MOUTH_WINDOW.cut(real), real)
+    wanted, given = seen
+    torch.testing.assert_close(given, wanted, atol=2e-2, rtol=0)
+    # Without colour the channels differ by the tint alone: everywhere in the same proportion.
+    inner = wanted.clamp(0.02, 0.98)[:, :, 40:150, 40:150].flatten(2)
+    colourful = (inner[:, 0] / inner[:, 2]).std(-1) > 0.02
+    assert 3 <= int((~colourful).sum()) <= 9, "of twelve"
+    loss.eval()
+    seen.clear()
+    loss(MOUTH_WINDOW.cut(real), real)
+    assert ((seen[0][:, 0] / seen[0][:, 2].clamp_min(0.02)).flatten(1).std(-1) > 0.02).all()

@@ -5,6 +5,7 @@ import torch
 
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
+from moditalker.mtov.flow import CELLS, FlowRefiner, loose_cells, shifted_flow
 from moditalker.mtov.interior import MouthInterior, growth
 from moditalker.mtov.warp import WarpField, aligned_flow, displacement, sample
 
@@ -19,6 +20,7 @@ def block_conditions(
     portrait_matrix: np.ndarray,
     landmarks: np.ndarray,
     matrices: np.ndarray,
+    refiner: FlowRefiner | None = None,
 ) -> dict[str, torch.Tensor]:
     """What MToV is given of n frames.
 
@@ -28,28 +30,41 @@ def block_conditions(
         portrait_matrix: (2, 3) picture -> aligned.
         landmarks: (n, 68, 3) picture space of the portrait.
         matrices: (n, 2, 3) picture -> aligned, of each frame.
+        refiner: says where the spline should have taken its pixels from; None believes the spline.
     Returns:
         ``warped`` (3, n, 128, 128), the mouth's inside painted as ``MouthInterior`` does, ``drawn`` (3, n, 128, 128)
-        and ``visible`` (1, n, 128, 128), all uint8, and ``moved`` (2, n, 128, 128) int8: how far to the right and how
-        far below each pixel stood in the portrait, in quarters of a pixel.
+        and ``visible`` (1, n, 128, 128), all uint8, ``moved`` (2, n, 128, 128) int8: how far to the right and how
+        far below each pixel stood in the portrait, in quarters of a pixel; ``loose`` (1, n, 32, 32) float32, see
+        ``loose_cells``; ``shift`` (2, n, 32, 32) float32, what the refiner said of the spline's warp, in pixels.
     """
     frame = FaceFrame(portrait_landmarks)
     _, pose = frame.analyse(landmarks)
     field = WarpField(frame, landmarks, pose)
     flow = aligned_flow(portrait_matrix, field, matrices, portrait.shape[-1])
-    warped = sample(portrait[None], flow)
-    pictures = warped.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     aligned = transform_points(matrices, landmarks)
+    drawn, loose = torch.from_numpy(draw_landmarks(aligned)), torch.from_numpy(loose_cells(aligned))
     still = portrait.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
     grown = growth(portrait_landmarks, landmarks, portrait_matrix, matrices)
     interior = MouthInterior(still, transform_points(portrait_matrix, portrait_landmarks), aligned, grown)
-    for index, picture in enumerate(pictures.numpy()):
-        interior.paint(picture, index)
+
+    def pictured() -> torch.Tensor:
+        warped = sample(portrait[None], flow).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+        for index, picture in enumerate(warped.numpy()):
+            interior.paint(picture, index)
+        return warped.permute(0, 3, 1, 2)
+
+    warped, shift = pictured(), torch.zeros(len(landmarks), 2, CELLS, CELLS)
+    if refiner is not None:
+        shift = refiner.refine(warped, drawn, displacement(flow).permute(0, 3, 1, 2), loose)
+        flow = shifted_flow(flow, shift)
+        warped = pictured()
     return {
-        "warped": pictures.permute(3, 0, 1, 2),
-        "drawn": torch.from_numpy(draw_landmarks(aligned)).transpose(0, 1),
+        "warped": warped.transpose(0, 1),
+        "drawn": drawn.transpose(0, 1),
         "moved": (STEPS_A_PIXEL * displacement(flow)).round().clamp(-127, 127).to(torch.int8).permute(3, 0, 1, 2),
         "visible": torch.from_numpy(lower_face_mask(aligned)).to(torch.uint8).transpose(0, 1),
+        "loose": loose.transpose(0, 1),
+        "shift": shift.transpose(0, 1),
     }
 
 

@@ -17,6 +17,7 @@ from moditalker.face.geometry import aligning_matrix
 from moditalker.mtov.autoencoder import TriplaneAutoencoder, to_unit
 from moditalker.mtov.conditions import block_conditions, guides
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.flow import FlowRefiner
 from moditalker.mtov.planes import XT, XY, YT
 from moditalker.windows import agree, padded_length, window_count
 
@@ -34,11 +35,13 @@ class FaceLayers:
         start: index of the first frame.
         delta: (n, 3, 128, 128) float32, to be added to the warped portrait; values as of 0 to 255.
         matrices: (n, 2, 3) picture -> aligned.
+        shift: (n, 2, 32, 32) float32, where the warp takes its pixels from instead, see ``mtov.flow``; aligned pixels.
     """
 
     start: int
     delta: np.ndarray
     matrices: np.ndarray
+    shift: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class BlockSampler:
 
     Args:
         autoencoder, denoiser, scheduler: MToV's parts.
+        refiner: of the warp's flow; None believes the spline.
         face: the encoded portrait.
         steps: denoising steps; 0 decodes against the warp alone, with empty planes.
         start: from which share of the noise schedule to start, with the noised planes of the warped portrait
@@ -100,12 +104,13 @@ class BlockSampler:
         steps: int,
         start: float,
         generator: torch.Generator,
+        refiner: FlowRefiner | None = None,
         group: int = 4,
         callback: Callable[[int], None] | None = None,
     ) -> None:
         self.autoencoder, self.denoiser, self.scheduler = autoencoder, denoiser, scheduler
         self.face, self.steps, self.start, self.group, self.callback = face, steps, start, group, callback
-        self.generator = generator
+        self.generator, self.refiner = generator, refiner
         channels, size = autoencoder.config["latent_channels"], autoencoder.config["frames"]
         self._plane = (channels, size, size)
         self._done = 0
@@ -126,13 +131,13 @@ class BlockSampler:
         for first in range(0, count, self.group):
             blocks = min(self.group, count - first)
             span = slice(first * stride, first * stride + padded_length(blocks, BLOCK, OVERLAP))
-            for number, delta in enumerate(self._group(padded[span], matrices[span], blocks), first):
+            for number, (delta, shift) in enumerate(self._group(padded[span], matrices[span], blocks), first):
                 if carried is not None:
                     delta[:OVERLAP] = delta[:OVERLAP] * ramp + carried * (1 - ramp)
                 carried = delta[stride:].clone()
                 start = number * stride
                 keep = min(frames - start, BLOCK) if number + 1 == count else stride
-                yield FaceLayers(start, delta[:keep].numpy(), matrices[start : start + keep])
+                yield FaceLayers(start, delta[:keep].numpy(), matrices[start : start + keep], shift[:keep].numpy())
                 self._done = start + keep
         self._report()
 
@@ -141,8 +146,10 @@ class BlockSampler:
             self.callback(self._done)
 
     @torch.no_grad()
-    def _group(self, landmarks: np.ndarray, matrices: np.ndarray, blocks: int) -> Iterator[torch.Tensor]:
-        """Frames of one group -> for each of its blocks (16, 3, 128, 128), what to add to the warp."""
+    def _group(
+        self, landmarks: np.ndarray, matrices: np.ndarray, blocks: int
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Frames of one group -> for each of its blocks (16, 3, 128, 128), what to add to the warp, and its shift."""
         device = self.autoencoder.device
         stride = BLOCK - OVERLAP
         pieces = []
@@ -151,7 +158,9 @@ class BlockSampler:
             piece = slice(start, start + stride)
             face = self.face
             pieces.append(
-                block_conditions(face.aligned, face.landmarks, face.matrix, landmarks[piece], matrices[piece])
+                block_conditions(
+                    face.aligned, face.landmarks, face.matrix, landmarks[piece], matrices[piece], self.refiner
+                )
             )
         cut = {
             key: torch.cat([piece[key] for piece in pieces], 1)
@@ -170,7 +179,8 @@ class BlockSampler:
             with _autocast(device):
                 picture = self.autoencoder.render(None if planes is None else planes[one], warped[one], told)
             # Both ends are pictures, so the sum is one too.
-            yield ((picture.clamp(-1, 1) - warped[one]) * 127.5).float().cpu().transpose(1, 2)[0]
+            delta = ((picture.clamp(-1, 1) - warped[one]) * 127.5).float().cpu()
+            yield delta.transpose(1, 2)[0], cut["shift"][block].transpose(0, 1).cpu()
 
     def _denoise(
         self, warped: torch.Tensor, drawn: torch.Tensor, visible: torch.Tensor, blocks: int

@@ -167,20 +167,21 @@ def pixel_grid(width: int, height: int, columns: int, rows: int) -> np.ndarray:
     return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
 
 
-def sample(image: torch.Tensor, coordinates: torch.Tensor) -> torch.Tensor:
-    """Bilinear look-up, the border repeated.
+def sample(image: torch.Tensor, coordinates: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
+    """Look-up between pixels, the border repeated.
 
     Args:
         image: (1 or T, C, H, W).
         coordinates: (T, h, w, 2) x and y in pixels of ``image``.
+        mode: ``bilinear`` or ``bicubic``.
     Returns:
         (T, C, h, w)
     """
     height, width = image.shape[-2:]
-    scale = torch.tensor([2.0 / width, 2.0 / height])
+    scale = torch.tensor([2.0 / width, 2.0 / height], device=coordinates.device)
     grid = (coordinates + 0.5) * scale - 1
     image = image.expand(len(coordinates), -1, -1, -1)
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return F.grid_sample(image, grid, mode=mode, padding_mode="border", align_corners=False)
 
 
 def aligned_flow(

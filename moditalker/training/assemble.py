@@ -1,4 +1,4 @@
-"""From four finished runs to one pipeline folder, in half precision safetensors."""
+"""From five finished runs to one pipeline folder, in half precision safetensors."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from moditalker.atom.schedule import atom_scheduler, mtov_scheduler
 from moditalker.errors import InputError
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.flow import FlowRefiner
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.saving import forget_origin
 from moditalker.training.shipping import run_history
@@ -21,6 +22,7 @@ NETWORKS: dict[str, Any] = {
     "head": HeadMotion,
     "autoencoder": TriplaneAutoencoder,
     "denoiser": MotionToVideo,
+    "flow": FlowRefiner,
 }
 """The pipeline's parts that are trained."""
 
@@ -34,7 +36,7 @@ def assemble(runs: Path, output: Path) -> int:
     """Write a pipeline folder, and ``training.json`` in it: what each run was and how it ended.
 
     Args:
-        runs: folder with the runs ``atom``, ``head``, ``autoencoder`` and ``mtov``.
+        runs: folder with the runs ``atom``, ``head``, ``autoencoder``, ``flow`` and ``mtov``.
         output: pipeline folder.
     Returns:
         Bytes of weights.

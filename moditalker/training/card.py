@@ -19,8 +19,8 @@ tags: [talking-head, audio-to-video, diffusion, lip-sync]
 # MoDiTalker compact
 
 Weights of the preset `compact`: AToM (speech to 68 landmarks), a network for head pose and blinks, the tri-plane
-autoencoder and the denoiser of MToV. Half precision safetensors, loaded as float32. Made from nothing by the commands
-in the project's README.
+autoencoder and the denoiser of MToV, and its network for what moves beside the face. Half precision safetensors,
+loaded as float32. Made from nothing by the commands in the project's README.
 
 ## Intended use
 Animating a portrait with a recording, with the consent of the people both belong to; research on talking heads. Not for

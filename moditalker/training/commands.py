@@ -36,6 +36,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             "batch": options.batch,
             "perceptual_weight": options.perceptual_weight,
             "decoder_only": options.decoder_only,
+            "flow": options.flow.parent.name if options.flow else "",
             "start": options.start.parent.name if options.start else "",
         },
     )
@@ -68,6 +69,10 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             start=options.start,
             **weights,
         )
+    if network == "flow":
+        from moditalker.training.train_flow import train_flow
+
+        return train_flow(data, config, options.batch or 32, start=options.start)
     if network == "mtov":
         from moditalker.training.train_mtov import train_mtov
 
@@ -84,6 +89,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             options.batch or 4,
             options.start,
             decoder_only=options.decoder_only,
+            flow=options.flow,
             **weights,
         )
     if network == "atom":

@@ -14,6 +14,7 @@ from moditalker.atom.blinks import eye_closure, usual_opening
 from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.conditions import block_conditions
+from moditalker.mtov.flow import FlowRefiner
 from moditalker.training.index import read_index
 from moditalker.training.prepare import PREPARATION
 from moditalker.training.silence import make_silent, most_closed
@@ -298,6 +299,18 @@ def landmarks_at(clip: PreparedClip, speed: float, first: int, length: int) -> n
     return clip.landmarks[low] * (1 - share) + clip.landmarks[high] * share
 
 
+def speaker_weights(clips: list[PreparedClip]) -> np.ndarray:
+    """How often each of n clips is drawn, (n,) that sum to one.
+
+    A speaker's share grows with the fourth root of its footage: one face's many clips must not crowd out others.
+    """
+    count: dict[str, int] = {}
+    for clip in clips:
+        count[clip.speaker] = count.get(clip.speaker, 0) + len(clip)
+    weights = np.array([len(clip) / count[clip.speaker] ** 0.75 for clip in clips])
+    return np.asarray(weights / weights.sum())
+
+
 class BlockBatches:
     """Sixteen-frame blocks with a portrait from another moment of the same clip, for the autoencoder and MToV.
 
@@ -306,17 +319,20 @@ class BlockBatches:
         blocks: of a batch.
         frames: how many frames of each block get a warp and a drawing (the decoder works frame by frame); 16 for all.
         vary: change most blocks as ``training.variety`` does: faces to come are not the few dozen here.
+        refiner: of the warp's flow, see ``block_conditions``.
     """
 
-    def __init__(self, clips: list[PreparedClip], blocks: int = 4, frames: int = BLOCK, vary: bool = False) -> None:
+    def __init__(
+        self,
+        clips: list[PreparedClip],
+        blocks: int = 4,
+        frames: int = BLOCK,
+        vary: bool = False,
+        refiner: FlowRefiner | None = None,
+    ) -> None:
         self.clips = [clip for clip in clips if len(clip) >= BLOCK]
-        self.blocks, self.frames, self.vary = blocks, frames, vary
-        # A speaker's share grows with the fourth root of its footage: one face's many clips must not crowd out others.
-        count: dict[str, int] = {}
-        for clip in self.clips:
-            count[clip.speaker] = count.get(clip.speaker, 0) + len(clip)
-        weights = np.array([len(clip) / count[clip.speaker] ** 0.75 for clip in self.clips])
-        self._weights = weights / weights.sum()
+        self.blocks, self.frames, self.vary, self.refiner = blocks, frames, vary, refiner
+        self._weights = speaker_weights(self.clips)
 
     def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """A batch, n = ``frames``.
@@ -324,8 +340,8 @@ class BlockBatches:
         Returns:
             ``video`` (B, 3, 16, 128, 128), ``portrait`` (B, 3, 128, 128), ``warped`` (B, 3, n, 128, 128),
             ``drawn`` (B, 3, n, 128, 128), uint8; ``visible`` (B, 1, n, 128, 128) uint8, 0 over the lower face;
-            ``moved`` (B, 2, n, 128, 128) int8, see ``block_conditions``; ``frames`` (B, n) int64, which frames of the
-            block the last four are.
+            ``moved`` (B, 2, n, 128, 128) int8, ``loose`` and ``shift``, see ``block_conditions``; ``frames`` (B, n)
+            int64, which frames of the block these are.
         """
         chosen = rng.choice(len(self.clips), self.blocks, p=self._weights)
         items = [self._item(self.clips[i], rng) for i in chosen]
@@ -338,7 +354,7 @@ class BlockBatches:
         matrices = clip.matrices[[*range(start, start + BLOCK), reference]]
         landmarks = clip.landmarks[[*range(start, start + BLOCK), reference]]
         if self.vary:
-            faces, matrices, landmarks = _varied(faces, matrices, landmarks, rng)
+            faces, matrices, landmarks = varied(faces, matrices, landmarks, rng)
         stacked = torch.from_numpy(faces).permute(0, 3, 1, 2)
         video, portrait = stacked[:BLOCK].transpose(0, 1), stacked[BLOCK]
         wanted = np.sort(rng.permutation(BLOCK)[: self.frames])
@@ -348,15 +364,17 @@ class BlockBatches:
             matrices[BLOCK],
             landmarks[wanted],
             matrices[wanted],
+            self.refiner,
         )
         pictures = {"video": video, "portrait": portrait, **conditions}
         if rng.random() < 0.5:
             pictures = {key: value.flip(-1) for key, value in pictures.items()}
             pictures["moved"][0].neg_()
+            pictures["shift"][0].neg_()
         return {**pictures, "frames": torch.from_numpy(wanted)}
 
 
-def _varied(
+def varied(
     faces: np.ndarray, matrices: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, often: float = 0.75
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Faces (n, H, W, 3) uint8, their (n, 2, 3) matrices and (n, 68, 3) landmarks, each kind of change ``often``."""

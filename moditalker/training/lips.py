@@ -3,7 +3,8 @@
 A generated mouth is sharp and yet wrong when it is open by another amount than the real one. Differences of pixels and
 of general features hardly tell; the place of the lips does. What the tracker reads in a generated frame shall be what
 it reads in the real one: where the lips are and, above all, how far they are apart. Both are looked at through the same
-window, which is another one every time, so that nothing is won by grain that only one view of it mistakes for a lip.
+window and the same filter, other ones every time, so that nothing is won by grain that only one view of it mistakes for
+a lip, nor by lips that are redder than they were: half of the time the tracker is shown no colours.
 """
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 
 from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.mtov.autoencoder import MOUTH_WINDOW
+from moditalker.sync.features import LUMA
 from moditalker.training.facemesh import SIDE, LipMesh
 
 _CENTRE, _REACH = (63.9, 62.4), 160.0
@@ -43,23 +45,25 @@ class LipsLoss(nn.Module):
             apart; pixels of the aligned face.
         """
         mouth, real = mouth[:, :, ::2], real[:, :, ::2]
-        views = _views(len(real) * real.shape[2], self.training, real.device)
+        count = len(real) * real.shape[2]
+        views, filters = _views(count, self.training, real.device), _filters(count, self.training, real.device)
         with torch.no_grad():
-            wanted = self._points(real, views)
-        seen = self._points(MOUTH_WINDOW.placed(mouth, real), views)
+            wanted = self._points(real, views, filters)
+        seen = self._points(MOUTH_WINDOW.placed(mouth, real), views, filters)
         return {
             "lips": (seen - wanted).abs().mean(),
             "opening": (_opening(seen) - _opening(wanted)).abs().mean(),
         }
 
-    def _points(self, faces: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
+    def _points(self, faces: torch.Tensor, views: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
         """(B n, 20, 2) pixels of the aligned face, measured from the window's corner."""
         # Half a pixel in a hundred is what counts here, and sixteen bits do not tell it.
         with torch.autocast(faces.device.type, enabled=False):
             pictures = faces.float().transpose(1, 2).flatten(0, 1).add(1).div(2)
             grid = F.affine_grid(views, [len(pictures), 3, SIDE, SIDE], align_corners=False)
             looked_at = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-            looked_at = looked_at.clamp(0, 1).contiguous(memory_format=torch.channels_last)
+            looked_at = torch.einsum("nij,njhw->nihw", filters, looked_at).clamp(0, 1)
+            looked_at = looked_at.contiguous(memory_format=torch.channels_last)
             return self.mesh(looked_at) * (_REACH / SIDE)
 
 
@@ -71,6 +75,17 @@ def _views(count: int, vary: bool, device: torch.device) -> torch.Tensor:
     place = torch.tensor(_CENTRE)[:, None] + 0.5 + _SHIFT * draw[2:]
     x, y = 2 * place / ALIGNED_SIZE - 1
     return torch.stack([torch.stack([cos, -sin, x], -1), torch.stack([sin, cos, y], -1)], -2).to(device)
+
+
+def _filters(count: int, vary: bool, device: torch.device) -> torch.Tensor:
+    """(count, 3, 3) colours seen from colours: half of them grey, the others with some of their colour and a tint."""
+    if not vary:
+        return torch.eye(3, device=device).expand(count, 3, 3)
+    draw = torch.rand(count, 5)
+    saturation = torch.where(draw[:, 0] < 0.5, 0.0, draw[:, 1])[:, None, None]
+    grey = torch.as_tensor(LUMA, dtype=torch.float32).expand(3, 3)
+    tint = torch.exp(0.2 * (2 * draw[:, 2:] - 1))[:, :, None]
+    return (tint * (saturation * torch.eye(3) + (1 - saturation) * grey)).to(device)
 
 
 def _opening(points: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,8 @@
 """Contact sheets of people the networks never saw: ``python -m moditalker.training.preview --data DIR -o SHEET.png``.
 
 Two rows a clip: the widest open mouth and the most closed one. Columns: the portrait (first frame of the clip),
-landmarks, warp, MToV without planes, MToV, the autoencoder given the real video's planes, the real frame.
+landmarks, warp with its flow refined, MToV without planes, MToV, the autoencoder given the real video's planes, the
+real frame.
 """
 
 import argparse
@@ -32,7 +33,9 @@ def clip_rows(pipeline: MoDiTalkerPipeline, clip: PreparedClip, steps: int) -> l
     portrait = clip.faces(slice(reference, reference + 1))[0]
     landmarks, real = clip.landmarks[span], clip.faces(span)
     face = encode_face(pipeline.autoencoder, portrait, clip.landmarks[reference])
-    conditions = block_conditions(face.aligned, face.landmarks, face.matrix, landmarks, clip.matrices[span])
+    conditions = block_conditions(
+        face.aligned, face.landmarks, face.matrix, landmarks, clip.matrices[span], pipeline.flow
+    )
     warped = conditions["warped"].permute(1, 2, 3, 0).numpy()
 
     def rendered(count: int) -> np.ndarray:
@@ -44,6 +47,7 @@ def clip_rows(pipeline: MoDiTalkerPipeline, clip: PreparedClip, steps: int) -> l
             steps=count,
             start=pipeline.config["mtov_start"],
             generator=torch.Generator().manual_seed(0),
+            refiner=pipeline.flow,
         )
         delta = next(iter(sampler(landmarks))).delta.transpose(0, 2, 3, 1)
         return np.clip(warped + delta, 0, 255).round().astype(np.uint8)

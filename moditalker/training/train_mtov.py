@@ -11,6 +11,7 @@ from moditalker.atom.schedule import mtov_scheduler
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_unit
 from moditalker.mtov.conditions import guides
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.flow import FlowRefiner
 from moditalker.training.data import BlockBatches, load_clips
 from moditalker.training.diffusion import add_noise
 from moditalker.training.lips import LipsLoss
@@ -123,6 +124,7 @@ def train_mtov(
     start: Path | None = None,
     perceptual_weight: float = 5.0,
     decoder_only: bool = False,
+    flow: Path | None = None,
 ) -> dict[str, float]:
     """Train the denoiser on prepared clips, and the decoder with it.
 
@@ -134,6 +136,7 @@ def train_mtov(
         start: folder of a denoiser to go on from.
         perceptual_weight: see ``PictureLoss``.
         decoder_only: leave the denoiser as it is.
+        flow: folder of a trained ``FlowRefiner``, so that the decoder sees the warp as at run time.
     Returns:
         Validation losses.
     """
@@ -142,11 +145,12 @@ def train_mtov(
     if start is not None:
         denoiser = MotionToVideo.from_pretrained(start)
     denoiser.requires_grad_(not decoder_only)
+    refiner = FlowRefiner.from_pretrained(flow).eval() if flow else None
     return fit(
         denoiser,
         MtovObjective(denoiser, trained, perceptual_weight),
-        BlockBatches(load_clips(data, "train"), blocks, vary=True),
-        BlockBatches(load_clips(data, "val"), blocks),
+        BlockBatches(load_clips(data, "train"), blocks, vary=True, refiner=refiner),
+        BlockBatches(load_clips(data, "val"), blocks, refiner=refiner),
         config,
         companions={"autoencoder": trained},
     )

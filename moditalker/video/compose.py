@@ -32,6 +32,8 @@ Retouch = Callable[[np.ndarray, int], None]
 
 _CELL = 8
 """The warp is evaluated on a grid of so many pixels and interpolated."""
+_FADE = 4
+"""Beyond the aligned face a shift fades out over this part of its side."""
 
 
 class Composer:
@@ -64,7 +66,12 @@ class Composer:
         self._pixels += np.array([self._x0, self._y0], np.float32)
 
     def __call__(
-        self, flow: Flow, delta: np.ndarray, matrices: np.ndarray, retouch: Retouch | None = None
+        self,
+        flow: Flow,
+        delta: np.ndarray,
+        matrices: np.ndarray,
+        shift: np.ndarray | None = None,
+        retouch: Retouch | None = None,
     ) -> np.ndarray:
         """Draw consecutive frames.
 
@@ -72,6 +79,8 @@ class Composer:
             flow: backward map of the T frames.
             delta: (T, 3, S, S) to be added to the warp in the aligned face, as of 0 to 255.
             matrices: (T, 2, 3) picture -> aligned.
+            shift: (T, 2, s, s) where in the warp each of s x s cells of the aligned face is taken from, pixels of the
+                aligned face to the right and below; it fades out beyond that face. None for nowhere else.
             retouch: what is done to the warp before ``delta`` is added.
         Returns:
             (T, H, W, 3) uint8
@@ -83,6 +92,8 @@ class Composer:
         for index, (frame, points, change, matrix) in enumerate(zip(frames, coarse, delta, matrices, strict=True)):
             moves = cv2.remap(np.ascontiguousarray(points, np.float32), *self._fine, cv2.INTER_LINEAR)
             self._slide_lids(moves, flow.lids, index)
+            if shift is not None:
+                self._shift(moves, shift[index], matrix, size=delta.shape[-1])
             x, y = cv2.split(self._pixels + moves)
             moved = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             region = (slice(self._y0, self._y0 + self._height), slice(self._x0, self._x0 + self._width))
@@ -105,6 +116,24 @@ class Composer:
             x, y = cv2.split((resting - origin).astype(np.float32))
             moves[y0:y1, x0:x1] = cv2.remap(moves, x, y, cv2.INTER_LINEAR) + (resting - here)
 
+    def _shift(self, moves: np.ndarray, shift: np.ndarray, matrix: np.ndarray, size: int) -> None:
+        """Look displacements (height, width, 2) up elsewhere, as (2, s, s) says, and add that; in place."""
+        if not shift.any():
+            return
+        cells = shift.shape[-1]
+        margin = cells // _FADE
+        # A cell's middle in the aligned face, then in the picture, then in what moves.
+        inverse = cv2.invertAffineTransform(matrix)
+        cell = np.array([[size / cells, 0], [0, size / cells]])
+        middle = np.full(2, (size / cells - 1) / 2) - margin * size / cells
+        place = np.concatenate([inverse[:, :2] @ cell, (inverse @ [*middle, 1] - [self._x0, self._y0])[:, None]], 1)
+        seen = (shift.transpose(1, 2, 0) @ inverse[:, :2].T).astype(np.float32)
+        seen = cv2.copyMakeBorder(seen, margin, margin, margin, margin, cv2.BORDER_REPLICATE) * _faded(cells, margin)
+        here = cv2.warpAffine(seen, place, (self._width, self._height), flags=cv2.INTER_LINEAR)
+        origin = np.array([self._x0, self._y0], np.float32)
+        x, y = cv2.split(self._pixels + here - origin)
+        moves[:] = cv2.remap(moves, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + here
+
     def _add(self, frame: np.ndarray, change: np.ndarray, matrix: np.ndarray) -> None:
         """Add (S, S, 3) of the aligned face to a frame, only where the aligned face lies."""
         size = change.shape[0]
@@ -122,6 +151,14 @@ class Composer:
         spread = cv2.warpAffine(change, shifted, (int(x1 - x0), int(y1 - y0)), flags=how)
         part = frame[y0:y1, x0:x1]
         part[:] = np.clip(part + spread, 0, 255).round().astype(np.uint8)
+
+
+def _faded(cells: int, margin: int) -> np.ndarray:
+    """(cells + 2 margin, cells + 2 margin, 1): one, and falling to nothing over the margin."""
+    place = np.arange(cells + 2 * margin)
+    ramp = np.clip(np.minimum(place, place[::-1]) / margin, 0, 1)
+    ramp = ramp * ramp * (3 - 2 * ramp)
+    return (ramp[:, None] * ramp[None, :])[..., None].astype(np.float32)
 
 
 def _feather(size: int) -> np.ndarray:
