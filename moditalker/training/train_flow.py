@@ -70,7 +70,7 @@ def _optical_flow(real: torch.Tensor, warped: torch.Tensor) -> np.ndarray:
     found = np.empty((len(real), 2, CELLS, CELLS), np.float32)
     for cells, *pair in zip(found, real, warped, strict=True):
         wanted, given = (cv2.cvtColor(picture.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY) for picture in pair)
-        flow = cv2.GaussianBlur(search.calc(wanted, given, None), (0, 0), _SMOOTH)
+        flow = cv2.GaussianBlur(search.calc(wanted, given, None), (0, 0), _SMOOTH)  # type: ignore[call-overload]
         cells[:] = cv2.resize(flow, (CELLS, CELLS), interpolation=cv2.INTER_AREA).transpose(2, 0, 1)
     return found
 
