@@ -14,9 +14,10 @@ from PIL import Image
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
 from moditalker.audio.speech import synthesize
-from moditalker.face.geometry import FaceFrame
+from moditalker.face.geometry import FaceFrame, aligning_matrix
 from moditalker.face.layout import LIDS, STABLE, eye_opening, mouth_opening
 from moditalker.face.tracker import MediaPipeTracker
+from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.warp import MOVING_RADII, face_centre
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
@@ -101,6 +102,19 @@ def test_eyes_close_and_a_mouth_opens_when_the_landmarks_say_so(
     seen = MediaPipeTracker().track([portrait.picture, *frames])
     assert eye_opening(seen[-3:]).mean() < 0.75 * eye_opening(seen[:1]).mean()
     assert mouth_opening(seen[5:9]).mean() > mouth_opening(seen[:1]).mean() + 0.05
+
+
+def test_what_is_beside_the_face_is_corrected_when_the_head_turns_and_rests_with_it(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait
+) -> None:
+    pose = np.zeros((2, 6), np.float32)
+    pose[1, 1] = 0.2
+    landmarks = portrait.frame.compose(np.zeros((2, 68, 3), np.float32), pose)
+    face, matrices = portrait.face, aligning_matrix(landmarks)
+    seen = block_conditions(face.aligned, face.landmarks, face.matrix, landmarks, matrices, pipeline.flow)
+    resting, turned = seen["shift"].norm(dim=0).mean((1, 2))
+    assert resting < 0.3
+    assert turned > 1
 
 
 def test_the_rest_of_the_picture_stays_as_it_is(made: Path, portrait: Portrait) -> None:

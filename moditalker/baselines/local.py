@@ -138,7 +138,8 @@ class RegressionTalker(LocalMethod):
     def weights(self) -> dict[str, str]:
         """Its own network and MToV's."""
         hashes = self.pipeline.weight_hashes()
-        return {"regression": digest(shipped_regression())} | {key: hashes[key] for key in ("autoencoder", "denoiser")}
+        drawn_by = ("autoencoder", "denoiser", "flow")
+        return {"regression": digest(shipped_regression())} | {key: hashes[key] for key in drawn_by if key in hashes}
 
 
 class WarpedMotion(LocalMethod):
