@@ -47,17 +47,17 @@ def block_conditions(
     grown = growth(portrait_landmarks, landmarks, portrait_matrix, matrices)
     interior = MouthInterior(still, transform_points(portrait_matrix, portrait_landmarks), aligned, grown)
 
-    def pictured() -> torch.Tensor:
+    def pictured(flow: torch.Tensor) -> torch.Tensor:
         warped = sample(portrait[None], flow).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
         for index, picture in enumerate(warped.numpy()):
             interior.paint(picture, index)
         return warped.permute(0, 3, 1, 2)
 
-    warped, shift = pictured(), torch.zeros(len(landmarks), 2, CELLS, CELLS)
+    warped, shift = pictured(flow), torch.zeros(len(landmarks), 2, CELLS, CELLS)
     if refiner is not None:
         shift = refiner.refine(warped, drawn, displacement(flow).permute(0, 3, 1, 2), loose)
         flow = shifted_flow(flow, shift)
-        warped = pictured()
+        warped = pictured(flow)
     return {
         "warped": warped.transpose(0, 1),
         "drawn": drawn.transpose(0, 1),

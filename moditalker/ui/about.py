@@ -15,8 +15,8 @@ HOW = """## How it works
 3. **AToM** (audio to motion), a diffusion transformer, makes one set of landmarks for every video frame. A generator of
    its own adds head motion and blinks, so no driving video is needed.
 4. **MToV** (motion to video), a diffusion model over three planes of a block of 16 frames, makes what the portrait does
-   not show, such as the inside of the mouth. The portrait is warped to the landmarks, a small network corrects how hair,
-   neck and collar go along, and the result is laid over it.
+   not show, such as the inside of the mouth. The portrait is warped to the landmarks, a small network corrects how
+   hair, neck and collar go along, and the result is laid over it.
 
 It re-creates [MoDiTalker (AAAI 2025)](https://arxiv.org/abs/2403.19144) with weights of its own."""
 

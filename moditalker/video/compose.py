@@ -32,8 +32,8 @@ Retouch = Callable[[np.ndarray, int], None]
 
 _CELL = 8
 """The warp is evaluated on a grid of so many pixels and interpolated."""
-_FADE = 4
-"""Beyond the aligned face a shift fades out over this part of its side."""
+_FEATHER, _FADE = 0.1, 0.25
+"""Within the aligned face its changes fade out over this part of its side, and shifts beyond it."""
 
 
 class Composer:
@@ -87,7 +87,7 @@ class Composer:
         """
         # Displacements and not places are interpolated: cv2.remap rounds to a 32nd of a cell, a quarter of a pixel.
         coarse = (flow(self._grid) - self._grid).reshape(-1, self._rows, self._columns, 2)
-        window = _feather(delta.shape[-1])
+        window = _feather(delta.shape[-1], delta.shape[-1] * _FEATHER)
         frames = np.repeat(self.picture[None], len(delta), 0)
         for index, (frame, points, change, matrix) in enumerate(zip(frames, coarse, delta, matrices, strict=True)):
             moves = cv2.remap(np.ascontiguousarray(points, np.float32), *self._fine, cv2.INTER_LINEAR)
@@ -121,14 +121,15 @@ class Composer:
         if not shift.any():
             return
         cells = shift.shape[-1]
-        margin = cells // _FADE
+        margin = round(cells * _FADE)
         # A cell's middle in the aligned face, then in the picture, then in what moves.
         inverse = cv2.invertAffineTransform(matrix)
         cell = np.array([[size / cells, 0], [0, size / cells]])
         middle = np.full(2, (size / cells - 1) / 2) - margin * size / cells
         place = np.concatenate([inverse[:, :2] @ cell, (inverse @ [*middle, 1] - [self._x0, self._y0])[:, None]], 1)
         seen = (shift.transpose(1, 2, 0) @ inverse[:, :2].T).astype(np.float32)
-        seen = cv2.copyMakeBorder(seen, margin, margin, margin, margin, cv2.BORDER_REPLICATE) * _faded(cells, margin)
+        seen = cv2.copyMakeBorder(seen, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+        seen *= _feather(len(seen), margin)
         here = cv2.warpAffine(seen, place, (self._width, self._height), flags=cv2.INTER_LINEAR)
         origin = np.array([self._x0, self._y0], np.float32)
         x, y = cv2.split(self._pixels + here - origin)
@@ -153,16 +154,8 @@ class Composer:
         part[:] = np.clip(part + spread, 0, 255).round().astype(np.uint8)
 
 
-def _faded(cells: int, margin: int) -> np.ndarray:
-    """(cells + 2 margin, cells + 2 margin, 1): one, and falling to nothing over the margin."""
-    place = np.arange(cells + 2 * margin)
-    ramp = np.clip(np.minimum(place, place[::-1]) / margin, 0, 1)
-    ramp = ramp * ramp * (3 - 2 * ramp)
-    return (ramp[:, None] * ramp[None, :])[..., None].astype(np.float32)
-
-
-def _feather(size: int) -> np.ndarray:
-    """(size, size, 1) that falls to nothing over the outer tenth, so that no border shows."""
-    ramp = np.clip(np.minimum(np.arange(size), np.arange(size)[::-1]) / (size * 0.1), 0, 1)
+def _feather(size: int, margin: float) -> np.ndarray:
+    """(size, size, 1): one, and falling to nothing over the margin, so that no border shows."""
+    ramp = np.clip(np.minimum(np.arange(size), np.arange(size)[::-1]) / margin, 0, 1)
     ramp = ramp * ramp * (3 - 2 * ramp)
     return (ramp[:, None] * ramp[None, :])[..., None].astype(np.float32)
