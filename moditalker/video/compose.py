@@ -128,7 +128,7 @@ class Composer:
         middle = np.full(2, (size / cells - 1) / 2) - margin * size / cells
         place = np.concatenate([inverse[:, :2] @ cell, (inverse @ [*middle, 1] - [self._x0, self._y0])[:, None]], 1)
         seen = (shift.transpose(1, 2, 0) @ inverse[:, :2].T).astype(np.float32)
-        seen = cv2.copyMakeBorder(seen, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+        seen = np.pad(seen, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
         seen *= _feather(len(seen), margin)
         here = cv2.warpAffine(seen, place, (self._width, self._height), flags=cv2.INTER_LINEAR)
         origin = np.array([self._x0, self._y0], np.float32)
