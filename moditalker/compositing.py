@@ -29,4 +29,4 @@ def composed(portrait: Portrait, landmarks: np.ndarray, drawn: Iterable[FaceLaye
         span = slice(layers.start, layers.start + len(layers.delta))
         field = WarpField(frame, landmarks[span], pose[span])
         paint = partial(interior.paint, start=layers.start)
-        yield composer(field, layers.delta, layers.matrices, layers.shift, retouch=paint)
+        yield composer(field, layers.delta, layers.matrices, paint, layers.shift)

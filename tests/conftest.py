@@ -100,10 +100,11 @@ def pipeline() -> MoDiTalkerPipeline:
     head = HeadMotion(width=16, num_layers=1, heads=2, window=32, overlap=8)
     autoencoder = TriplaneAutoencoder(encoder_widths=(8, 16), decoder_widths=(8, 16))
     denoiser = MotionToVideo(width=16, num_blocks=1, heads=2, landmark_widths=(8, 8), landmark_channels=4)
-    flow = FlowRefiner(width=8, depths=(1, 1, 1))
-    for network in (atom, head, autoencoder, denoiser, flow):
+    for network in (atom, head, autoencoder, denoiser):
         wake(network)
         network.eval()
+    flow = FlowRefiner(width=8, depths=(1, 1, 1)).eval()
+    wake(flow)
     with torch.no_grad():
         for last in (autoencoder.decoder.out, autoencoder.decoder.coarse):
             last.weight.mul_(0.05)  # a face must stay one that is found

@@ -143,6 +143,8 @@ def test_the_hidden_face_cannot_tell_the_mouths_shape(
         "drawn": ((3, 6, 128, 128), torch.uint8),
         "visible": ((1, 6, 128, 128), torch.uint8),
         "moved": ((2, 6, 128, 128), torch.int8),
+        "loose": ((1, 6, 32, 32), torch.float32),
+        "shift": ((2, 6, 32, 32), torch.float32),
     }
 
 

@@ -269,6 +269,8 @@ def test_block_batches_show_every_frame_as_it_is_or_mirrored(prepared: Path) -> 
         "drawn": ((8, 3, 3, 128, 128), torch.uint8),
         "visible": ((8, 1, 3, 128, 128), torch.uint8),
         "moved": ((8, 2, 3, 128, 128), torch.int8),
+        "loose": ((8, 1, 3, 32, 32), torch.float32),
+        "shift": ((8, 2, 3, 32, 32), torch.float32),
     }
     faces = torch.from_numpy(np.array(clip.faces(slice(None)))).permute(3, 0, 1, 2)
     aligned = transform_points(clip.matrices, clip.landmarks)

@@ -70,8 +70,8 @@ class Composer:
         flow: Flow,
         delta: np.ndarray,
         matrices: np.ndarray,
-        shift: np.ndarray | None = None,
         retouch: Retouch | None = None,
+        shift: np.ndarray | None = None,
     ) -> np.ndarray:
         """Draw consecutive frames.
 
@@ -79,9 +79,9 @@ class Composer:
             flow: backward map of the T frames.
             delta: (T, 3, S, S) to be added to the warp in the aligned face, as of 0 to 255.
             matrices: (T, 2, 3) picture -> aligned.
+            retouch: what is done to the warp before ``delta`` is added.
             shift: (T, 2, s, s) where in the warp each of s x s cells of the aligned face is taken from, pixels of the
                 aligned face to the right and below; it fades out beyond that face. None for nowhere else.
-            retouch: what is done to the warp before ``delta`` is added.
         Returns:
             (T, H, W, 3) uint8
         """
