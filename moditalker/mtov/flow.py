@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.face.layout import OUTER_LIPS
 from moditalker.mtov.autoencoder import PlainBlock, to_unit
-from moditalker.mtov.warp import sample
+from moditalker.mtov.warp import displacement, pixel_places, sample
 
 CELLS = 32
 """The network answers for so many cells a side; between their middles the flow is linear."""
@@ -114,7 +114,7 @@ def displaced(pictures: torch.Tensor, shift: torch.Tensor, mode: str = "bilinear
         (N, C, 128, 128), the border repeated.
     """
     size = pictures.shape[-1]
-    return sample(pictures, _fine(shift, size) + _places(size).to(shift.device), mode)
+    return sample(pictures, _fine(shift, size) + pixel_places(size).to(shift.device), mode)
 
 
 def shifted_flow(flow: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
@@ -124,15 +124,9 @@ def shifted_flow(flow: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
         flow: (N, 128, 128, 2) places, as ``aligned_flow`` gives them.
         shift: (N, 2, 32, 32) pixels.
     """
-    places = _places(flow.shape[1])
-    moved = displaced((flow - places).permute(0, 3, 1, 2), shift).permute(0, 2, 3, 1)
-    return places + _fine(shift, flow.shape[1]) + moved
-
-
-def _places(size: int) -> torch.Tensor:
-    """(size, size, 2) x and y of each pixel."""
-    axis = torch.arange(size, dtype=torch.float32)
-    return torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
+    size = flow.shape[1]
+    moved = displaced(displacement(flow).permute(0, 3, 1, 2), shift).permute(0, 2, 3, 1)
+    return pixel_places(size) + _fine(shift, size) + moved
 
 
 def _fine(shift: torch.Tensor, size: int) -> torch.Tensor:

@@ -222,8 +222,13 @@ def warp_aligned(
 
 def displacement(flow: torch.Tensor) -> torch.Tensor:
     """How far each pixel of a flow came; (T, S, S, 2) -> (T, S, S, 2) pixels."""
-    place = torch.arange(flow.shape[1], dtype=flow.dtype)
-    return flow - torch.stack(torch.meshgrid(place, place, indexing="xy"), -1)
+    return flow - pixel_places(flow.shape[1]).to(flow)
+
+
+def pixel_places(size: int) -> torch.Tensor:
+    """(size, size, 2) float32, x and y of each pixel: the flow that moves nothing."""
+    place = torch.arange(size, dtype=torch.float32)
+    return torch.stack(torch.meshgrid(place, place, indexing="xy"), -1)
 
 
 def _slide_lids(flow: torch.Tensor, field: WarpField, matrices: np.ndarray) -> None:

@@ -78,8 +78,7 @@ def _optical_flow(real: torch.Tensor, warped: torch.Tensor) -> np.ndarray:
 class FlowObjective(nn.Module):
     """Distance from the optical flow. LPIPS is measured, and is not minimised.
 
-    A picture that is shifted by half a pixel is a little blurred, so LPIPS is least where nothing moves: with it in the
-    loss nothing ever did.
+    A picture that is shifted by half a pixel is a little blurred, which LPIPS may hold against every small motion.
 
     Args:
         refiner: trained.
