@@ -61,7 +61,7 @@ class PictureLoss(nn.Module):
 
     def __init__(self, perceptual_weight: float) -> None:
         super().__init__()
-        self.perceptual = PerceptualLoss(softened=0.5, as_published=True)
+        self.perceptual = PerceptualLoss(softened=0.25, as_published=True)
         self.perceptual_weight = perceptual_weight
 
     def forward(

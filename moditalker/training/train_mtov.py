@@ -12,8 +12,8 @@ from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_un
 from moditalker.mtov.conditions import guides
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.flow import FlowRefiner
+from moditalker.mtov.sampling import TEMPERATURE
 from moditalker.training.data import BlockBatches, load_clips
-from moditalker.training.diffusion import add_noise
 from moditalker.training.lips import LipsLoss
 from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.speaking import SpeakingMouth
@@ -30,7 +30,7 @@ class MtovObjective(nn.Module):
 
     In a third of the blocks the noised planes are the warped portrait's instead of the real video's, as at run time,
     where denoising may start from them; the target is the real video's all the same. Most of the others are noised no
-    further than that either: little else is needed at run time.
+    further than that either: little else is needed at run time. A validation is all as at run time.
 
     The encoder stays as it is, so the planes do too; the decoder goes on learning, from planes as the denoiser makes
     them.
@@ -50,8 +50,8 @@ class MtovObjective(nn.Module):
         autoencoder: TriplaneAutoencoder,
         perceptual_weight: float = 5.0,
         picture_weight: float = 2.0,
-        frames: int = 5,
-        few: int = 1,
+        frames: int = 8,
+        few: int = 3,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
@@ -71,15 +71,7 @@ class MtovObjective(nn.Module):
             clean = self.autoencoder.encode(video)
             pose = self.autoencoder.encode(torch.where(visible.bool(), warped, torch.zeros_like(warped)))
             identity = self.autoencoder.encode_still(to_unit(batch["portrait"]))
-            noise = torch.randn_like(clean)
-            noisy, steps = add_noise(self.scheduler, clean, noise)
-            if self.training:
-                draw = torch.rand(2, blocks, device=clean.device)
-                from_warp = draw[0] < 0.33
-                limit = int(WARP_START * self.scheduler.config["num_train_timesteps"])
-                steps = torch.where(from_warp | (draw[1] < 0.6), steps % limit, steps)
-                base = torch.where(from_warp[:, None, None, None, None], self.autoencoder.encode(warped), clean)
-                noisy = self.scheduler.add_noise(base, noise, steps)
+            noisy, steps = self._noised(clean, self.autoencoder.encode(warped))
         marks = self.denoiser.encode_landmarks(told[:, :3])
         predicted = self.denoiser(noisy, steps, identity, pose, marks)
         planes = (predicted - clean).square().mean()
@@ -96,6 +88,21 @@ class MtovObjective(nn.Module):
         lips = LIPS_WEIGHT * losses["lips"] + OPENING_WEIGHT * losses["opening"]
         drawn_loss = losses["picture"] + lips + SPEAKING_WEIGHT * losses["speaking"]
         return {"loss": planes + self.picture_weight * drawn_loss, "planes": planes, **losses}
+
+    def _noised(self, clean: torch.Tensor, warped: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Planes (B, C, 3, 16, 16) of the real video and of the warp -> noisy ones and their timesteps (B,)."""
+        noise, blocks = torch.randn_like(clean), len(clean)
+        length = self.scheduler.config["num_train_timesteps"]
+        limit = int(WARP_START * length)
+        if not self.training:  # as at run time
+            steps = torch.full((blocks,), limit - 1, device=clean.device)
+            return self.scheduler.add_noise(warped, TEMPERATURE * noise, steps), steps
+        draw = torch.rand(2, blocks, device=clean.device)
+        from_warp = draw[0] < 0.33
+        steps = torch.randint(0, length, (blocks,), device=clean.device)
+        steps = torch.where(from_warp | (draw[1] < 0.6), steps % limit, steps)
+        base = torch.where(from_warp[:, None, None, None, None], warped, clean)
+        return self.scheduler.add_noise(base, noise, steps), steps
 
 
 def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
