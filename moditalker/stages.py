@@ -1,5 +1,6 @@
 """AToM and MToV, each by itself: speech to landmarks, and landmarks to pictures of a portrait."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -16,6 +17,7 @@ from moditalker.atom.rest import rest_head, rest_lips
 from moditalker.atom.sampling import StepCallback, sample_head, sample_residual
 from moditalker.audio.activity import speech_activity
 from moditalker.audio.load import load_audio
+from moditalker.calibration import calibrated
 from moditalker.callbacks import Progress, StepEnd, unasked
 from moditalker.compositing import composed
 from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
@@ -23,6 +25,7 @@ from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.landmark_file import FPS
 from moditalker.face.retarget import retarget
+from moditalker.face.tracker import make_tracker
 from moditalker.head_motion import driven_pose, driving_video
 from moditalker.hearing import frame_count, speech_features
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
@@ -34,6 +37,8 @@ from moditalker.portrait import Portrait, PortraitSource, find_face
 from moditalker.seeds import generators_of
 from moditalker.stopwatch import Stopwatch
 from moditalker.weights import digest
+
+logger = logging.getLogger(__name__)
 
 
 class MoDiTalkerStages(DiffusionPipeline):
@@ -263,19 +268,43 @@ class MoDiTalkerStages(DiffusionPipeline):
     ) -> Iterator[np.ndarray]:
         """``render`` of an encoded portrait to landmarks of its own."""
         _, generators = generators_of(seed, generator)
-        sampler = BlockSampler(
+        frames = len(landmarks)
+        asked = self._calibrated(portrait, landmarks, steps, lambda: report("video", 0, frames))
+        drawn = self._sampler(portrait, steps, generators["video"], lambda done: report("video", done, frames))(asked)
+        yield from composed(portrait, asked, drawn)
+
+    def _calibrated(
+        self, portrait: Portrait, landmarks: np.ndarray, steps: int, still_there: Callable[[], None]
+    ) -> np.ndarray:
+        """Landmarks (T, 68, 3) to ask for, see ``moditalker.calibration``; where no tracker can read, as they are."""
+        tracker = make_tracker(self.config["tracker"])
+
+        def read(asked: np.ndarray) -> np.ndarray:
+            # Its own noise: what is tried changes nothing of what is drawn with the same lips.
+            sampler = self._sampler(portrait, steps, torch.Generator().manual_seed(0), lambda _: still_there())
+            return tracker.track(np.concatenate(list(composed(portrait, asked, sampler(asked)))))
+
+        try:
+            return calibrated(portrait.frame, landmarks, read)
+        except InputError:
+            logger.info("no face is found in what was drawn on trial; the lips are not calibrated")
+            return landmarks
+
+    def _sampler(
+        self, portrait: Portrait, steps: int, generator: torch.Generator, callback: Callable[[int], None]
+    ) -> BlockSampler:
+        return BlockSampler(
             self.autoencoder,
             self.denoiser,
             self.mtov_scheduler,
             portrait.face,
             steps=steps,
             start=self.config["mtov_start"],
-            generator=generators["video"],
+            generator=generator,
             refiner=self.flow,
             group=4 if self.device.type == "cpu" else 32,
-            callback=lambda done: report("video", done, len(landmarks)),
+            callback=callback,
         )
-        yield from composed(portrait, landmarks, sampler(landmarks))
 
     def weight_hashes(self) -> dict[str, str]:
         """The first 16 hex digits of a SHA-256 over each network's weights."""
