@@ -394,3 +394,18 @@ def test_empty_planes_still_follow_the_landmarks(
     moving = talking(portrait.frame.landmarks, 10)
     delta = joined(layers_of(pipeline, portrait, moving, steps=0, group=1))
     assert np.abs(delta[5] - delta[0]).max() > 0.5
+
+
+def test_of_a_head_that_turned_far_only_the_mouth_is_drawn(pipeline: MoDiTalkerPipeline, portrait: Portrait) -> None:
+    frame = portrait.frame
+    pose = np.zeros((16, 6), np.float32)
+    pose[8:, 1] = 0.5
+    landmarks = frame.compose(np.zeros((16, 68, 3), np.float32), pose)
+    (layers,) = layers_of(pipeline, portrait, landmarks, steps=1)
+    drawn = np.abs(layers.delta).max(1)
+    before, after = drawn[:8].mean(0), drawn[8:].mean(0)
+    top = slice(0, 50)
+    assert before[top].mean() > 0.5
+    assert after[top].max() == 0
+    lips = transform_points(aligning_matrix(landmarks[-1]), landmarks[-1])[MOUTH].mean(0).round().astype(int)
+    assert after[lips[1], lips[0]] > 0.5 * before[MOUTH_WINDOW.top : MOUTH_WINDOW.top + MOUTH_WINDOW.height].mean()

@@ -6,6 +6,7 @@ POINTS = 68
 JAW = np.arange(0, 17)
 BROWS = np.arange(17, 27)
 NOSE = np.arange(27, 36)
+NOSE_TIP = 30
 RIGHT_EYE = np.arange(36, 42)
 LEFT_EYE = np.arange(42, 48)
 OUTER_LIPS = np.arange(48, 60)

@@ -54,7 +54,8 @@ _TAIL = """
 - Teeth that the portrait shows keep their size and place; those that it does not show are a light, greyish band with a
   hint of single teeth, at times with a faint grid. The tongue is hardly ever seen.
 - Lips do not always meet on m, b and p.
-- Heads turned more than about 20 degrees stretch: the warp knows one view. Beyond 40 degrees a portrait is refused.
+- Heads turned more than about 20 degrees stretch: the warp knows one view, and of a head that turned that far from the
+  portrait's own pose only the mouth is drawn anew. Beyond 40 degrees a portrait is refused.
 - Hair, glasses and beards that cross the jaw move with it.
 - `mtov_steps=0` (empty planes) smears the face: the decoder has learnt to rely on them.
 - Four fifths of the speech is Arabic news reading; other languages rest on 8 minutes.
