@@ -14,7 +14,7 @@ from scipy.optimize import isotonic_regression
 
 from moditalker.atom.controls import untangle
 from moditalker.face.geometry import FaceFrame
-from moditalker.face.layout import INNER_LIPS, JAW, OUTER_LIPS, mouth_opening
+from moditalker.face.layout import LIP_BRANCH, mouth_opening
 
 PROBES = 16
 """Frames that are tried: one block of MToV."""
@@ -29,13 +29,15 @@ correction is smoothed with and the grid it lies on, inter-ocular distances."""
 Read = Callable[[np.ndarray], np.ndarray]
 """(n, 68, 3) landmarks that are asked for -> (n, 68, 3) landmarks that a tracker reads in what is drawn."""
 
-_PARTS = np.zeros((2, 68, 1), np.float32)
-"""By how much each point goes up (first) or down when lips part by one."""
-_PARTS[0, [61, 62, 63, 50, 51, 52, 49, 53], 0] = [1, 1, 1, 0.9, 0.9, 0.9, 0.5, 0.5]
-_PARTS[1, [65, 66, 67, 56, 57, 58, 55, 59], 0] = [1, 1, 1, 1, 1, 1, 0.6, 0.6]
-_PARTS[1, [5, 6, 7, 8, 9, 10, 11], 0] = [0.3, 0.6, 0.6, 0.6, 0.6, 0.6, 0.3]
+_UP, _DOWN = [61, 62, 63, 50, 51, 52, 49, 53], [65, 66, 67, 56, 57, 58, 55, 59, *range(5, 12)]
 _UPPER = 0.35
 """The upper lip's share."""
+_PARTING = np.zeros(68, np.float32)
+"""How far down each point goes when lips part by one; the jaw follows the lower lip."""
+_PARTING[_UP] = [1, 1, 1, 0.9, 0.9, 0.9, 0.5, 0.5]
+_PARTING[_DOWN] = [1, 1, 1, 1, 1, 1, 0.6, 0.6, 0.3, 0.6, 0.6, 0.6, 0.6, 0.6, 0.3]
+_PARTING[_UP] *= -_UPPER
+_PARTING[_DOWN] *= 1 - _UPPER
 
 
 def parted(points: np.ndarray, by: np.ndarray) -> np.ndarray:
@@ -48,7 +50,7 @@ def parted(points: np.ndarray, by: np.ndarray) -> np.ndarray:
         (T, 68, 3)
     """
     moved = points.copy()
-    moved[..., 1] += ((1 - _UPPER) * _PARTS[1] - _UPPER * _PARTS[0])[:, 0] * by[:, None]
+    moved[..., 1] += _PARTING * by[:, None]
     return moved
 
 
@@ -103,6 +105,5 @@ def _tried(frame: FaceFrame, points: np.ndarray, meant: np.ndarray) -> np.ndarra
     wanted[0], wanted[-1] = 0, _WIDER * wanted[-1]
     nearest = order[np.linspace(0, len(order) - 1, PROBES).round().astype(int)]
     tried = np.repeat(frame.shape[None], PROBES, 0)
-    lips = np.concatenate([JAW, OUTER_LIPS, INNER_LIPS])
-    tried[:, lips] = parted(points[nearest], wanted - meant[nearest])[:, lips]
+    tried[:, LIP_BRANCH] = parted(points[nearest], wanted - meant[nearest])[:, LIP_BRANCH]
     return frame.compose(untangle(tried - frame.shape, frame.shape), np.zeros((PROBES, 6), np.float32))
