@@ -12,7 +12,7 @@ from moditalker.portrait import Portrait, composer_of
 
 
 def composed(portrait: Portrait, landmarks: np.ndarray, drawn: Iterable[FaceLayers]) -> Iterator[np.ndarray]:
-    """Warp the portrait, paint the inside of its mouth, and add what MToV made of the same landmarks.
+    """Warp the person, paint the inside of the mouth, and add what MToV made of the same landmarks.
 
     Args:
         portrait: encoded.
@@ -23,7 +23,7 @@ def composed(portrait: Portrait, landmarks: np.ndarray, drawn: Iterable[FaceLaye
     """
     frame = portrait.frame
     _, pose = frame.analyse(landmarks)
-    composer = composer_of(portrait)
+    composer = composer_of(portrait, still_behind=True)
     interior = MouthInterior(portrait.picture, frame.landmarks, landmarks, growth(frame.landmarks, landmarks))
     for layers in drawn:
         span = slice(layers.start, layers.start + len(layers.delta))

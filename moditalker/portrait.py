@@ -1,6 +1,7 @@
 """A portrait as the pipeline holds it: tracked and encoded once, driven many times."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from moditalker.face.portrait import load_portrait
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.sampling import EncodedFace
 from moditalker.mtov.warp import MOVING_RADII, face_centre
+from moditalker.video.backdrop import Backdrop, find_backdrop
 from moditalker.video.compose import Composer
 
 PortraitSource = str | Path | Image.Image | np.ndarray
@@ -35,6 +37,12 @@ class Portrait:
     face: EncodedFace
     warnings: tuple[str, ...] = ()
 
+    @cached_property
+    def backdrop(self) -> Backdrop | None:
+        """What stands still behind the person; None where it cannot be told."""
+        centre, reach = face_centre(self.frame), moving_radii(self.frame)
+        return find_backdrop(self.picture, self.frame.landmarks, centre - reach, centre + reach)
+
 
 def find_face(source: PortraitSource, crop: str, tracker: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Read a picture and find the face in it.
@@ -58,11 +66,20 @@ def find_face(source: PortraitSource, crop: str, tracker: str) -> tuple[np.ndarr
     return picture, landmarks, tuple(warnings)
 
 
-def composer_of(portrait: Portrait) -> Composer:
-    """What draws frames of a portrait: it moves the face and a fifth more than the warp's reach."""
-    unit = portrait.frame.unit
-    reach = (1.2 * MOVING_RADII[0] * unit, 1.2 * MOVING_RADII[1] * unit)
-    return Composer(portrait.picture, face_centre(portrait.frame), reach)
+def moving_radii(frame: FaceFrame) -> np.ndarray:
+    """(2,) how far from the face's centre pixels are moved: a fifth more than the warp's reach, pixels."""
+    return 1.2 * frame.unit * np.array(MOVING_RADII)
+
+
+def composer_of(portrait: Portrait, still_behind: bool = False) -> Composer:
+    """What draws frames of a portrait.
+
+    Args:
+        still_behind: keep what is behind the person where it is, as far as it can be told from the person.
+    """
+    width, height = moving_radii(portrait.frame)
+    backdrop = portrait.backdrop if still_behind else None
+    return Composer(portrait.picture, face_centre(portrait.frame), (width, height), backdrop)
 
 
 def crop_to_face(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -93,6 +93,16 @@ def fill_gaps(tracked: list[np.ndarray | None]) -> np.ndarray:
     return filled.reshape(len(tracked), 68, 3).astype(np.float32)
 
 
+def mediapipe_solutions() -> Any:
+    """``mediapipe.solutions``, imported when it is needed, for that is slow."""
+    # MediaPipe greets every user with warnings about its own insides.
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
+    import mediapipe
+
+    return mediapipe.solutions
+
+
 _SETTLING = 8
 """How often MediaPipe looks at a first frame before it is believed."""
 
@@ -165,12 +175,7 @@ class MediaPipeTracker:
     @staticmethod
     @contextlib.contextmanager
     def _mesh(**options: Any) -> Iterator[Any]:
-        # MediaPipe greets every user with warnings about its own insides.
-        os.environ.setdefault("GLOG_minloglevel", "2")
-        warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
-        import mediapipe  # slow to import, and only this class needs it
-
-        mesh = mediapipe.solutions.face_mesh.FaceMesh(
+        mesh = mediapipe_solutions().face_mesh.FaceMesh(
             refine_landmarks=True, min_detection_confidence=0.4, min_tracking_confidence=0.4, **options
         )
         try:

@@ -1,13 +1,16 @@
 """The full picture: the portrait warped at its own resolution, with the aligned face's changes laid over it.
 
-What MToV adds is a difference to the warp, so the portrait's own sharpness stays wherever nothing had to change.
+What MToV adds is a difference to the warp, so the portrait's own sharpness stays wherever nothing had to change. With a
+backdrop only the person is warped and changed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import cv2
 import numpy as np
+
+from moditalker.video.backdrop import Backdrop, showing
 
 
 class Lids(Protocol):
@@ -43,10 +46,13 @@ class Composer:
         picture: (H, W, 3) uint8, the portrait.
         centre: (2,) around which pixels may move, picture space.
         radii: x and y reach of what may move, pixels.
+        backdrop: what of it stands still; None lets everything move.
     """
 
-    def __init__(self, picture: np.ndarray, centre: np.ndarray, radii: tuple[float, float]) -> None:
-        self.picture = picture
+    def __init__(
+        self, picture: np.ndarray, centre: np.ndarray, radii: tuple[float, float], backdrop: Backdrop | None = None
+    ) -> None:
+        self.picture, self.backdrop = picture, backdrop
         height, width = picture.shape[:2]
         low = np.floor(np.maximum(centre - radii, 0)).astype(int)
         high = np.ceil(np.minimum(centre + radii, [width, height])).astype(int)
@@ -64,6 +70,7 @@ class Composer:
         self._fine = fine_x.astype(np.float32), fine_y.astype(np.float32)
         self._pixels = np.stack(np.meshgrid(np.arange(self._width), np.arange(self._height)), -1).astype(np.float32)
         self._pixels += np.array([self._x0, self._y0], np.float32)
+        self._region = slice(self._y0, self._y0 + self._height), slice(self._x0, self._x0 + self._width)
 
     def __call__(
         self,
@@ -94,14 +101,32 @@ class Composer:
             self._slide_lids(moves, flow.lids, index)
             if shift is not None:
                 self._shift(moves, shift[index], matrix, size=delta.shape[-1])
-            x, y = cv2.split(self._pixels + moves)
-            moved = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            region = (slice(self._y0, self._y0 + self._height), slice(self._x0, self._x0 + self._width))
-            frame[region] = moved
+            places = cv2.split(self._pixels + moves)
+            frame[self._region] = _taken(self.picture, places)
             if retouch is not None:
                 retouch(frame, index)
-            self._add(frame, change.transpose(1, 2, 0) * window, matrix)
+            changed = change.transpose(1, 2, 0) * window
+            if self.backdrop is None:
+                self._add(frame, changed, matrix)
+            else:
+                self._add_before(self.backdrop, frame, changed, matrix, places)
         return frames
+
+    def _add_before(
+        self,
+        backdrop: Backdrop,
+        frame: np.ndarray,
+        change: np.ndarray,
+        matrix: np.ndarray,
+        places: Sequence[np.ndarray],
+    ) -> None:
+        """Add (S, S, 3) of the aligned face to the person, and have the backdrop where it was; in place."""
+        here = self._region
+        person = np.zeros(frame.shape[:2], np.uint8)
+        person[here] = _taken(backdrop.person, places)
+        self._add(frame, change, matrix, person)
+        both = cv2.add(frame[here], showing(backdrop.behind[here], person[here]), dtype=cv2.CV_16S)
+        frame[here] = cv2.subtract(both, _taken(backdrop.through, places), dtype=cv2.CV_8U)
 
     def _slide_lids(self, moves: np.ndarray, lids: Lids, index: int) -> None:
         """Let the lids of a frame slide over the eyes; (height, width, 2) displacements, in place."""
@@ -135,8 +160,8 @@ class Composer:
         x, y = cv2.split(self._pixels + here - origin)
         moves[:] = cv2.remap(moves, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + here
 
-    def _add(self, frame: np.ndarray, change: np.ndarray, matrix: np.ndarray) -> None:
-        """Add (S, S, 3) of the aligned face to a frame, only where the aligned face lies."""
+    def _add(self, frame: np.ndarray, change: np.ndarray, matrix: np.ndarray, person: np.ndarray | None = None) -> None:
+        """Add (S, S, 3) of the aligned face to a frame, only where the aligned face lies, and the person (H, W)."""
         size = change.shape[0]
         corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32)
         inverse = cv2.invertAffineTransform(matrix)
@@ -150,8 +175,16 @@ class Composer:
         enlarged = np.sqrt(abs(np.linalg.det(inverse[:, :2])))
         how = cv2.INTER_CUBIC if enlarged > 1 else cv2.INTER_LINEAR
         spread = cv2.warpAffine(change, shifted, (int(x1 - x0), int(y1 - y0)), flags=how)
+        if person is not None:
+            spread = spread * (person[y0:y1, x0:x1, None] / np.float32(255))
         part = frame[y0:y1, x0:x1]
         part[:] = np.clip(part + spread, 0, 255).round().astype(np.uint8)
+
+
+def _taken(picture: np.ndarray, places: Sequence[np.ndarray]) -> np.ndarray:
+    """(H, W) or (H, W, C) uint8 looked up at x and y, (h, w) each, the border repeated."""
+    x, y = places
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _feather(size: int, margin: float) -> np.ndarray:

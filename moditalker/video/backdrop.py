@@ -1,0 +1,91 @@
+"""What stands still behind a person who moves.
+
+A warp knows one picture: a head that turns drags along what is behind it. So the portrait is taken apart into the
+person and what is behind, the person is warped and what is behind stays. Where the person went away it is continued
+from beside. Put together unmoved, the two are the portrait again to the bit: what of a hair's edge the mask misses goes
+along as a difference to what is behind it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from moditalker.face.layout import interocular_distance
+from moditalker.face.person import PersonSegmenter
+
+_SURE_BEHIND, _SURE_PERSON = 0.1, 0.9
+"""A pixel that is a person's with less, or more, than so much certainty is none of it, or all of it."""
+_BESIDE = 0.03
+"""So far beside a person nothing is believed to be behind only, inter-ocular distances: hair, and what it shades."""
+_BLURRED = 0.04
+"""Deviation of the Gaussian that blurs what nobody has seen, inter-ocular distances."""
+_FACE_SEEN = 0.5
+"""Where less of the face than that is found to be a person's, the segmentation is not believed."""
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """A portrait's two layers.
+
+    Attributes:
+        person: (H, W) uint8, the person's share of each pixel, of 255.
+        behind: (H, W, 3) uint8, the picture without the person.
+    """
+
+    person: np.ndarray
+    behind: np.ndarray
+
+    @cached_property
+    def through(self) -> np.ndarray:
+        """(H, W, 3) uint8, what of ``behind`` is in the portrait."""
+        return showing(self.behind, self.person)
+
+
+def showing(behind: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """What is seen of a backdrop.
+
+    Args:
+        behind: (H, W, 3) uint8.
+        person: (H, W) uint8, share of 255 that hides it.
+    Returns:
+        (H, W, 3) uint8
+    """
+    open_ = cv2.bitwise_not(person)
+    return np.asarray(cv2.multiply(behind, cv2.merge([open_, open_, open_]), scale=1 / 255))
+
+
+def find_backdrop(picture: np.ndarray, landmarks: np.ndarray, low: np.ndarray, high: np.ndarray) -> Backdrop | None:
+    """Take a portrait apart.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        landmarks: (68, 2 or 3) of its face, pixels.
+        low, high: (2,) x and y of the part to look at; beyond it all counts as behind.
+    Returns:
+        None where no person is found in the face's place, or nothing is seen behind.
+    """
+    size = picture.shape[1::-1]
+    (x0, y0), (x1, y1) = np.clip(np.stack([low, high]).round().astype(int), 0, size)
+    segmenter = PersonSegmenter()
+    certain = segmenter(picture[y0:y1, x0:x1])
+    segmenter.close()
+    person = np.zeros(picture.shape[:2], np.float32)
+    person[y0:y1, x0:x1] = np.clip((certain - _SURE_BEHIND) / (_SURE_PERSON - _SURE_BEHIND), 0, 1)
+    face = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillConvexPoly(face, cv2.convexHull(landmarks[:, :2].round().astype(np.int32)), 1)
+    if person[face > 0].mean() < _FACE_SEEN:
+        return None
+    person = np.maximum(person, face)
+    unit = float(interocular_distance(landmarks[:, :2]))
+    beside = 2 * max(1, round(_BESIDE * unit)) + 1
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (beside, beside))
+    hidden = cv2.dilate((person > 0).astype(np.uint8), reach) > 0
+    if hidden[y0:y1, x0:x1].all():
+        return None
+    nearest = distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    continued = cv2.GaussianBlur(picture[tuple(nearest)], (0, 0), max(0.5, _BLURRED * unit))
+    behind = np.where(hidden[..., None], continued, picture)
+    return Backdrop((255 * person).round().astype(np.uint8), behind)
