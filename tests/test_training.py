@@ -406,6 +406,23 @@ def test_every_network_trains_and_says_how_well(runs: Path, network: str) -> Non
     assert all(value.isfinite().all() for value in weights_of(folder).values())
 
 
+def test_the_denoiser_can_learn_by_itself(runs: Path, prepared: Path, tmp_path: Path) -> None:
+    given = {
+        "autoencoder": runs / "autoencoder" / "model",
+        "start": runs / "mtov" / "model",
+        "output": tmp_path / "den",
+    }
+    options = [f"--{name}={value}" for name, value in given.items()]
+    budget = ["--batch", "1", "--max-steps", "2", "--minutes", "0", "--workers", "0", "--cpu"]
+    train = ["train", "mtov", "--data", str(prepared), *options, *budget]
+    assert cli.main([*train, "--denoiser-only"]) == 0
+    before, after = weights_of(runs / "mtov"), weights_of(tmp_path / "den")
+    assert any((before[name] != after[name]).any() for name in before)
+    assert not (tmp_path / "den" / "autoencoder").exists(), "the decoder learnt nothing, so there is none to take"
+    with pytest.raises(SystemExit):
+        cli.main([*train, "--denoiser-only", "--decoder-only"])
+
+
 def test_the_normalisation_is_measured_on_the_clips(runs: Path) -> None:
     atom, head, autoencoder = (weights_of(runs / name) for name in ("atom", "head", "autoencoder"))
     # Lips move, the bridge of the nose does not.

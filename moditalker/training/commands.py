@@ -36,6 +36,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             "batch": options.batch,
             "perceptual_weight": options.perceptual_weight,
             "decoder_only": options.decoder_only,
+            "denoiser_only": options.denoiser_only,
             "flow": options.flow.parent.name if options.flow else "",
             "start": options.start.parent.name if options.start else "",
         },
@@ -89,6 +90,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             options.batch or 4,
             options.start,
             decoder_only=options.decoder_only,
+            denoiser_only=options.denoiser_only,
             flow=options.flow,
             **weights,
         )

@@ -33,7 +33,8 @@ class MtovObjective(nn.Module):
     further than that either: little else is needed at run time. A validation is all as at run time.
 
     The encoder stays as it is, so the planes do too; the decoder goes on learning, from planes as the denoiser makes
-    them.
+    them. What a denoiser that learns alone makes is not drawn: its loss is the planes', mostly from the warp's with as
+    little noise as at run time.
 
     Args:
         denoiser: trained.
@@ -42,6 +43,7 @@ class MtovObjective(nn.Module):
         picture_weight: of the decoded frames' loss.
         frames: of each block, one after the other, that are decoded at the mouth.
         few: of these, a part of whose face is decoded as well.
+        denoiser_only: the decoder stays as it is, and draws in validations only.
     """
 
     def __init__(
@@ -52,11 +54,14 @@ class MtovObjective(nn.Module):
         picture_weight: float = 2.0,
         frames: int = 8,
         few: int = 3,
+        denoiser_only: bool = False,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.autoencoder = autoencoder
         self.autoencoder.encoder.requires_grad_(False)
+        self.autoencoder.decoder.requires_grad_(not denoiser_only)
+        self.denoiser_only = denoiser_only
         self.picture = PictureLoss(perceptual_weight)
         self.lips = LipsLoss()
         self.speaking = SpeakingMouth()
@@ -75,6 +80,8 @@ class MtovObjective(nn.Module):
         marks = self.denoiser.encode_landmarks(told[:, :3])
         predicted = self.denoiser(noisy, steps, identity, pose, marks)
         planes = (predicted - clean).square().mean()
+        if self.denoiser_only and self.training:
+            return {"loss": planes, "planes_start": (noisy - clean).square().mean()}
         first = torch.randint(0, video.shape[2] - self.frames + 1, (blocks, 1), device=video.device)
         chosen = first + torch.arange(self.frames, device=video.device)
         real, warp, marked, seen = (_frames(value, chosen) for value in (video, warped, told, visible))
@@ -98,10 +105,13 @@ class MtovObjective(nn.Module):
             steps = torch.full((blocks,), limit - 1, device=clean.device)
             return self.scheduler.add_noise(warped, TEMPERATURE * noise, steps), steps
         draw = torch.rand(2, blocks, device=clean.device)
-        from_warp = draw[0] < 0.33
+        from_warp = draw[0] < (0.67 if self.denoiser_only else 0.33)
         steps = torch.randint(0, length, (blocks,), device=clean.device)
         steps = torch.where(from_warp | (draw[1] < 0.6), steps % limit, steps)
         base = torch.where(from_warp[:, None, None, None, None], warped, clean)
+        if self.denoiser_only:
+            little = from_warp & (draw[0] < 0.5)
+            noise = torch.where(little[:, None, None, None, None], TEMPERATURE * noise, noise)
         return self.scheduler.add_noise(base, noise, steps), steps
 
 
@@ -131,6 +141,7 @@ def train_mtov(
     start: Path | None = None,
     perceptual_weight: float = 5.0,
     decoder_only: bool = False,
+    denoiser_only: bool = False,
     flow: Path | None = None,
 ) -> dict[str, float]:
     """Train the denoiser on prepared clips, and the decoder with it.
@@ -143,6 +154,7 @@ def train_mtov(
         start: folder of a denoiser to go on from.
         perceptual_weight: see ``PictureLoss``.
         decoder_only: leave the denoiser as it is.
+        denoiser_only: leave the decoder as it is.
         flow: folder of a trained ``FlowRefiner``, so that the decoder sees the warp as at run time.
     Returns:
         Validation losses.
@@ -155,9 +167,9 @@ def train_mtov(
     refiner = FlowRefiner.from_pretrained(flow).eval() if flow else None
     return fit(
         denoiser,
-        MtovObjective(denoiser, trained, perceptual_weight),
+        MtovObjective(denoiser, trained, perceptual_weight, denoiser_only=denoiser_only),
         BlockBatches(load_clips(data, "train"), blocks, vary=True, refiner=refiner),
         BlockBatches(load_clips(data, "val"), blocks, refiner=refiner),
         config,
-        companions={"autoencoder": trained},
+        companions={} if denoiser_only else {"autoencoder": trained},
     )
