@@ -83,13 +83,14 @@ def correction(tried: np.ndarray, seen: np.ndarray, meant: np.ndarray) -> np.nda
     much different from it.
 
     Args:
-        tried: (n,) openings that were asked for on trial, rising.
+        tried: (n,) openings that were asked for on trial.
         seen: (n,) what was read then.
         meant: (T,) openings as they shall be read.
     Returns:
         (T,) not negative; all in inter-ocular distances.
     """
-    rising = isotonic_regression(seen).x
+    order = np.argsort(tried)
+    tried, rising = tried[order], isotonic_regression(seen[order]).x
     grid = np.arange(0, max(tried[-1], meant.max()) + _CELL, _CELL)
     shown = np.interp(grid, tried, rising)
     cost = np.abs(shown[None] - grid[:, None]) + _PRICE * np.abs(grid[None] - grid[:, None])
