@@ -85,7 +85,13 @@ def find_backdrop(picture: np.ndarray, landmarks: np.ndarray, low: np.ndarray, h
     hidden = cv2.dilate((person > 0).astype(np.uint8), reach) > 0
     if hidden[y0:y1, x0:x1].all():
         return None
-    nearest = distance_transform_edt(hidden, return_distances=False, return_indices=True)
-    continued = cv2.GaussianBlur(picture[tuple(nearest)], (0, 0), max(0.5, _BLURRED * unit))
-    behind = np.where(hidden[..., None], continued, picture)
-    return Backdrop((255 * person).round().astype(np.uint8), behind)
+    return Backdrop((255 * person).round().astype(np.uint8), _continued(picture, hidden, max(0.5, _BLURRED * unit)))
+
+
+def _continued(picture: np.ndarray, hidden: np.ndarray, blurred: float) -> np.ndarray:
+    """Fill (H, W, 3) where it is ``hidden``, (H, W) bool: the nearest pixels, blurred but for the first few."""
+    distance, nearest = distance_transform_edt(hidden, return_indices=True)
+    sharp = picture[tuple(nearest)]
+    soft = cv2.GaussianBlur(sharp, (0, 0), blurred)
+    far = np.clip(distance / blurred, 0, 1).astype(np.float32)[..., None]
+    return np.asarray((far * soft + (1 - far) * sharp).round().astype(np.uint8))
