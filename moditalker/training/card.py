@@ -58,7 +58,8 @@ _TAIL = """
   portrait's own pose only the mouth is drawn anew. Beyond 40 degrees a portrait is refused.
 - Hair, glasses and beards that cross the jaw move with it.
 - What stands still behind a person is told by a mask. Where that errs a strand of hair or a chair's back is torn at its
-  edge, and what a head uncovers is blurred.
+  edge, and what a head uncovers is blurred. Hair that the picture cuts off at its top is continued straight up when the
+  head goes down.
 - `mtov_steps=0` (empty planes) smears the face: the decoder has learnt to rely on them.
 - Four fifths of the speech is Arabic news reading; other languages rest on 8 minutes.
 - Head motion and blinks come from 8 minutes of long clips and the short ones; they are small and sometimes few.
