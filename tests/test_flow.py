@@ -201,8 +201,7 @@ def test_moving_what_is_off_is_nearer_to_the_real_frame(drifting: PreparedClip) 
     for name, answer in (("still", torch.zeros(8, 2, CELLS, CELLS)), ("moved", batch["apart"])):
         objective = FlowObjective(Told(answer)).eval()
         told[name] = {measure: float(value) for measure, value in objective(batch).items()}
-    assert told["still"]["loss"] == pytest.approx(told["still"]["flow_warp"])
-    assert told["still"]["loss"] > 0.5
+    assert told["still"]["loss"] == told["still"]["flow_warp"] > 0.5
     assert told["still"]["lpips"] == pytest.approx(told["still"]["lpips_warp"])
     assert told["moved"]["loss"] < 1e-6
     assert told["moved"]["lpips"] < 0.5 * told["still"]["lpips"]

@@ -99,7 +99,7 @@ def _optical_flow(real: np.ndarray, person: np.ndarray, warped: np.ndarray) -> t
     near = cv2.GaussianBlur(person, (0, 0), _SMOOTH)
     smooth = cv2.GaussianBlur(flow * person[..., None], (0, 0), _SMOOTH) / (near + 1e-3)[..., None]
     cells = [cv2.resize(each, (CELLS, CELLS), interpolation=cv2.INTER_AREA) for each in (smooth, near)]
-    return cells[0].transpose(2, 0, 1), cells[1][None]
+    return np.ascontiguousarray(cells[0].transpose(2, 0, 1)), cells[1][None]
 
 
 class FlowObjective(nn.Module):

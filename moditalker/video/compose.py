@@ -157,8 +157,7 @@ class Composer:
         seen *= _feather(len(seen), margin)
         here = cv2.warpAffine(seen, place, (self._width, self._height), flags=cv2.INTER_LINEAR)
         origin = np.array([self._x0, self._y0], np.float32)
-        x, y = cv2.split(self._pixels + here - origin)
-        moves[:] = cv2.remap(moves, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + here
+        moves[:] = _taken(moves, cv2.split(self._pixels + here - origin)) + here
 
     def _add(self, frame: np.ndarray, change: np.ndarray, matrix: np.ndarray, person: np.ndarray | None = None) -> None:
         """Add (S, S, 3) of the aligned face to a frame, only where the aligned face lies, and the person (H, W)."""
@@ -182,7 +181,7 @@ class Composer:
 
 
 def _taken(picture: np.ndarray, places: Sequence[np.ndarray]) -> np.ndarray:
-    """(H, W) or (H, W, C) uint8 looked up at x and y, (h, w) each, the border repeated."""
+    """(H, W) or (H, W, C) of any type looked up at x and y, (h, w) each, the border repeated."""
     x, y = places
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
