@@ -7,6 +7,7 @@ import numpy as np
 
 from moditalker.mtov.interior import MouthInterior, growth
 from moditalker.mtov.sampling import FaceLayers
+from moditalker.mtov.teeth import lip_lift
 from moditalker.mtov.warp import WarpField
 from moditalker.portrait import Portrait, composer_of
 
@@ -22,9 +23,10 @@ def composed(portrait: Portrait, landmarks: np.ndarray, drawn: Iterable[FaceLaye
         (n, H, W, 3) uint8, as many frames as the layers have; T in all.
     """
     frame = portrait.frame
-    _, pose = frame.analyse(landmarks)
+    residual, pose = frame.analyse(landmarks)
     composer = composer_of(portrait, still_behind=True)
-    interior = MouthInterior(portrait.picture, frame.landmarks, landmarks, growth(frame.landmarks, landmarks))
+    grown = growth(frame.landmarks, landmarks)
+    interior = MouthInterior(portrait.picture, frame.landmarks, landmarks, grown, lip_lift(residual))
     for layers in drawn:
         span = slice(layers.start, layers.start + len(layers.delta))
         field = WarpField(frame, landmarks[span], pose[span])

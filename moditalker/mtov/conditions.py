@@ -7,6 +7,7 @@ from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
 from moditalker.mtov.flow import CELLS, FlowRefiner, loose_cells, shifted_flow
 from moditalker.mtov.interior import MouthInterior, growth
+from moditalker.mtov.teeth import lip_lift
 from moditalker.mtov.warp import WarpField, aligned_flow, displacement, sample
 
 STEPS_A_PIXEL = 4
@@ -38,14 +39,15 @@ def block_conditions(
         ``loose_cells``; ``shift`` (2, n, 32, 32) float32, what the refiner said of the spline's warp, in pixels.
     """
     frame = FaceFrame(portrait_landmarks)
-    _, pose = frame.analyse(landmarks)
+    residual, pose = frame.analyse(landmarks)
     field = WarpField(frame, landmarks, pose)
     flow = aligned_flow(portrait_matrix, field, matrices, portrait.shape[-1])
     aligned = transform_points(matrices, landmarks)
     drawn, loose = torch.from_numpy(draw_landmarks(aligned)), torch.from_numpy(loose_cells(aligned))
     still = portrait.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
     grown = growth(portrait_landmarks, landmarks, portrait_matrix, matrices)
-    interior = MouthInterior(still, transform_points(portrait_matrix, portrait_landmarks), aligned, grown)
+    own = transform_points(portrait_matrix, portrait_landmarks)
+    interior = MouthInterior(still, own, aligned, grown, lip_lift(residual))
 
     def pictured(flow: torch.Tensor) -> torch.Tensor:
         warped = sample(portrait[None], flow).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

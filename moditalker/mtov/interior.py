@@ -5,20 +5,21 @@ The warp pulls the inside of the portrait's mouth like rubber. Opened wider it s
 whole mouth, and closed it squeezes them into a bright line, and a decoder that starts from there keeps both. But the
 upper teeth hang from the skull and the lower ones stand in the jaw, and neither ever changes its size. So each row
 stays as far below or above its lip as in the portrait; what opens between them is dark, and what no longer fits between
-the lips is hidden. A mouth that closes altogether starts with the line that closed lips have. What belongs there
-besides, teeth that the portrait does not show and the tongue, is drawn by the decoder.
+the lips is hidden. A mouth that closes altogether starts with the line that closed lips have. Where the portrait shows
+no teeth, plain ones are painted, see ``mtov.teeth``. What belongs there besides is drawn by the decoder.
 """
 
 import cv2
 import numpy as np
 
 from moditalker.face.layout import INNER_LIPS, OUTER_LIPS, interocular_distance, mouth_opening
+from moditalker.mtov.teeth import UpperTeeth
 
 _UPPER_ROW, _LOWER_ROW = 0.09, 0.05
 """How far the rows of teeth reach from their lips, in eye distances, as all lengths below."""
 _SHUT, _PARTED = 0.02, 0.04
 """Lips of the portrait that are nearer than the first show nothing but themselves, and from the second on teeth."""
-_GAP, _RISE = 0.04, 0.04
+_GAP, _RISE = 0.02, 0.04
 """The middle is darkened once it is so much wider than the portrait's, and wholly by ``_RISE`` more."""
 _WIDER = 2.0
 """The portrait's own middle may be stretched by so much before that."""
@@ -40,12 +41,22 @@ class MouthInterior:
         portrait: (68, 2 or 3) in its pixels.
         landmarks: (T, 68, 2 or 3) in the frames' pixels.
         growth: (T, 2) pixels of the frames to a pixel of the portrait, across and down, see ``growth``.
+        lift: (T,) see ``teeth.lip_lift``; none by default, then no teeth are painted that the portrait does not show.
     """
 
-    def __init__(self, picture: np.ndarray, portrait: np.ndarray, landmarks: np.ndarray, growth: np.ndarray) -> None:
+    def __init__(
+        self,
+        picture: np.ndarray,
+        portrait: np.ndarray,
+        landmarks: np.ndarray,
+        growth: np.ndarray,
+        lift: np.ndarray | None = None,
+    ) -> None:
         self._picture, self._landmarks, self._growth = picture, landmarks[..., :2], growth
+        self._lift = np.zeros(len(landmarks)) if lift is None else lift
         self._unit = float(interocular_distance(portrait))
         self._lips = lip_colour(picture, portrait[:, :2])
+        self._row = UpperTeeth(picture, portrait[:, :2], self._unit)
         self._own = _Opening(portrait[:, :2])
         nearly = min(_CLOSER * float(mouth_opening(portrait)), _NEARLY)
         self.line = np.clip((nearly - mouth_opening(landmarks)) / _FALL, 0, 1)
@@ -73,7 +84,7 @@ class MouthInterior:
         blur = max(0.5, _SOFT * unit)
         soft = cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
         pixels = np.stack(np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1])), -1)
-        painted = part + soft * (self._teeth(_Opening(points), pixels, self._growth[index]) - part)
+        painted = part + soft * (self._teeth(_Opening(points), pixels, index) - part)
         line = float(self.line[index])
         if line > 0:
             between = (corners[_UPPER] + corners[_LOWER]) // 2
@@ -82,8 +93,9 @@ class MouthInterior:
             painted += soft * (self._lips * _LINE - painted)
         part[:] = painted.round().clip(0, 255).astype(np.uint8)
 
-    def _teeth(self, mouth: "_Opening", pixels: np.ndarray, growth: np.ndarray) -> np.ndarray:
+    def _teeth(self, mouth: "_Opening", pixels: np.ndarray, index: int) -> np.ndarray:
         """What lies behind (h, w, 2) pixels of a frame: (h, w, 3) float32. Lengths are the portrait's pixels."""
+        growth = self._growth[index]
         across, below, above = mouth.place(pixels)
         # Corners that are drawn apart take the teeth along, or there would be none to show; those that come nearer hide
         # some.
@@ -110,7 +122,12 @@ class MouthInterior:
         missing = mouth.widest / growth[1] - teeth - _WIDER * known - _GAP * self._unit
         wide = np.clip(missing / (_RISE * self._unit), 0, 1)
         dark = wide * np.clip(np.minimum(below - upper_seen, above - lower_seen) / (_EDGE * self._unit) + 0.5, 0, 1)
-        return np.asarray(seen + dark[..., None] * (_DARKNESS * self._lips - seen), np.float32)
+        seen += dark[..., None] * (_DARKNESS * self._lips - seen)
+        unknown = 1 - float(part.max())
+        if unknown > 0:
+            colours, share = self._row.row(across, below, mouth.widest / growth[1], float(self._lift[index]))
+            seen += unknown * share[..., None] * (colours - seen)
+        return np.asarray(seen, np.float32)
 
 
 class _Opening:
