@@ -15,6 +15,7 @@ from scipy.ndimage import distance_transform_edt
 
 from moditalker.face.layout import interocular_distance
 from moditalker.face.person import PersonSegmenter
+from moditalker.video.crown import crown, hair
 
 _SURE_BEHIND, _SURE_PERSON = 0.1, 0.9
 """A pixel that is a person's with less, or more, than so much certainty is none of it, or all of it."""
@@ -33,15 +34,35 @@ class Backdrop:
     Attributes:
         person: (H, W) uint8, the person's share of each pixel, of 255.
         behind: (H, W, 3) uint8, the picture without the person.
+        above: (A, W) uint8, the person's share above the picture's first row, see ``crown``.
+        unit: inter-ocular distance, pixels.
     """
 
     person: np.ndarray
     behind: np.ndarray
+    above: np.ndarray
+    unit: float
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """(A + H, W) uint8, the person's share with what the picture cut off."""
+        return np.concatenate([self.above, self.person])
 
     @cached_property
     def through(self) -> np.ndarray:
-        """(H, W, 3) uint8, what of ``behind`` is in the portrait."""
-        return showing(self.behind, self.person)
+        """(A + H, W, 3) uint8, what of ``behind`` is in the portrait that was made whole."""
+        return showing(np.concatenate([self._wall, self.behind]), self.whole)
+
+    def made_whole(self, picture: np.ndarray) -> np.ndarray:
+        """The portrait (H, W, 3) uint8 with what it cut off: (A + H, W, 3)."""
+        share, wall = (self.above / np.float32(255))[..., None], self._wall
+        above = wall + share * (hair(picture, len(wall), self.unit).astype(np.float32) - wall)
+        return np.concatenate([above.round().astype(np.uint8), picture])
+
+    @property
+    def _wall(self) -> np.ndarray:
+        """(A, W, 3) what is behind above the picture."""
+        return np.repeat(self.behind[:1], len(self.above), 0)
 
 
 def showing(behind: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -85,7 +106,8 @@ def find_backdrop(picture: np.ndarray, landmarks: np.ndarray, low: np.ndarray, h
     hidden = cv2.dilate((person > 0).astype(np.uint8), reach) > 0
     if hidden[y0:y1, x0:x1].all():
         return None
-    return Backdrop((255 * person).round().astype(np.uint8), _continued(picture, hidden, max(0.5, _BLURRED * unit)))
+    share = (255 * person).round().astype(np.uint8)
+    return Backdrop(share, _continued(picture, hidden, max(0.5, _BLURRED * unit)), crown(share, unit), unit)
 
 
 def _continued(picture: np.ndarray, hidden: np.ndarray, blurred: float) -> np.ndarray:

@@ -53,6 +53,8 @@ class Composer:
         self, picture: np.ndarray, centre: np.ndarray, radii: tuple[float, float], backdrop: Backdrop | None = None
     ) -> None:
         self.picture, self.backdrop = picture, backdrop
+        self._source = picture if backdrop is None else backdrop.made_whole(picture)
+        self._above = len(self._source) - len(picture)
         height, width = picture.shape[:2]
         low = np.floor(np.maximum(centre - radii, 0)).astype(int)
         high = np.ceil(np.minimum(centre + radii, [width, height])).astype(int)
@@ -101,8 +103,8 @@ class Composer:
             self._slide_lids(moves, flow.lids, index)
             if shift is not None:
                 self._shift(moves, shift[index], matrix, size=delta.shape[-1])
-            places = cv2.split(self._pixels + moves)
-            frame[self._region] = _taken(self.picture, places)
+            places = cv2.split(self._pixels + moves + np.array([0, self._above], np.float32))
+            frame[self._region] = _taken(self._source, places)
             if retouch is not None:
                 retouch(frame, index)
             changed = change.transpose(1, 2, 0) * window
@@ -120,10 +122,13 @@ class Composer:
         matrix: np.ndarray,
         places: Sequence[np.ndarray],
     ) -> None:
-        """Add (S, S, 3) of the aligned face to the person, and have the backdrop where it was; in place."""
+        """Add (S, S, 3) of the aligned face to the person, and have the backdrop where it was; in place.
+
+        ``places`` are those of the portrait made whole.
+        """
         here = self._region
         person = np.zeros(frame.shape[:2], np.uint8)
-        person[here] = _taken(backdrop.person, places)
+        person[here] = _taken(backdrop.whole, places)
         self._add(frame, change, matrix, person)
         both = cv2.add(frame[here], showing(backdrop.behind[here], person[here]), dtype=cv2.CV_16S)
         frame[here] = cv2.subtract(both, _taken(backdrop.through, places), dtype=cv2.CV_8U)
