@@ -51,15 +51,16 @@ _TAIL = """
 ## Known failures
 - The aligned face is drawn at 128x128 pixels. In a large portrait what MToV adds, the inside of the mouth above all, is
   softer than what is around it.
-- Teeth that the portrait shows keep their size and place; those that it does not show are a light, greyish band with a
-  hint of single teeth, at times with a faint grid. The tongue is hardly ever seen.
+- Teeth that the portrait shows keep their size and place; where it shows none the upper row is plain ones under a
+  lip that is lifted, a greyish band for lower ones. Of a person who hides the teeth they show too much. The tongue is
+  hardly ever seen.
 - Lips do not always meet on m, b and p.
 - Heads turned more than about 20 degrees stretch: the warp knows one view, and of a head that turned that far from the
   portrait's own pose only the mouth is drawn anew. Beyond 40 degrees a portrait is refused.
 - Hair, glasses and beards that cross the jaw move with it.
 - What stands still behind a person is told by a mask. Where that errs a strand of hair or a chair's back is torn at its
-  edge, and what a head uncovers is blurred. Hair that the picture cuts off at its top is continued straight up when the
-  head goes down.
+  edge, and what a head uncovers is blurred. A head that the picture cuts off at its top is closed with mirrored hair
+  when it goes down.
 - `mtov_steps=0` (empty planes) smears the face: the decoder has learnt to rely on them.
 - Four fifths of the speech is Arabic news reading; other languages rest on 8 minutes.
 - Head motion and blinks come from 8 minutes of long clips and the short ones; they are small and sometimes few.
