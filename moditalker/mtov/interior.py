@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from moditalker.face.layout import INNER_LIPS, OUTER_LIPS, interocular_distance, mouth_opening
-from moditalker.mtov.teeth import UpperTeeth
+from moditalker.mtov.teeth import UpperTeeth, median_colour
 
 _UPPER_ROW, _LOWER_ROW = 0.09, 0.05
 """How far the rows of teeth reach from their lips, in eye distances, as all lengths below."""
@@ -207,5 +207,4 @@ def lip_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     mask = np.zeros(picture.shape[:2], np.uint8)
     for part, value in ((OUTER_LIPS, 1), (INNER_LIPS, 0)):
         cv2.fillPoly(mask, [np.round(points[part]).astype(np.int32)], value)
-    chosen = picture[mask > 0]
-    return np.asarray(np.median(chosen, 0) if len(chosen) else np.zeros(3), np.float32)
+    return median_colour(picture, mask, otherwise=0)

@@ -91,5 +91,18 @@ def cheek_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     mask = np.zeros(picture.shape[:2], np.uint8)
     for cheek in _CHEEKS:
         cv2.fillPoly(mask, [np.round(points[cheek]).astype(np.int32)], 1)
+    return median_colour(picture, mask, otherwise=128)
+
+
+def median_colour(picture: np.ndarray, mask: np.ndarray, otherwise: int) -> np.ndarray:
+    """Median colour of what a mask chooses.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        mask: (H, W), above zero where a pixel counts.
+        otherwise: grey value that is given where none does.
+    Returns:
+        (3,) float32, 0 to 255.
+    """
     chosen = picture[mask > 0]
-    return np.asarray(np.median(chosen, 0) if len(chosen) else np.full(3, 128), np.float32)
+    return np.asarray(np.median(chosen, 0) if len(chosen) else np.full(3, otherwise), np.float32)

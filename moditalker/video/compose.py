@@ -54,7 +54,6 @@ class Composer:
     ) -> None:
         self.picture, self.backdrop = picture, backdrop
         self._source = picture if backdrop is None else backdrop.made_whole(picture)
-        self._above = len(self._source) - len(picture)
         height, width = picture.shape[:2]
         low = np.floor(np.maximum(centre - radii, 0)).astype(int)
         high = np.ceil(np.minimum(centre + radii, [width, height])).astype(int)
@@ -72,6 +71,7 @@ class Composer:
         self._fine = fine_x.astype(np.float32), fine_y.astype(np.float32)
         self._pixels = np.stack(np.meshgrid(np.arange(self._width), np.arange(self._height)), -1).astype(np.float32)
         self._pixels += np.array([self._x0, self._y0], np.float32)
+        self._source_pixels = self._pixels + np.array([0, len(self._source) - len(picture)], np.float32)
         self._region = slice(self._y0, self._y0 + self._height), slice(self._x0, self._x0 + self._width)
 
     def __call__(
@@ -103,7 +103,7 @@ class Composer:
             self._slide_lids(moves, flow.lids, index)
             if shift is not None:
                 self._shift(moves, shift[index], matrix, size=delta.shape[-1])
-            places = cv2.split(self._pixels + moves + np.array([0, self._above], np.float32))
+            places = cv2.split(self._source_pixels + moves)
             frame[self._region] = _taken(self._source, places)
             if retouch is not None:
                 retouch(frame, index)
