@@ -207,7 +207,6 @@ class MoDiTalkerPipeline(MoDiTalkerStages):
                 landmarks, seed = motion.landmarks, motion.seed
                 clock.seconds.update(motion.timings)
             with clock("video"):
-                report("video", 0, frames)
                 chunks = self.render(
                     encoded,
                     landmarks,

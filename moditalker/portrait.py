@@ -1,13 +1,13 @@
 """A portrait as the pipeline holds it: tracked and encoded once, driven many times."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from moditalker.face.geometry import FaceFrame
+from moditalker.face.geometry import FaceFrame, aligning_matrix
 from moditalker.face.portrait import load_portrait
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.sampling import EncodedFace
@@ -19,6 +19,8 @@ PortraitSource = str | Path | Image.Image | np.ndarray
 
 _FACE_CROP = 4.2
 """Side of the crop ``face`` in inter-ocular distances."""
+_CROP_PIXELS, _HEAD_PIXELS = (256, 768), (192, 256)
+"""Smallest and largest side of the crop ``face``, and of ``head_of``."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,22 @@ def composer_of(portrait: Portrait, still_behind: bool = False) -> Composer:
     return Composer(portrait.picture, face_centre(portrait.frame), (width, height), backdrop)
 
 
-def crop_to_face(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut a square around the head and bring it to a side between 256 and 768 pixels.
+def head_of(portrait: Portrait) -> Portrait:
+    """The head alone, hardly larger than MToV sees it, so that drawing takes as long whatever the picture's size."""
+    picture, landmarks = crop_to_face(portrait.picture, portrait.frame.landmarks, _HEAD_PIXELS)
+    face = replace(portrait.face, landmarks=landmarks, matrix=aligning_matrix(landmarks))
+    return Portrait(picture, FaceFrame(landmarks), face)
+
+
+def crop_to_face(
+    picture: np.ndarray, landmarks: np.ndarray, sides: tuple[int, int] = _CROP_PIXELS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a square around the head and bring its side between two bounds.
 
     Args:
         picture: (H, W, 3) uint8.
         landmarks: (68, 3) pixels.
+        sides: smallest and largest side, pixels.
     Returns:
         The crop, and the landmarks in its pixels.
     """
@@ -96,7 +108,7 @@ def crop_to_face(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray
     side = min(round(_FACE_CROP * frame.unit), *picture.shape[:2])
     x = int(np.clip(round(centre[0] - side / 2), 0, picture.shape[1] - side))
     y = int(np.clip(round(centre[1] - side / 2), 0, picture.shape[0] - side))
-    size = int(np.clip(side, 256, 768)) // 2 * 2
+    size = int(np.clip(side, *sides)) // 2 * 2
     scale = size / side
     cut = Image.fromarray(picture[y : y + side, x : x + side]).resize((size, size), Image.Resampling.LANCZOS)
     moved = (landmarks - np.array([x, y, 0], np.float32)) * scale

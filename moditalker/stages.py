@@ -33,7 +33,7 @@ from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.mtov.sampling import BlockSampler, EncodedFace, encode_face
 from moditalker.outputs import MotionOutput
-from moditalker.portrait import Portrait, PortraitSource, find_face
+from moditalker.portrait import Portrait, PortraitSource, find_face, head_of
 from moditalker.seeds import generators_of
 from moditalker.stopwatch import Stopwatch
 from moditalker.weights import digest
@@ -269,20 +269,31 @@ class MoDiTalkerStages(DiffusionPipeline):
         """``render`` of an encoded portrait to landmarks of its own."""
         _, generators = generators_of(seed, generator)
         frames = len(landmarks)
-        asked = self._calibrated(portrait, landmarks, steps, lambda: report("video", 0, frames))
-        drawn = self._sampler(portrait, steps, generators["video"], lambda done: report("video", done, frames))(asked)
+        noise = generators["video"]
+        asked = self._calibrated(portrait, landmarks, steps, noise, lambda done: report("trial", done, frames))
+        drawn = self._sampler(portrait, steps, noise, lambda done: report("video", done, frames))(asked)
         yield from composed(portrait, asked, drawn)
 
     def _calibrated(
-        self, portrait: Portrait, landmarks: np.ndarray, steps: int, still_there: Callable[[], None]
+        self,
+        portrait: Portrait,
+        landmarks: np.ndarray,
+        steps: int,
+        noise: torch.Generator,
+        callback: Callable[[int], None],
     ) -> np.ndarray:
-        """Landmarks (T, 68, 3) to ask for, see ``moditalker.calibration``; where no tracker can read, as they are."""
+        """Landmarks (T, 68, 3) to ask for, see ``moditalker.calibration``; where no tracker can read, as they are.
+
+        What is tried has the noise of what is drawn after it, and takes none of it away.
+        """
         tracker = make_tracker(self.config["tracker"])
 
         def read(asked: np.ndarray) -> np.ndarray:
-            # Its own noise: what is tried changes nothing of what is drawn with the same lips.
-            sampler = self._sampler(portrait, steps, torch.Generator().manual_seed(0), lambda _: still_there())
-            return tracker.track(np.concatenate(list(composed(portrait, asked, sampler(asked)))))
+            head = head_of(portrait)
+            there = head.frame.compose(*portrait.frame.analyse(asked))
+            sampler = self._sampler(head, steps, noise.clone_state(), callback, mouth_only=True)
+            chunks = composed(head, there, sampler(there), still_behind=False)
+            return tracker.track(frame for chunk in chunks for frame in chunk)
 
         try:
             return calibrated(portrait.frame, landmarks, read)
@@ -291,7 +302,12 @@ class MoDiTalkerStages(DiffusionPipeline):
             return landmarks
 
     def _sampler(
-        self, portrait: Portrait, steps: int, generator: torch.Generator, callback: Callable[[int], None]
+        self,
+        portrait: Portrait,
+        steps: int,
+        generator: torch.Generator,
+        callback: Callable[[int], None],
+        mouth_only: bool = False,
     ) -> BlockSampler:
         return BlockSampler(
             self.autoencoder,
@@ -304,6 +320,7 @@ class MoDiTalkerStages(DiffusionPipeline):
             refiner=self.flow,
             group=4 if self.device.type == "cpu" else 32,
             callback=callback,
+            mouth_only=mouth_only,
         )
 
     def weight_hashes(self) -> dict[str, str]:

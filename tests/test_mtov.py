@@ -198,6 +198,9 @@ def test_the_mouth_is_drawn_by_itself_and_blended_without_an_edge(autoencoder: T
     torch.testing.assert_close(shown[..., outside], face[..., outside])
     first_row = (shown - face)[..., MOUTH_WINDOW.top, :].abs().max()
     assert first_row <= 0.07 * (MOUTH_WINDOW.cut(face) - mouth).abs().max()
+    alone = autoencoder.render(planes, warped, drawn, mouth_only=True)
+    torch.testing.assert_close(inner.cut(alone), inner.cut(shown))
+    torch.testing.assert_close(alone[..., outside], warped[..., outside])
 
 
 @torch.inference_mode()

@@ -204,9 +204,15 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         change = torch.sigmoid(_OUTPUT_SCALE * out[:, 3:] + 1) * change
         return warped + _calmed(change)
 
-    def render(self, planes: torch.Tensor | None, warped: torch.Tensor, guides: torch.Tensor) -> torch.Tensor:
-        """The whole face, the mouth's window drawn by itself and blended in; as ``decode`` otherwise."""
-        face = self.decode(planes, warped, guides)
+    def render(
+        self, planes: torch.Tensor | None, warped: torch.Tensor, guides: torch.Tensor, mouth_only: bool = False
+    ) -> torch.Tensor:
+        """The whole face, the mouth's window drawn by itself and blended in; as ``decode`` otherwise.
+
+        Args:
+            mouth_only: nothing is drawn beside that window, the warp stays as it is there.
+        """
+        face = warped.clone() if mouth_only else self.decode(planes, warped, guides)
         mouth = self.decode(planes, warped, guides, window=MOUTH_WINDOW)
         share = _feathered(MOUTH_WINDOW).to(face)
         part = MOUTH_WINDOW.cut(face)

@@ -9,9 +9,10 @@ _WORDS = {
     "speech": "Listening to the speech",
     "motion": "Moving the lips",
     "head": "Moving the head",
+    "trial": "Trying the lips",
     "video": "Drawing the video",
 }
-_UNITS = {"motion": "steps", "head": "steps", "video": "frames"}
+_UNITS = {"motion": "steps", "head": "steps", "trial": "frames", "video": "frames"}
 
 
 def in_words(seconds: float) -> str:

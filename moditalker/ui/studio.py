@@ -95,7 +95,7 @@ Event = Progress | Preview | Result
 def gpu_seconds(job: Job, folder: Path) -> int:
     """Seconds of GPU to ask a ZeroGPU Space for: the visitor's quota is held against this, not against what is used."""
     request = job.request
-    per_second = 0.3 + 0.008 * request.atom_steps + 0.05 * request.mtov_steps
+    per_second = 0.6 + 0.008 * request.atom_steps + 0.05 * request.mtov_steps
     tracking = 10 if request.head_motion == "video" else 0
     return round(12 + tracking + per_second * job.seconds)
 
