@@ -54,7 +54,8 @@ _TAIL = """
 - Teeth that the portrait shows keep their size and place; where it shows none the upper row is plain ones under a
   lip that is lifted, a greyish band for lower ones. Of a person who hides the teeth they show too much. The tongue is
   hardly ever seen.
-- Lips do not always meet on m, b and p.
+- Lips do not always meet on m, b and p. How far they are apart is read by a face tracker; one that takes a shining
+  lower lip for an opening misleads what is drawn.
 - Heads turned more than about 20 degrees stretch: the warp knows one view, and of a head that turned that far from the
   portrait's own pose only the mouth is drawn anew. Beyond 40 degrees a portrait is refused.
 - Hair, glasses and beards that cross the jaw move with it.
