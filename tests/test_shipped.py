@@ -188,5 +188,6 @@ def test_a_minute_is_spoken_without_a_jump_and_drawn_in_bounded_memory(
     )
     assert run.returncode == 0, run.stderr[-2000:]
     peak = re.search(r"^VmHWM:\s*(\d+) kB$", run.stdout, re.MULTILINE)
-    assert peak and int(peak[1]) < 2 * 1024 * 1024, "more than 2 GB"
+    assert peak is not None
+    assert int(peak[1]) < 2 * 1024 * 1024, "more than 2 GB"
     assert abs(probe_video(tmp_path / "out.mp4").duration - 20) <= 0.04
