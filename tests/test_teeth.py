@@ -61,7 +61,7 @@ def test_below_the_teeth_it_is_dark(landmarks: np.ndarray) -> None:
     portrait = shut(landmarks)
     frame = parted(portrait, 0.05, 0.15)
     drawn = painted(flat(), portrait, frame)
-    x, y = np.round(0.4 * frame[0, 62, :2] + 0.6 * frame[0, 66, :2]).astype(int)
+    x, y = np.round(0.6 * frame[0, 62, :2] + 0.4 * frame[0, 66, :2]).astype(int)
     assert drawn[y, x - 3 : x + 4].mean() < 0.6 * under_the_lip(drawn, frame)
 
 
