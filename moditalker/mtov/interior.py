@@ -6,8 +6,8 @@ whole mouth, and closed it squeezes them into a bright line, and a decoder that 
 upper teeth hang from the skull and the lower ones stand in the jaw, and neither ever changes its size. So each row
 stays as far below or above its lip as in the portrait; what opens between them is dark, and what no longer fits between
 the lips is hidden. A mouth that closes altogether starts with the line that closed lips have. Where the portrait shows
-no teeth, plain ones are painted, see ``mtov.teeth``, and a tongue where it opens wide, see ``mtov.tongue``. What
-belongs there besides is drawn by the decoder.
+no teeth, plain ones are painted, see ``mtov.teeth``, and in a mouth that opens much wider a tongue, see
+``mtov.tongue``. What belongs there besides is drawn by the decoder.
 """
 
 import cv2
@@ -58,7 +58,6 @@ class MouthInterior:
         self._lift = np.zeros(len(landmarks)) if lift is None else lift
         self._unit = float(interocular_distance(portrait))
         self._lips, self._cheeks = lip_colour(picture, portrait[:, :2]), cheek_colour(picture, portrait[:, :2])
-        self._unknown = unknown_inside(portrait)
         self._row = UpperTeeth(picture, portrait[:, :2], self._unit)
         self._own = _Opening(portrait[:, :2])
         nearly = min(_CLOSER * float(mouth_opening(portrait)), _NEARLY)
@@ -109,7 +108,7 @@ class MouthInterior:
         opening = np.maximum(below + above, 1e-3)
         # A portrait that shows less than both rows shows the upper one first: that is what a smile uncovers.
         rows = np.array([_UPPER_ROW, _LOWER_ROW]) * self._unit
-        part = _known(shown / self._unit)
+        part = np.clip((shown / self._unit - _SHUT) / (_PARTED - _SHUT), 0, 1)
         upper, lower = part * np.clip(shown, 0, rows[0]), part * np.clip(shown - rows[0], 0, rows[1])
         # Where the lips leave less room than that, they hide the rest.
         room = np.clip(opening / np.maximum(upper + lower, 1e-6), 0, 1)
@@ -126,26 +125,26 @@ class MouthInterior:
         missing = widest - teeth - _WIDER * known - _GAP * self._unit
         wide = np.clip(missing / (_RISE * self._unit), 0, 1)
         dark = wide * np.clip(np.minimum(below - upper_seen, above - lower_seen) / (_EDGE * self._unit) + 0.5, 0, 1)
-        seen += dark[..., None] * (self._hollow(across, below, above, widest) - seen)
-        if self._unknown > 0:
+        seen += dark[..., None] * (self._hollow(across, below - upper_seen, above, widest) - seen)
+        unknown = 1 - float(part.max())
+        if unknown > 0:
             colours, share = self._row.row(across, below, widest, float(self._lift[index]))
-            seen += self._unknown * share[..., None] * (colours - seen)
+            seen += unknown * share[..., None] * (colours - seen)
         return np.asarray(seen, np.float32)
 
     def _hollow(self, across: np.ndarray, below: np.ndarray, above: np.ndarray, widest: float) -> np.ndarray:
-        """What lies behind the teeth, (h, w, 3) or (3,): the dark, and a tongue where the portrait shows neither.
+        """What lies behind the teeth, (h, w, 3): the dark, and a tongue.
 
         Args:
-            across, below, above: (h, w) see ``_Opening.place``, pixels of the portrait as the next.
+            across, below, above: (h, w) how far from the middle, below the upper teeth and above the lower lip each
+                pixel lies, pixels of the portrait as the next.
             widest: how far the lips are apart at most.
         """
-        dark = np.asarray(_DARKNESS * self._lips)
-        if self._unknown == 0:
-            return dark
+        dark = _DARKNESS * self._lips
         aside, depth = across / max(self._own.width / 2, 1e-6), below / np.maximum(below + above, 1e-3)
-        unit = self._unit
-        colours, share = tongue(self._lips, self._cheeks, aside, depth, above / unit, widest / unit)
-        return np.asarray(dark + self._unknown * share[..., None] * (colours - dark))
+        wider = (widest - self._own.widest) / self._unit
+        colours, share = tongue(self._lips, self._cheeks, aside, depth, above / self._unit, wider)
+        return np.asarray(dark + share[..., None] * (colours - dark))
 
 
 class _Opening:
@@ -186,16 +185,6 @@ class _Opening:
     def picture_place(self, across: np.ndarray, down: np.ndarray) -> np.ndarray:
         """The inverse: (..., 2) pixels."""
         return np.stack([across, down], -1) @ self._axes + self._centre
-
-
-def unknown_inside(portrait: np.ndarray) -> float:
-    """How little a portrait, (68, 2 or 3) landmarks of it, shows of the inside of its mouth: 0 to 1, shut lips."""
-    return 1 - float(_known(_Opening(portrait[:, :2]).widest / float(interocular_distance(portrait))))
-
-
-def _known(opening: np.ndarray | float) -> np.ndarray:
-    """Distance of the portrait's lips in eye distances -> how much of what lies between them is to be seen."""
-    return np.clip((np.asarray(opening) - _SHUT) / (_PARTED - _SHUT), 0, 1)
 
 
 def growth(

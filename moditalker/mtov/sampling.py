@@ -20,7 +20,6 @@ from moditalker.mtov.autoencoder import TriplaneAutoencoder, to_unit
 from moditalker.mtov.conditions import block_conditions, guides
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.flow import FlowRefiner
-from moditalker.mtov.interior import unknown_inside
 from moditalker.mtov.planes import XT, XY, YT
 from moditalker.mtov.tongue import held_back
 from moditalker.windows import agree, padded_length, window_count
@@ -123,7 +122,6 @@ class BlockSampler:
         self.face, self.steps, self.start, self.group, self.callback = face, steps, start, group, callback
         self.generator, self.refiner, self.mouth_only = generator, refiner, mouth_only
         channels, size = autoencoder.config["latent_channels"], autoencoder.config["frames"]
-        self._unknown = unknown_inside(face.landmarks)
         self._plane = (channels, size, size)
         self._done = 0
         self._still_noise = torch.randn(self._plane, generator=generator)
@@ -196,7 +194,7 @@ class BlockSampler:
             frames = slice(block * stride, block * stride + BLOCK)
             beside = cut["loose"][block].transpose(0, 1).cpu() * self._turned(landmarks[frames], matrices[frames])
             delta *= 1 - F.interpolate(beside, delta.shape[-1], mode="bilinear", align_corners=False)
-            known = held_back(landmarks[frames], matrices[frames], self._unknown, delta.shape[-1])
+            known = held_back(self.face.landmarks, landmarks[frames], matrices[frames], delta.shape[-1])
             delta *= 1 - torch.from_numpy(known)
             yield delta, cut["shift"][block].transpose(0, 1).cpu()
 
