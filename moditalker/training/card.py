@@ -52,8 +52,8 @@ _TAIL = """
 - The aligned face is drawn at 128x128 pixels. In a large portrait what MToV adds, the inside of the mouth above all, is
   softer than what is around it.
 - Teeth that the portrait shows keep their size and place; where it shows none the upper row is plain ones under a
-  lip that is lifted, a greyish band for lower ones. Of a person who hides the teeth they show too much. The tongue is
-  hardly ever seen.
+  lip that is lifted, a greyish band for lower ones, and in a mouth that opens much wider than in the portrait a plain
+  tongue. Of a person who hides the teeth they show too much.
 - Lips do not always meet on m, b and p. How far they are apart is read by a face tracker; one that takes a shining
   lower lip for an opening misleads what is drawn.
 - Heads turned more than about 20 degrees stretch: the warp knows one view, and of a head that turned that far from the
