@@ -22,8 +22,8 @@ _BEGINS, _LIES = 0.35, 0.85
 """How far down between upper teeth and lower lip it rises from the dark, and where it is as bright as it gets."""
 _BRIGHT, _BESIDE = 0.95, 0.35
 """Of the mean of lips and cheeks, and how much less of it there is at the corners."""
-_LIP_SHADE, _SHADE_DEPTH = 0.7, 0.014
-"""How much of it the shade of the lower lip takes, and how deep that is."""
+_SHADE_DEPTH = 0.04
+"""How far up the lower lip keeps it in the dark; without that it is taken for a part of the lip."""
 _HELD_BACK = 0.7
 """Share of what the decoder adds inside such a mouth that is left out."""
 _SHIFT = 4  # cv2 draws with 4 fractional bits
@@ -47,7 +47,7 @@ def tongue(
     colours = light[..., None] * (lips + cheeks) / 2
     rises = np.clip((depth - _BEGINS) / (_LIES - _BEGINS), 0, 1)
     seen = rises**2 * (3 - 2 * rises) * uncovered(wider)
-    seen = seen * (1 - _LIP_SHADE * np.clip(1 - above / _SHADE_DEPTH, 0, 1))
+    seen = seen * np.clip(above / _SHADE_DEPTH, 0, 1)
     return np.asarray(colours, np.float32), np.asarray(seen, np.float32)
 
 
