@@ -6,12 +6,14 @@ import numpy as np
 from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.face.layout import BROWS, INNER_LIPS, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 
-_SHIFT = 4  # cv2 draws with 4 fractional bits
+SHIFT = 4
+"""Fractional bits that cv2 draws with, see ``fixed``."""
 _LOWER_FACE = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 35, 33, 31]
 
 
-def _fixed(points: np.ndarray) -> np.ndarray:
-    return np.round(points * (1 << _SHIFT)).astype(np.int32).reshape(-1, 1, 2)
+def fixed(points: np.ndarray) -> np.ndarray:
+    """(n, 2) pixels -> (n, 1, 2) int32 as cv2 draws them with ``SHIFT``."""
+    return np.round(points * (1 << SHIFT)).astype(np.int32).reshape(-1, 1, 2)
 
 
 def draw_landmarks(landmarks: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarray:
@@ -26,11 +28,11 @@ def draw_landmarks(landmarks: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarra
     planes = np.zeros((len(landmarks), 3, size, size), np.uint8)
     for plane, points in zip(planes, landmarks, strict=True):
         lines = [points[JAW], points[BROWS[:5]], points[BROWS[5:]], points[27:31], points[31:36]]
-        cv2.polylines(plane[0], [_fixed(line) for line in lines], False, 255, 1, cv2.LINE_AA, _SHIFT)
+        cv2.polylines(plane[0], [fixed(line) for line in lines], False, 255, 1, cv2.LINE_AA, SHIFT)
         for eye in (RIGHT_EYE, LEFT_EYE):
-            cv2.fillPoly(plane[1], [_fixed(points[eye])], 255, cv2.LINE_AA, _SHIFT)
-        cv2.fillPoly(plane[2], [_fixed(points[OUTER_LIPS])], 128, cv2.LINE_AA, _SHIFT)
-        cv2.fillPoly(plane[2], [_fixed(points[INNER_LIPS])], 255, cv2.LINE_AA, _SHIFT)
+            cv2.fillPoly(plane[1], [fixed(points[eye])], 255, cv2.LINE_AA, SHIFT)
+        cv2.fillPoly(plane[2], [fixed(points[OUTER_LIPS])], 128, cv2.LINE_AA, SHIFT)
+        cv2.fillPoly(plane[2], [fixed(points[INNER_LIPS])], 255, cv2.LINE_AA, SHIFT)
     return planes
 
 
@@ -44,5 +46,5 @@ def lower_face_mask(landmarks: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarr
     """
     mask = np.ones((len(landmarks), 1, size, size), np.uint8)
     for plane, points in zip(mask, landmarks, strict=True):
-        cv2.fillConvexPoly(plane[0], cv2.convexHull(_fixed(points[_LOWER_FACE])), 0, cv2.LINE_8, _SHIFT)
+        cv2.fillConvexPoly(plane[0], cv2.convexHull(fixed(points[_LOWER_FACE])), 0, cv2.LINE_8, SHIFT)
     return mask.astype(np.float32)

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from moditalker.face.layout import INNER_LIPS, OUTER_LIPS, interocular_distance, mouth_opening
+from moditalker.mtov.drawing import SHIFT, fixed
 from moditalker.mtov.teeth import UpperTeeth, cheek_colour, median_colour
 from moditalker.mtov.tongue import tongue
 
@@ -31,7 +32,6 @@ _DARKNESS, _LINE = 0.4, 0.65
 """Share of the lips' colour."""
 _SOFT, _EDGE, _THICK = 0.012, 0.03, 0.03
 """How soft the inside's border is, how soft the teeth's, and how thick the line."""
-_SHIFT = 4  # cv2 draws with 4 fractional bits
 _UPPER, _LOWER = [0, 1, 2, 3, 4], [0, 7, 6, 5, 4]  # of the inner lips' points, corner to corner
 
 
@@ -58,7 +58,7 @@ class MouthInterior:
         self._lift = np.zeros(len(landmarks)) if lift is None else lift
         self._unit = float(interocular_distance(portrait))
         self._lips, self._cheeks = lip_colour(picture, portrait[:, :2]), cheek_colour(picture, portrait[:, :2])
-        self._row = UpperTeeth(picture, portrait[:, :2], self._unit)
+        self._row = UpperTeeth(self._cheeks, self._unit)
         self._own = _Opening(portrait[:, :2])
         nearly = min(_CLOSER * float(mouth_opening(portrait)), _NEARLY)
         self.line = np.clip((nearly - mouth_opening(landmarks)) / _FALL, 0, 1)
@@ -80,9 +80,9 @@ class MouthInterior:
         if (high <= low).any():
             return
         part = frame[low[1] : high[1], low[0] : high[0]]
-        corners = np.round((inner - low) * (1 << _SHIFT)).astype(np.int32)
+        corners = fixed(inner - low)
         inside = np.zeros(part.shape[:2], np.float32)
-        cv2.fillPoly(inside, [corners], 1.0, cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(inside, [corners], 1.0, cv2.LINE_AA, SHIFT)
         blur = max(0.5, _SOFT * unit)
         soft = cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
         pixels = np.stack(np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1])), -1)
@@ -90,7 +90,7 @@ class MouthInterior:
         line = float(self.line[index])
         if line > 0:
             between = (corners[_UPPER] + corners[_LOWER]) // 2
-            cv2.polylines(inside, [between], False, 1.0, max(1, round(_THICK * unit)), cv2.LINE_AA, _SHIFT)
+            cv2.polylines(inside, [between], False, 1.0, max(1, round(_THICK * unit)), cv2.LINE_AA, SHIFT)
             soft = line * cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
             painted += soft * (self._lips * _LINE - painted)
         part[:] = painted.round().clip(0, 255).astype(np.uint8)

@@ -35,13 +35,11 @@ class UpperTeeth:
     """The row of a person.
 
     Args:
-        picture: (H, W, 3) uint8, the portrait.
-        points: (68, 2) in its pixels.
-        unit: eye distance, in its pixels.
+        skin: (3,) float32, see ``cheek_colour``.
+        unit: eye distance, pixels of the portrait.
     """
 
-    def __init__(self, picture: np.ndarray, points: np.ndarray, unit: float) -> None:
-        skin = cheek_colour(picture, points)
+    def __init__(self, skin: np.ndarray, unit: float) -> None:
         self._colour = _TINT * skin + (1 - _TINT) * float(cv2.cvtColor(skin[None, None], cv2.COLOR_RGB2GRAY).item())
         self._unit = unit
 

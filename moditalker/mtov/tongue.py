@@ -15,6 +15,7 @@ import numpy as np
 
 from moditalker.face.geometry import transform_points
 from moditalker.face.layout import INNER_LIPS, mouth_opening
+from moditalker.mtov.drawing import SHIFT, fixed
 
 _OPEN, _WIDE = 0.1, 0.16
 """A mouth that opens by more than the first wider than the portrait's shows it, and from the second on wholly."""
@@ -26,7 +27,6 @@ _SHADE_DEPTH = 0.04
 """How far up the lower lip keeps it in the dark; without that it is taken for a part of the lip."""
 _HELD_BACK = 0.7
 """Share of what the decoder adds inside such a mouth that is left out."""
-_SHIFT = 4  # cv2 draws with 4 fractional bits
 
 
 def tongue(
@@ -72,7 +72,6 @@ def held_back(portrait: np.ndarray, landmarks: np.ndarray, matrices: np.ndarray,
     masks = np.zeros((len(landmarks), 1, size, size), np.float32)
     for index in np.flatnonzero(share > 0):
         mask = masks[index, 0]
-        corners = np.round(points[index] * (1 << _SHIFT)).astype(np.int32)
-        cv2.fillPoly(mask, [corners], float(share[index]), cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(mask, [fixed(points[index])], float(share[index]), cv2.LINE_AA, SHIFT)
         masks[index, 0] = cv2.GaussianBlur(cv2.erode(mask, np.ones((3, 3))), (0, 0), 1.0)
     return masks
