@@ -293,7 +293,8 @@ class MoDiTalkerStages(DiffusionPipeline):
             there = head.frame.compose(*portrait.frame.analyse(asked))
             sampler = self._sampler(head, steps, noise.clone_state(), callback, mouth_only=True)
             chunks = composed(head, there, sampler(there), still_behind=False)
-            return tracker.track(frame for chunk in chunks for frame in chunk)
+            seen = tracker.track(frame for chunk in chunks for frame in chunk)
+            return portrait.frame.compose(*head.frame.analyse(seen))
 
         try:
             return calibrated(portrait.frame, landmarks, read)

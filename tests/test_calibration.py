@@ -8,7 +8,7 @@ import pytest
 from conftest import Talking
 
 from moditalker import stages
-from moditalker.calibration import LEAST, calibrated, correction, parted
+from moditalker.calibration import LEAST, calibrated, correction, parted, reshaping
 from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import OUTER_LIPS, interocular_distance, mouth_opening, mouth_width
@@ -56,6 +56,36 @@ def test_a_trembling_tracker_does_not_make_lips_tremble() -> None:
     meant, noise = speaking(400), np.random.default_rng(0).normal(0, 0.01, 400)
     trembles = np.diff(correction(meant + noise, meant) - meant, 2).std()
     assert trembles < 0.4 * np.diff(noise, 2).std()
+
+
+def test_a_mouth_that_is_drawn_too_wide_is_asked_to_be_narrower(landmarks: np.ndarray, talking: Talking) -> None:
+    frame, meant = FaceFrame(landmarks), talking(landmarks, 60, sway=0.1)
+    pursed = np.arange(60) >= 30
+
+    def read(asked: np.ndarray) -> np.ndarray:
+        """What a tracker reads of a mouth that cannot be pursed."""
+        residual, pose = frame.analyse(asked)
+        points = residual + frame.shape
+        middle = points[:, 48:68, :1].mean(1, keepdims=True)
+        points[pursed, 48:68, :1] = (middle + 1.2 * (points[:, 48:68, :1] - middle))[pursed]
+        return frame.compose(points - frame.shape, pose)
+
+    def error(landmarks: np.ndarray) -> np.ndarray:
+        return np.abs(mouth_width(read(landmarks)) - mouth_width(meant))
+
+    asked = calibrated(frame, meant, read)
+    assert error(asked)[32:].mean() < 0.6 * error(meant)[32:].mean()
+    assert error(asked)[:28].max() < 0.003
+    assert np.allclose(mouth_opening(asked), mouth_opening(meant), atol=0.01)
+
+
+def test_a_mouth_is_reshaped_by_little_and_nothing_else_is(landmarks: np.ndarray, talking: Talking) -> None:
+    frame = FaceFrame(landmarks)
+    meant = frame.analyse(talking(landmarks, 10))[0] + frame.shape
+    moved = reshaping(meant + np.random.default_rng(0).normal(0, 1, meant.shape).astype(np.float32), meant)
+    assert not moved[:, :48].any()
+    assert not moved[..., 2].any()
+    assert 0 < np.abs(moved).max() < 0.1
 
 
 def test_a_turned_head_is_asked_for_more_where_it_is_turned_only(landmarks: np.ndarray, talking: Talking) -> None:
