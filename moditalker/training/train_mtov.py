@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
@@ -132,21 +133,22 @@ def load_widened(folder: Path, decoder_depths: Sequence[int] | None = None) -> T
     Raises:
         InputError: fewer blocks than it has.
     """
-    deeper: dict[str, Sequence[int]] = {}
+    config = dict(TriplaneAutoencoder.load_config(folder))
     if decoder_depths is not None:
-        had = TriplaneAutoencoder.load_config(folder)["decoder_depths"]
+        had = config["decoder_depths"]
         if any(wanted < depth for wanted, depth in zip(decoder_depths, had, strict=True)):
             depths = " ".join(map(str, had))
             raise InputError(f"The decoder in {folder} has {depths} blocks; --decoder-depths can only add to them.")
-        deeper["decoder_depths"] = decoder_depths
-    trained, _ = TriplaneAutoencoder.from_pretrained(
-        folder, ignore_mismatched_sizes=True, low_cpu_mem_usage=False, output_loading_info=True, **deeper
-    )
-    known = load_file(folder / SAFETENSORS_WEIGHTS_NAME)["decoder.stem.weight"]
-    with torch.no_grad():
-        trained.decoder.stem.weight.zero_()
-        trained.decoder.stem.weight[:, : known.shape[1]] = known
-    return trained
+        config["decoder_depths"] = tuple(decoder_depths)
+    # Not by from_pretrained, which leaves what a file does not hold as the memory happened to be.
+    widened = cast(TriplaneAutoencoder, TriplaneAutoencoder.from_config(config))
+    weights = widened.state_dict()
+    trained = load_file(folder / SAFETENSORS_WEIGHTS_NAME)
+    known = trained.pop("decoder.stem.weight")
+    told = torch.zeros_like(weights["decoder.stem.weight"])
+    told[:, : known.shape[1]] = known
+    widened.load_state_dict(weights | trained | {"decoder.stem.weight": told})
+    return widened
 
 
 def train_mtov(
