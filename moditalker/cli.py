@@ -334,13 +334,6 @@ def _add_train(commands: Commands) -> None:
     alone = command.add_mutually_exclusive_group()
     alone.add_argument("--decoder-only", action="store_true", help="mtov: the denoiser stays as it is")
     alone.add_argument("--denoiser-only", action="store_true", help="mtov: the decoder stays as it is")
-    command.add_argument(
-        "--decoder-depths",
-        type=int,
-        nargs=3,
-        metavar="N",
-        help="mtov: add blocks to the decoder (1 3 2)",
-    )
     command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
     command.add_argument("--max-steps", type=int, help="step budget (0), 0 for none")
     command.add_argument("--learning-rate", type=float, help="4e-4, or the recipe's")

@@ -6,7 +6,6 @@ Networks that were trained on from the same weights can be averaged, and what th
 
 import argparse
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -16,14 +15,11 @@ from safetensors.torch import load_file, save_file
 
 from moditalker.errors import InputError
 
-_BLOCKS = re.compile(r"decoder\.(before|middle|after)\.\d+\.conv[12]\.")
-
 
 def average_runs(run: Path, earlier: Path, output: Path, share: float) -> None:
     """Write a run folder, as ``assemble`` takes it, whose networks lie between those of two.
 
-    Where the earlier network was told less or had fewer blocks (see ``train_mtov.load_widened``), what it was not told
-    had no weight, and what these blocks add had none either.
+    Where the earlier network was told less (see ``train_mtov.load_widened``), what it was not told had no weight.
 
     Args:
         run: folder that ``train`` wrote.
@@ -51,12 +47,8 @@ def average_runs(run: Path, earlier: Path, output: Path, share: float) -> None:
 
 def _between(folder: Path, earlier: Path, share: float) -> dict[str, torch.Tensor]:
     weights, before = (load_file(place / SAFETENSORS_WEIGHTS_NAME) for place in (folder, earlier))
-    new = weights.keys() - before.keys()
-    if before.keys() - weights.keys() or not all(_BLOCKS.match(name) for name in new):
+    if weights.keys() != before.keys():
         raise InputError(f"{folder} and {earlier} hold different networks; only one that went on from another fits.")
-    for name in new:
-        if ".conv2." in name:
-            weights[name] = share * weights[name]
     for name, value in before.items():
         wanted = weights[name]
         known = torch.zeros_like(wanted)

@@ -37,7 +37,6 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             "perceptual_weight": options.perceptual_weight,
             "decoder_only": options.decoder_only,
             "denoiser_only": options.denoiser_only,
-            "decoder_depths": " ".join(map(str, options.decoder_depths or ())),
             "flow": options.flow.parent.name if options.flow else "",
             "start": options.start.parent.name if options.start else "",
         },
@@ -93,7 +92,6 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             decoder_only=options.decoder_only,
             denoiser_only=options.denoiser_only,
             flow=options.flow,
-            decoder_depths=options.decoder_depths,
             **weights,
         )
     if network == "atom":

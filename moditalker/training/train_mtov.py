@@ -1,8 +1,6 @@
 """``train mtov``: the denoiser over the tri-planes of a trained autoencoder."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import torch
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
@@ -10,7 +8,6 @@ from safetensors.torch import load_file
 from torch import nn
 
 from moditalker.atom.schedule import mtov_scheduler
-from moditalker.errors import InputError
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_unit
 from moditalker.mtov.conditions import guides
 from moditalker.mtov.denoiser import MotionToVideo
@@ -124,31 +121,16 @@ def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     return video.gather(2, index)
 
 
-def load_widened(folder: Path, decoder_depths: Sequence[int] | None = None) -> TriplaneAutoencoder:
-    """A trained autoencoder, also one whose decoder was told less: what is new to it has no weight at first.
-
-    Args:
-        folder: that it was saved in.
-        decoder_depths: see ``TriplaneDecoder``; blocks that it had not do nothing at first. Its own when None.
-    Raises:
-        InputError: fewer blocks than it has.
-    """
-    config = dict(TriplaneAutoencoder.load_config(folder))
-    if decoder_depths is not None:
-        had = config["decoder_depths"]
-        if any(wanted < depth for wanted, depth in zip(decoder_depths, had, strict=True)):
-            depths = " ".join(map(str, had))
-            raise InputError(f"The decoder in {folder} has {depths} blocks; --decoder-depths can only add to them.")
-        config["decoder_depths"] = tuple(decoder_depths)
-    # Not by from_pretrained, which leaves what a file does not hold as the memory happened to be.
-    widened = cast(TriplaneAutoencoder, TriplaneAutoencoder.from_config(config))
-    weights = widened.state_dict()
-    trained = load_file(folder / SAFETENSORS_WEIGHTS_NAME)
-    known = trained.pop("decoder.stem.weight")
-    told = torch.zeros_like(weights["decoder.stem.weight"])
-    told[:, : known.shape[1]] = known
-    widened.load_state_dict(weights | trained | {"decoder.stem.weight": told})
-    return widened
+def load_widened(folder: Path) -> TriplaneAutoencoder:
+    """A trained autoencoder, also one whose decoder was told less: what is new to it has no weight at first."""
+    trained, _ = TriplaneAutoencoder.from_pretrained(
+        folder, ignore_mismatched_sizes=True, low_cpu_mem_usage=False, output_loading_info=True
+    )
+    known = load_file(folder / SAFETENSORS_WEIGHTS_NAME)["decoder.stem.weight"]
+    with torch.no_grad():
+        trained.decoder.stem.weight.zero_()
+        trained.decoder.stem.weight[:, : known.shape[1]] = known
+    return trained
 
 
 def train_mtov(
@@ -161,7 +143,6 @@ def train_mtov(
     decoder_only: bool = False,
     denoiser_only: bool = False,
     flow: Path | None = None,
-    decoder_depths: Sequence[int] | None = None,
 ) -> dict[str, float]:
     """Train the denoiser on prepared clips, and the decoder with it.
 
@@ -175,11 +156,10 @@ def train_mtov(
         decoder_only: leave the denoiser as it is.
         denoiser_only: leave the decoder as it is.
         flow: folder of a trained ``FlowRefiner``, so that the decoder sees the warp as at run time.
-        decoder_depths: see ``load_widened``.
     Returns:
         Validation losses.
     """
-    trained = load_widened(autoencoder, decoder_depths)
+    trained = load_widened(autoencoder)
     denoiser = MotionToVideo(latent_channels=trained.config["latent_channels"])
     if start is not None:
         denoiser = MotionToVideo.from_pretrained(start)
