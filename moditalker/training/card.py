@@ -53,11 +53,12 @@ _TAIL = """
   softer than what is around it.
 - Teeth that the portrait shows keep their size and place; where it shows none the upper row is plain ones under a
   lip that is lifted, a greyish band for lower ones, and in a mouth that opens much wider than in the portrait a plain
-  tongue. Of a person who hides the teeth they show too much.
+  tongue. Of a person who hides the teeth they show too much, and guessed ones have a touch of green.
 - Lips do not always meet on m, b and p. How far they are apart is read by a face tracker; one that takes a shining
   lower lip for an opening misleads what is drawn.
 - Heads turned more than about 20 degrees stretch: the warp knows one view, and of a head that turned that far from the
   portrait's own pose only the mouth is drawn anew. Beyond 40 degrees a portrait is refused.
+- In footage whose camera pans the warp tears: it is made for heads that move by less than themselves.
 - Hair, glasses and beards that cross the jaw move with it.
 - What stands still behind a person is told by a mask. Where that errs a strand of hair or a chair's back is torn at its
   edge, and what a head uncovers is blurred. A head that the picture cuts off at its top is closed with mirrored hair
