@@ -58,7 +58,7 @@ _TAIL = """
   lower lip for an opening misleads what is drawn.
 - Heads turned more than about 20 degrees stretch: the warp knows one view, and of a head that turned that far from the
   portrait's own pose only the mouth is drawn anew. Beyond 40 degrees a portrait is refused.
-- In footage whose camera pans the warp tears: it is made for heads that move by less than themselves.
+- A head that crosses the picture, as when the camera pans, is torn.
 - Hair, glasses and beards that cross the jaw move with it.
 - What stands still behind a person is told by a mask. Where that errs a strand of hair or a chair's back is torn at its
   edge, and what a head uncovers is blurred. A head that the picture cuts off at its top is closed with mirrored hair
