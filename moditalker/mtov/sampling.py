@@ -8,6 +8,7 @@ decoded block by block, so that nothing that is done in one go takes longer than
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,10 +18,12 @@ from torch.nn import functional as F
 from moditalker.face.geometry import aligning_matrix, transform_points
 from moditalker.face.layout import NOSE_TIP
 from moditalker.mtov.autoencoder import TriplaneAutoencoder, to_unit
+from moditalker.mtov.colours import without_green
 from moditalker.mtov.conditions import block_conditions, guides
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.mtov.planes import XT, XY, YT
+from moditalker.mtov.teeth import cheek_colour
 from moditalker.mtov.tongue import held_back
 from moditalker.windows import agree, padded_length, window_count
 
@@ -67,6 +70,12 @@ class EncodedFace:
     landmarks: np.ndarray
     matrix: np.ndarray
     identity: torch.Tensor
+
+    @cached_property
+    def cheeks(self) -> np.ndarray:
+        """(3,) float32, their colour, 0 to 255."""
+        picture = self.aligned.permute(1, 2, 0).byte().numpy()
+        return cheek_colour(picture, transform_points(self.matrix, self.landmarks))
 
 
 def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
@@ -196,6 +205,8 @@ class BlockSampler:
             delta *= 1 - F.interpolate(beside, delta.shape[-1], mode="bilinear", align_corners=False)
             known = held_back(self.face.landmarks, landmarks[frames], matrices[frames], delta.shape[-1])
             delta *= 1 - torch.from_numpy(known)
+            warp = cut["warped"][block].float().cpu().transpose(0, 1)
+            delta = without_green(delta, warp, self.face.cheeks, landmarks[frames], matrices[frames])
             yield delta, cut["shift"][block].transpose(0, 1).cpu()
 
     def _turned(self, landmarks: np.ndarray, matrices: np.ndarray) -> torch.Tensor:

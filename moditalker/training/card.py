@@ -53,7 +53,7 @@ _TAIL = """
   softer than what is around it.
 - Teeth that the portrait shows keep their size and place; where it shows none the upper row is plain ones under a
   lip that is lifted, a greyish band for lower ones, and in a mouth that opens much wider than in the portrait a plain
-  tongue. Of a person who hides the teeth they show too much, and guessed ones have a touch of green.
+  tongue. Of a person who hides the teeth they show too much, and guessed ones are a touch olive.
 - Lips do not always meet on m, b and p. How far they are apart is read by a face tracker; one that takes a shining
   lower lip for an opening misleads what is drawn.
 - Heads turned more than about 20 degrees stretch: the warp knows one view, and of a head that turned that far from the
