@@ -8,22 +8,17 @@ is above green by 28, 25 and 16 grey values or more in 98 of 100 pixels that are
 it only in those above 160.
 """
 
-import cv2
 import numpy as np
 import torch
 
 from moditalker.face.geometry import transform_points
-from moditalker.face.layout import INNER_LIPS
-from moditalker.mtov.drawing import SHIFT, fixed
+from moditalker.mtov.drawing import inside_mouth
+from moditalker.sync.features import LUMA
 
 _LEAST = 0.4
 """Share of the cheeks' surplus of red over green that is there at least; all of it, where they are the greener."""
 _DIM, _BRIGHT = 120.0, 200.0
 """Brightness up to which that holds, and from which on grey will do."""
-_SOFT = 1.0
-"""How soft the mouth's border is, pixels of the aligned face."""
-_BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
-"""ITU-R BT.601."""
 
 
 def without_green(
@@ -40,13 +35,9 @@ def without_green(
     Returns:
         As ``change``; its brightness is the same everywhere.
     """
-    points = transform_points(matrices, landmarks[:, INNER_LIPS])
-    inside = np.zeros((len(landmarks), 1, *change.shape[2:]), np.float32)
-    for mask, inner in zip(inside[:, 0], points, strict=True):
-        cv2.fillPoly(mask, [fixed(inner)], 1.0, cv2.LINE_AA, SHIFT)
-        mask[:] = cv2.GaussianBlur(cv2.dilate(mask, np.ones((3, 3))), (0, 0), _SOFT)
+    inside = inside_mouth(transform_points(matrices, landmarks), grown=True, size=change.shape[-1])
     drawn = warped + change
-    weights = torch.from_numpy(_BRIGHTNESS)
+    weights = torch.from_numpy(LUMA)
     brightness = (drawn * weights[:, None, None]).sum(1, keepdim=True)
     surplus = float(cheeks[0] - cheeks[1])
     fade = ((_BRIGHT - brightness) / (_BRIGHT - _DIM)).clamp(0, 1)

@@ -48,3 +48,20 @@ def lower_face_mask(landmarks: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarr
     for plane, points in zip(mask, landmarks, strict=True):
         cv2.fillConvexPoly(plane[0], cv2.convexHull(fixed(points[_LOWER_FACE])), 0, cv2.LINE_8, SHIFT)
     return mask.astype(np.float32)
+
+
+def inside_mouth(landmarks: np.ndarray, grown: bool, size: int = ALIGNED_SIZE) -> np.ndarray:
+    """Where the mouth is open, with a soft border.
+
+    Args:
+        landmarks: (T, 68, 2) aligned space, pixels.
+        grown: reach a pixel onto the lips, instead of staying a pixel away from them.
+    Returns:
+        (T, 1, size, size) float32, 0 to 1.
+    """
+    masks = np.zeros((len(landmarks), 1, size, size), np.float32)
+    moved = cv2.dilate if grown else cv2.erode
+    for mask, points in zip(masks[:, 0], landmarks, strict=True):
+        cv2.fillPoly(mask, [fixed(points[INNER_LIPS])], 1.0, cv2.LINE_AA, SHIFT)
+        mask[:] = cv2.GaussianBlur(moved(mask, np.ones((3, 3))), (0, 0), 1.0)
+    return masks

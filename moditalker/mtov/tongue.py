@@ -10,12 +10,11 @@ before the networks look, and what the decoder adds is held back there.
 All lengths are in eye distances.
 """
 
-import cv2
 import numpy as np
 
 from moditalker.face.geometry import transform_points
-from moditalker.face.layout import INNER_LIPS, mouth_opening
-from moditalker.mtov.drawing import SHIFT, fixed
+from moditalker.face.layout import mouth_opening
+from moditalker.mtov.drawing import inside_mouth
 
 _OPEN, _WIDE = 0.1, 0.16
 """A mouth that opens by more than the first wider than the portrait's shows it, and from the second on wholly."""
@@ -68,10 +67,8 @@ def held_back(portrait: np.ndarray, landmarks: np.ndarray, matrices: np.ndarray,
         (n, 1, size, size) float32, 0 to 1.
     """
     share = _HELD_BACK * uncovered(mouth_opening(landmarks) - mouth_opening(portrait))
-    points = transform_points(matrices, landmarks[:, INNER_LIPS])
     masks = np.zeros((len(landmarks), 1, size, size), np.float32)
-    for index in np.flatnonzero(share > 0):
-        mask = masks[index, 0]
-        cv2.fillPoly(mask, [fixed(points[index])], float(share[index]), cv2.LINE_AA, SHIFT)
-        masks[index, 0] = cv2.GaussianBlur(cv2.erode(mask, np.ones((3, 3))), (0, 0), 1.0)
+    wide = share > 0
+    points = transform_points(matrices[wide], landmarks[wide])
+    masks[wide] = share[wide, None, None, None] * inside_mouth(points, grown=False, size=size)
     return masks
