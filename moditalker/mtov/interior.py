@@ -12,6 +12,7 @@ no teeth, plain ones are painted, see ``mtov.teeth``, and in a mouth that opens 
 
 import cv2
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from moditalker.face.layout import INNER_LIPS, OUTER_LIPS, interocular_distance, mouth_opening
 from moditalker.mtov.drawing import SHIFT, fixed
@@ -33,6 +34,8 @@ _DARKNESS, _LINE = 0.4, 0.65
 _SOFT, _EDGE, _THICK = 0.012, 0.03, 0.03
 """How soft the inside's border is, how soft the teeth's, and how thick the line."""
 _UPPER, _LOWER = [0, 1, 2, 3, 4], [0, 7, 6, 5, 4]  # of the inner lips' points, corner to corner
+_STROKES = 48
+"""Straight pieces in which the curve of a lip is drawn: five landmarks joined by straight lines are a roof, not a lip."""
 
 
 class MouthInterior:
@@ -73,24 +76,23 @@ class MouthInterior:
         """
         index += start
         points, unit = self._landmarks[index], self._unit * float(self._growth[index, 1])
-        inner = points[INNER_LIPS]
+        inner, mouth = points[INNER_LIPS], _Opening(points)
         reach, size = 0.1 * unit + 2, frame.shape[1::-1]
         low = np.clip(np.floor(inner.min(0) - reach).astype(int), 0, size)
         high = np.clip(np.ceil(inner.max(0) + reach).astype(int) + 1, 0, size)
         if (high <= low).any():
             return
         part = frame[low[1] : high[1], low[0] : high[0]]
-        corners = fixed(inner - low)
+        upper, lower = (fixed(edge - low) for edge in mouth.edges())
         inside = np.zeros(part.shape[:2], np.float32)
-        cv2.fillPoly(inside, [corners], 1.0, cv2.LINE_AA, SHIFT)
+        cv2.fillPoly(inside, [np.concatenate([upper, lower[::-1]])], 1.0, cv2.LINE_AA, SHIFT)
         blur = max(0.5, _SOFT * unit)
         soft = cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
         pixels = np.stack(np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1])), -1)
-        painted = part + soft * (self._teeth(_Opening(points), pixels, index) - part)
+        painted = part + soft * (self._teeth(mouth, pixels, index) - part)
         line = float(self.line[index])
         if line > 0:
-            between = (corners[_UPPER] + corners[_LOWER]) // 2
-            cv2.polylines(inside, [between], False, 1.0, max(1, round(_THICK * unit)), cv2.LINE_AA, SHIFT)
+            cv2.polylines(inside, [(upper + lower) // 2], False, 1.0, max(1, round(_THICK * unit)), cv2.LINE_AA, SHIFT)
             soft = line * cv2.GaussianBlur(inside, (0, 0), blur)[..., None]
             painted += soft * (self._lips * _LINE - painted)
         part[:] = painted.round().clip(0, 255).astype(np.uint8)
@@ -99,27 +101,32 @@ class MouthInterior:
         """What lies behind (h, w, 2) pixels of a frame: (h, w, 3) float32. Lengths are the portrait's pixels."""
         growth = self._growth[index]
         across, below, above = mouth.place(pixels)
+        sag = mouth.sag(across) / growth[1]
         # Corners that are drawn apart take the teeth along, or there would be none to show; those that come nearer hide
         # some.
         across = across / max(growth[0], mouth.width / max(self._own.width, 1e-6))
         below, above = below / growth[1], above / growth[1]
         upper_lip, lower_lip = self._own.lips(across)
+        # Teeth do not bend along with a lip that comes down at its sides: it hides them there.
+        bent = np.clip(sag - self._own.sag(across), 0, None)
         shown = np.maximum(lower_lip - upper_lip, 1e-3)
         opening = np.maximum(below + above, 1e-3)
         # A portrait that shows less than both rows shows the upper one first: that is what a smile uncovers.
         rows = np.array([_UPPER_ROW, _LOWER_ROW]) * self._unit
         part = np.clip((shown / self._unit - _SHUT) / (_PARTED - _SHUT), 0, 1)
-        upper, lower = part * np.clip(shown, 0, rows[0]), part * np.clip(shown - rows[0], 0, rows[1])
+        row, lower = part * np.clip(shown, 0, rows[0]), part * np.clip(shown - rows[0], 0, rows[1])
+        hidden = np.minimum(bent, row)
+        upper = row - hidden
         # Where the lips leave less room than that, they hide the rest.
         room = np.clip(opening / np.maximum(upper + lower, 1e-6), 0, 1)
         upper_seen, lower_seen = upper * room, lower * room
         middle = np.maximum(opening - upper_seen - lower_seen, 1e-3)
-        stretched = upper_lip + upper + (below - upper_seen) * (shown - upper - lower) / middle
-        down = np.where(below <= upper_seen, upper_lip + below, stretched)
+        stretched = upper_lip + row + (below - upper_seen) * (shown - row - lower) / middle
+        down = np.where(below <= upper_seen, upper_lip + hidden + below, stretched)
         down = np.where(above <= lower_seen, lower_lip - above, down)
         x, y = cv2.split(self._own.picture_place(across, down).astype(np.float32))
         seen = cv2.remap(self._picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-        teeth = float((upper + lower).max())
+        teeth = float((row + lower).max())
         known = max(self._own.widest - teeth - _SHUT * self._unit, 0)
         widest = mouth.widest / growth[1]
         missing = widest - teeth - _WIDER * known - _GAP * self._unit
@@ -128,7 +135,7 @@ class MouthInterior:
         seen += dark[..., None] * (self._hollow(across, below - upper_seen, above, widest) - seen)
         unknown = 1 - float(part.max())
         if unknown > 0:
-            colours, share = self._row.row(across, below, widest, float(self._lift[index]))
+            colours, share = self._row.row(across, below + bent, widest, float(self._lift[index]))
             seen += unknown * share[..., None] * (colours - seen)
         return np.asarray(seen, np.float32)
 
@@ -165,8 +172,9 @@ class _Opening:
         if (points[8] - self._centre) @ down < 0:  # a mirrored face
             down = -down
         self._axes = np.stack([right, down])
-        self._upper, self._lower = ((inner[row] - self._centre) @ self._axes.T for row in (_UPPER, _LOWER))
-        self.widest = float((self._lower - self._upper)[:, 1].max())
+        upper, lower = ((inner[row] - self._centre) @ self._axes.T for row in (_UPPER, _LOWER))
+        self._upper, self._lower = _curve(upper), _curve(lower)
+        self.widest = float((lower - upper)[:, 1].max())
         """How far apart the lips are where they are farthest apart, pixels."""
 
     def lips(self, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -175,6 +183,15 @@ class _Opening:
             np.interp(across, self._upper[:, 0], self._upper[:, 1]),
             np.interp(across, self._lower[:, 0], self._lower[:, 1]),
         )
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """The upper and the lower lip's edge, from corner to corner: (n, 2) pixels each."""
+        upper, lower = (self.picture_place(edge[:, 0], edge[:, 1]) for edge in (self._upper, self._lower))
+        return upper, lower
+
+    def sag(self, across: np.ndarray) -> np.ndarray:
+        """How much farther down the upper lip's edge lies than in the middle, as large as ``across``; pixels."""
+        return self.lips(across)[0] - self.lips(np.zeros(1))[0]
 
     def place(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(..., 2) pixels -> how far across, below the upper lip and above the lower one each lies."""
@@ -185,6 +202,18 @@ class _Opening:
     def picture_place(self, across: np.ndarray, down: np.ndarray) -> np.ndarray:
         """The inverse: (..., 2) pixels."""
         return np.stack([across, down], -1) @ self._axes + self._centre
+
+
+def _curve(points: np.ndarray) -> np.ndarray:
+    """(5, 2) points of a lip, in order -> (n, 2) on a smooth curve through them, which overshoots none of them.
+
+    F. N. Fritsch, J. Butland, "A Method for Constructing Local Monotone Piecewise Cubic Interpolants" (SIAM Journal on
+    Scientific and Statistical Computing, 1984).
+    """
+    # A head in profile shows some of them behind one another.
+    across = np.maximum.accumulate(points[:, 0]) + 1e-6 * np.arange(len(points))
+    places = np.linspace(across[0], across[-1], _STROKES + 1)
+    return np.stack([places, PchipInterpolator(across, points[:, 1])(places)], -1)
 
 
 def growth(
