@@ -126,6 +126,43 @@ def test_an_upside_down_face_keeps_its_teeth_at_its_upper_lip(landmarks: np.ndar
     assert np.abs(stretched[::-1, ::-1].astype(float) - upright).mean() < 0.05
 
 
+def test_teeth_do_not_bend_along_with_a_lip_that_rounds(landmarks: np.ndarray) -> None:
+    portrait = posed(landmarks, 0.08)[0]
+    unit, tall = FaceFrame(portrait).unit, round(0.06 * FaceFrame(portrait).unit)
+    picture, rounded = striped(portrait, tall), posed(portrait, 0.12)
+    middle = rounded[0, INNER_LIPS, 0].mean()
+    lips = slice(48, 68)
+    rounded[0, lips, 0] = middle + 0.6 * (rounded[0, lips, 0] - middle)
+    rounded[0, [61, 62, 63], 1] -= 0.15 * unit  # the lip's middle rises over its corners
+    frame = shown(picture, portrait, rounded, True)
+
+    def white(share: float) -> int:
+        """Pixels of teeth in the column that lies so far from the middle to a corner."""
+        corner, side = rounded[0, 60, :2], rounded[0, 61, :2]
+        x = middle + share * (corner[0] - middle)
+        top = np.interp(x, [corner[0], side[0]], [corner[1], side[1]])
+        return int((frame[int(top) : int(rounded[0, 66, 1]), round(float(x)), 0] > 170).sum())
+
+    assert white(0.0) > 0.6 * tall
+    assert white(0.75) < 0.3 * white(0.0)
+
+
+def test_a_lip_is_round_where_there_are_pixels_for_it(landmarks: np.ndarray) -> None:
+    portrait = posed(landmarks, 0.08)[0]
+
+    def painted(eyes: float) -> float:
+        """What a wide mouth becomes just below the line from its corner to the next landmark of the lower lip."""
+        scale = eyes / FaceFrame(portrait).unit
+        points, side = portrait * scale, round(512 * scale)
+        picture = cv2.resize(striped(portrait, 0), (side, side), interpolation=cv2.INTER_AREA)
+        wide, frame = posed(points, 0.25), np.full((side, side, 3), 200, np.uint8)
+        MouthInterior(picture, points, wide, growth(points, wide)).paint(frame, 0)
+        x, y = (wide[0, 60, :2] + wide[0, 67, :2]) / 2 + [0, 0.03 * eyes]
+        return float(frame[round(float(y)), round(float(x))].mean())
+
+    assert painted(eyes=160) < 100 < 150 < painted(eyes=60)
+
+
 def test_growth_follows_the_head(landmarks: np.ndarray) -> None:
     nearer = np.stack([landmarks, 1.5 * landmarks]).astype(np.float32)
     np.testing.assert_allclose(growth(landmarks, nearer), [[1, 1], [1.5, 1.5]], rtol=1e-5)
