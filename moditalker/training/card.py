@@ -55,7 +55,7 @@ _TAIL = """
   lip that is lifted, a greyish band for lower ones, and in a mouth that opens much wider than in the portrait a plain
   tongue. Of a person who hides the teeth they show too much, and guessed ones are a touch olive.
 - Lips do not always meet on m, b and p. How far they are apart is read by a face tracker; one that takes a shining
-  lower lip for an opening misleads what is drawn.
+  lower lip for an opening misleads what is drawn, and bared teeth that it takes for a part of the lower lip ride on it.
 - Heads turned more than about 20 degrees stretch: the warp knows one view, and of a head that turned that far from the
   portrait's own pose only the mouth is drawn anew. Beyond 40 degrees a portrait is refused.
 - A head that crosses the picture, as when the camera pans, is torn.
