@@ -80,13 +80,14 @@ class MouthInterior:
         """
         index += start
         points, unit = self._landmarks[index], self._unit * float(self._growth[index, 1])
-        inner, mouth = points[INNER_LIPS], _Opening(points)
+        inner = points[INNER_LIPS]
         reach, size = 0.1 * unit + 2, frame.shape[1::-1]
         low = np.clip(np.floor(inner.min(0) - reach).astype(int), 0, size)
         high = np.clip(np.ceil(inner.max(0) + reach).astype(int) + 1, 0, size)
         if (high <= low).any():
             return
         part = frame[low[1] : high[1], low[0] : high[0]]
+        mouth = _Opening(points)
         upper, lower = (fixed(edge - low) for edge in mouth.edges())
         inside = np.zeros(part.shape[:2], np.float32)
         cv2.fillPoly(inside, [np.concatenate([upper, lower[::-1]])], 1.0, cv2.LINE_AA, SHIFT)
@@ -104,15 +105,15 @@ class MouthInterior:
     def _teeth(self, mouth: "_Opening", pixels: np.ndarray, index: int) -> np.ndarray:
         """What lies behind (h, w, 2) pixels of a frame: (h, w, 3) float32. Lengths are the portrait's pixels."""
         growth = self._growth[index]
-        across, below, above = mouth.place(pixels)
-        sag = mouth.sag(across) / growth[1]
+        across, down = mouth.place(pixels)
+        edge, lower_edge = mouth.lips(across)
+        below, above, sag = (each / growth[1] for each in (down - edge, lower_edge - down, edge - mouth.top))
         # Corners that are drawn apart take the teeth along, or there would be none to show; those that come nearer hide
         # some.
         across = across / max(growth[0], mouth.width / max(self._own.width, 1e-6))
-        below, above = below / growth[1], above / growth[1]
         upper_lip, lower_lip = self._own.lips(across)
         # Teeth do not bend along with a lip that comes down at its sides. It hides them there.
-        bent = np.clip(sag - self._own.sag(across), 0, None)
+        bent = np.clip(sag - (upper_lip - self._own.top), 0, None)
         shown = np.maximum(lower_lip - upper_lip, 1e-3)
         opening = np.maximum(below + above, 1e-3)
         # A portrait that shows less than both rows shows the upper one first: that is what a smile uncovers.
@@ -181,6 +182,8 @@ class _Opening:
         self._upper, self._lower = (_curve(edge, float(np.clip(fine, 0, 1))) for edge in (upper, lower))
         self.widest = float((lower - upper)[:, 1].max())
         """How far apart the lips are where they are farthest apart, pixels."""
+        self.top = self.lips(np.zeros(1))[0].item()
+        """How far down the upper lip's edge lies in the middle, pixels."""
 
     def lips(self, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How far down the upper and the lower lip's edges lie, each as large as ``across``; pixels."""
@@ -194,15 +197,10 @@ class _Opening:
         upper, lower = (self.picture_place(edge[:, 0], edge[:, 1]) for edge in (self._upper, self._lower))
         return upper, lower
 
-    def sag(self, across: np.ndarray) -> np.ndarray:
-        """How much farther down the upper lip's edge lies than in the middle, as large as ``across``; pixels."""
-        return self.lips(across)[0] - self.lips(np.zeros(1))[0]
-
-    def place(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(..., 2) pixels -> how far across, below the upper lip and above the lower one each lies."""
+    def place(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(..., 2) pixels -> how far across and down each lies."""
         across, down = np.moveaxis((pixels - self._centre) @ self._axes.T, -1, 0)
-        upper, lower = self.lips(across)
-        return across, down - upper, lower - down
+        return across, down
 
     def picture_place(self, across: np.ndarray, down: np.ndarray) -> np.ndarray:
         """The inverse: (..., 2) pixels."""
