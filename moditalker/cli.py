@@ -16,6 +16,7 @@ NETWORKS = (
     "autoencoder",
     "flow",
     "mtov",
+    "detail",
     "atom",
     "head",
     "regression",
@@ -164,7 +165,10 @@ def _track(options: argparse.Namespace) -> None:
 def _add_assemble(commands: Commands) -> None:
     command = commands.add_parser("assemble", help="join trained networks into a preset's folder")
     command.add_argument(
-        "--runs", type=Path, required=True, help="folder that holds the runs atom, head, autoencoder, flow, mtov"
+        "--runs",
+        type=Path,
+        required=True,
+        help="folder that holds the runs atom, head, autoencoder, flow, mtov, detail",
     )
     command.add_argument("-o", "--output", type=Path, required=True)
     command.add_argument(
@@ -321,9 +325,12 @@ def _add_train(commands: Commands) -> None:
     command.add_argument(
         "--config", type=Path, metavar="FILE.json", help="paper: a recipe instead of the published one"
     )
-    command.add_argument("--autoencoder", type=Path, help="mtov: model folder of the autoencoder")
+    command.add_argument("--autoencoder", type=Path, help="mtov, detail: model folder of the autoencoder")
+    command.add_argument("--denoiser", type=Path, help="detail: model folder of the denoiser")
     command.add_argument("--landmark-autoencoder", type=Path, help="mtov of the paper: that of drawn landmarks")
-    command.add_argument("--flow", type=Path, help="mtov: model folder of the flow network (default: the spline alone)")
+    command.add_argument(
+        "--flow", type=Path, help="mtov, detail: model folder of the flow network (default: the spline alone)"
+    )
     command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
     command.add_argument(
         "--encoder", help="for atom, head, regression: whose speech features (default: prepare's last)"
@@ -338,7 +345,9 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--max-steps", type=int, help="step budget (0), 0 for none")
     command.add_argument("--learning-rate", type=float, help="4e-4, or the recipe's")
     command.add_argument(
-        "--batch", type=int, help="blocks (autoencoder, mtov), clips (flow), frames (atom, head, regression) or spans"
+        "--batch",
+        type=int,
+        help="blocks (autoencoder, mtov), clips (flow, detail), frames (atom, head, regression) or spans",
     )
     command.add_argument("--gradient-accumulation", type=int, help="batches a step (1)")
     command.add_argument("--ema-decay", type=float, help="of the averaged weights (0.998)")

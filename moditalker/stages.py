@@ -30,6 +30,7 @@ from moditalker.head_motion import driven_pose, driving_video
 from moditalker.hearing import frame_count, speech_features
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.mtov.sampling import BlockSampler, EncodedFace, encode_face
 from moditalker.outputs import MotionOutput
@@ -52,13 +53,14 @@ class MoDiTalkerStages(DiffusionPipeline):
         atom_scheduler: of ``atom`` and ``head``; any diffusers scheduler that takes x0 predictions.
         mtov_scheduler: of ``denoiser``.
         flow: how hair, neck and clothes go along with the head; None leaves them to the spline of the warp.
+        detail: how much detail a drawn mouth lacks; None leaves it as it is drawn.
         tracker: name of the face tracker.
         mtov_start: where in the noise schedule MToV starts, see ``BlockSampler``.
     """
 
-    _networks: ClassVar[tuple[str, ...]] = ("atom", "head", "autoencoder", "denoiser", "flow")
+    _networks: ClassVar[tuple[str, ...]] = ("atom", "head", "autoencoder", "denoiser", "flow", "detail")
     """What ``weight_hashes`` tells of; those that are None are left out."""
-    _optional_components: ClassVar[list[str]] = ["flow"]
+    _optional_components: ClassVar[list[str]] = ["flow", "detail"]
     _sample_residual: ClassVar[Callable[..., np.ndarray]] = staticmethod(sample_residual)
     """AToM's sampler: speech (2T, D) and the portrait's shape (68, 3) to residuals (T, 68, 3)."""
 
@@ -71,6 +73,7 @@ class MoDiTalkerStages(DiffusionPipeline):
         atom_scheduler: SchedulerMixin,
         mtov_scheduler: SchedulerMixin,
         flow: FlowRefiner | None = None,
+        detail: DetailGains | None = None,
         tracker: str = "mediapipe",
         mtov_start: float = 0.25,
     ) -> None:
@@ -83,6 +86,7 @@ class MoDiTalkerStages(DiffusionPipeline):
             atom_scheduler=atom_scheduler,
             mtov_scheduler=mtov_scheduler,
             flow=flow,
+            detail=detail,
         )
         self.register_to_config(tracker=tracker, mtov_start=mtov_start)
 
@@ -319,6 +323,7 @@ class MoDiTalkerStages(DiffusionPipeline):
             start=self.config["mtov_start"],
             generator=generator,
             refiner=self.flow,
+            detail=self.detail,
             group=4 if self.device.type == "cpu" else 32,
             callback=callback,
             mouth_only=mouth_only,

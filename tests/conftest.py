@@ -20,6 +20,7 @@ from moditalker.face.geometry import FaceFrame
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
@@ -104,6 +105,8 @@ def pipeline() -> MoDiTalkerPipeline:
         wake(network)
         network.eval()
     flow = FlowRefiner(width=8, depths=(1, 1, 1)).eval()
+    detail = DetailGains().eval()
+    detail.linear.bias.data[:3] = 0.2
     wake(flow)
     with torch.no_grad():
         for last in (autoencoder.decoder.out, autoencoder.decoder.coarse):
@@ -111,7 +114,7 @@ def pipeline() -> MoDiTalkerPipeline:
     atom.residual_std.fill_(0.02)
     head.pose_std.fill_(0.03)
     head.pose_std[-1] = 0.4  # of the blinks
-    return MoDiTalkerPipeline(atom, head, autoencoder, denoiser, atom_scheduler(), mtov_scheduler(), flow)
+    return MoDiTalkerPipeline(atom, head, autoencoder, denoiser, atom_scheduler(), mtov_scheduler(), flow, detail)
 
 
 @pytest.fixture(scope="session")

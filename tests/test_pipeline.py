@@ -256,7 +256,7 @@ def test_a_file_and_its_report(
     assert report["parameters"]["atom_steps"] == 2
     assert report["frames"] == 25
     assert report["audio_seconds"] == 1.0
-    assert set(report["weights"]) == {"atom", "head", "autoencoder", "denoiser", "flow"}
+    assert set(report["weights"]) == {"atom", "head", "autoencoder", "denoiser", "flow", "detail"}
     assert set(report["seconds"]) == {"audio", "face", "speech", "motion", "head", "video"}
     frames = np.stack(list(read_video(output)))
     wanted = pipeline(portrait_file, load_audio(second_file), seed=1, **FEW)

@@ -385,16 +385,17 @@ def test_a_run_needs_a_budget(tmp_path: Path) -> None:
 def runs(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three steps of every network."""
     folder = tmp_path_factory.mktemp("runs")
-    for network, batch in (("atom", 96), ("head", 96), ("autoencoder", 1), ("flow", 1), ("mtov", 1)):
+    for network, batch in (("atom", 96), ("head", 96), ("autoencoder", 1), ("flow", 1), ("mtov", 1), ("detail", 1)):
         options = ["--data", prepared, "--output", folder / network, "--batch", batch]
         budget = ["--max-steps", 3, "--minutes", 0, "--workers", 0, "--cpu"]
         others = [f"--{name}={folder / name / 'model'}" for name in ("autoencoder", "flow")]
-        more = others if network == "mtov" else []
+        drawn_by = [others[1], f"--autoencoder={folder / 'mtov/autoencoder'}", f"--denoiser={folder / 'mtov/model'}"]
+        more = {"mtov": others, "detail": drawn_by}.get(network, [])
         assert cli.main(["train", network, *map(str, [*options, *budget, *more])]) == 0
     return folder
 
 
-@pytest.mark.parametrize("network", ["atom", "head", "autoencoder", "flow", "mtov"])
+@pytest.mark.parametrize("network", ["atom", "head", "autoencoder", "flow", "mtov", "detail"])
 def test_every_network_trains_and_says_how_well(runs: Path, network: str) -> None:
     folder = runs / network
     entries = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -437,7 +438,7 @@ def test_assembled_networks_make_a_pipeline(
     assert cli.main(["assemble", "--runs", str(runs), "-o", str(tmp_path / "preset")]) == 0
     assert "MB of weights" in capsys.readouterr().out
     history = json.loads((tmp_path / "preset" / "training.json").read_text())
-    assert set(history) == {"atom", "head", "autoencoder", "denoiser", "flow"}
+    assert set(history) == {"atom", "head", "autoencoder", "denoiser", "flow", "detail"}
     assert history["atom"]["last"]["step"] == 3
     loaded = MoDiTalkerPipeline.from_pretrained(tmp_path / "preset")
     trained = weights_of(runs / "atom")["residual_std"]
@@ -472,6 +473,7 @@ def test_what_is_missing_for_training_is_said(
     for arguments, reason in (
         (["train", "atom", "--data", str(tmp_path)], "holds no prepared clips"),
         (["train", "mtov", "--data", str(prepared), "--autoencoder", str(tmp_path)], "run 'train autoencoder' first"),
+        (["train", "detail", "--data", str(prepared), "--autoencoder", str(tmp_path)], "run 'train autoencoder' first"),
         (["assemble", "--runs", str(tmp_path), "-o", str(tmp_path / "preset")], "run 'train atom"),
     ):
         assert cli.main([*arguments]) == 2

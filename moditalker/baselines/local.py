@@ -138,7 +138,7 @@ class RegressionTalker(LocalMethod):
     def weights(self) -> dict[str, str]:
         """Its own network and MToV's."""
         hashes = self.pipeline.weight_hashes()
-        drawn_by = ("autoencoder", "denoiser", "flow")
+        drawn_by = ("autoencoder", "denoiser", "flow", "detail")
         return {"regression": digest(shipped_regression())} | {key: hashes[key] for key in drawn_by if key in hashes}
 
 

@@ -17,10 +17,11 @@ from torch.nn import functional as F
 
 from moditalker.face.geometry import aligning_matrix, transform_points
 from moditalker.face.layout import NOSE_TIP
-from moditalker.mtov.autoencoder import TriplaneAutoencoder, to_unit
+from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_unit
 from moditalker.mtov.colours import without_green
 from moditalker.mtov.conditions import block_conditions, guides
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.mtov.planes import XT, XY, YT
 from moditalker.mtov.teeth import cheek_colour
@@ -101,6 +102,7 @@ class BlockSampler:
     Args:
         autoencoder, denoiser, scheduler: MToV's parts.
         refiner: of the warp's flow; None believes the spline.
+        detail: how much detail a drawn mouth lacks; None leaves it as the decoder drew it.
         face: the encoded portrait.
         steps: denoising steps; 0 decodes against the warp alone, with empty planes.
         start: from which share of the noise schedule to start, with the noised planes of the warped portrait
@@ -123,13 +125,14 @@ class BlockSampler:
         start: float,
         generator: torch.Generator,
         refiner: FlowRefiner | None = None,
+        detail: DetailGains | None = None,
         group: int = 4,
         callback: Callable[[int], None] | None = None,
         mouth_only: bool = False,
     ) -> None:
         self.autoencoder, self.denoiser, self.scheduler = autoencoder, denoiser, scheduler
         self.face, self.steps, self.start, self.group, self.callback = face, steps, start, group, callback
-        self.generator, self.refiner, self.mouth_only = generator, refiner, mouth_only
+        self.generator, self.refiner, self.detail, self.mouth_only = generator, refiner, detail, mouth_only
         channels, size = autoencoder.config["latent_channels"], autoencoder.config["frames"]
         self._plane = (channels, size, size)
         self._done = 0
@@ -137,13 +140,21 @@ class BlockSampler:
         self._carried_noise: torch.Tensor | None = None
         self._carried_rows: torch.Tensor | None = None
 
-    def __call__(self, landmarks: np.ndarray) -> Iterator[FaceLayers]:
-        """(T, 68, 3) picture space -> layers that cover all frames in order, each once; one block's at a time."""
+    def __call__(self, landmarks: np.ndarray, matrices: np.ndarray | None = None) -> Iterator[FaceLayers]:
+        """Draw frames.
+
+        Args:
+            landmarks: (T, 68, 3) picture space.
+            matrices: (T, 2, 3) picture -> aligned; what the landmarks say by default.
+        Returns:
+            Layers that cover all frames in order, each once; one block's at a time.
+        """
         frames = len(landmarks)
         count = window_count(frames, BLOCK, OVERLAP)
         length = padded_length(count, BLOCK, OVERLAP)
         padded = np.concatenate([landmarks, np.repeat(landmarks[-1:], length - frames, 0)])
-        matrices = aligning_matrix(padded)
+        matrices = aligning_matrix(landmarks) if matrices is None else matrices
+        matrices = np.concatenate([matrices, np.repeat(matrices[-1:], length - frames, 0)])
         stride = BLOCK - OVERLAP
         ramp = torch.linspace(0, 1, OVERLAP + 2)[1:-1].reshape(-1, 1, 1, 1)
         carried: torch.Tensor | None = None
@@ -207,7 +218,17 @@ class BlockSampler:
             delta *= 1 - torch.from_numpy(known)
             warp = cut["warped"][block].float().cpu().transpose(0, 1)
             delta = without_green(delta, warp, self.face.cheeks, landmarks[frames], matrices[frames])
+            if self.detail is not None:
+                delta = self._with_detail(self.detail, delta, warp, drawn[block].transpose(0, 1))
             yield delta, cut["shift"][block].transpose(0, 1).cpu()
+
+    def _with_detail(
+        self, gains: DetailGains, delta: torch.Tensor, warp: torch.Tensor, marks: torch.Tensor
+    ) -> torch.Tensor:
+        """(n, 3, 128, 128) three times: what is added to the warp, the warp, and landmarks from 0 to 1."""
+        seen = (warp + delta).clamp(0, 255), warp, marks, self.face.aligned.expand_as(warp)
+        added = gains(*(MOUTH_WINDOW.cut(each).to(gains.device) for each in seen)).cpu()
+        return MOUTH_WINDOW.placed(MOUTH_WINDOW.cut(delta) + added, delta)
 
     def _turned(self, landmarks: np.ndarray, matrices: np.ndarray) -> torch.Tensor:
         """(n, 68, 3) landmarks and (n, 2, 3) picture -> aligned, to (n, 1, 1, 1) from 0 to 1, see ``TURNED``."""

@@ -1,4 +1,4 @@
-"""From five finished runs to one pipeline folder, in half precision safetensors."""
+"""From six finished runs to one pipeline folder, in half precision safetensors."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from moditalker.atom.schedule import atom_scheduler, mtov_scheduler
 from moditalker.errors import InputError
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.saving import forget_origin
@@ -23,6 +24,7 @@ NETWORKS: dict[str, Any] = {
     "autoencoder": TriplaneAutoencoder,
     "denoiser": MotionToVideo,
     "flow": FlowRefiner,
+    "detail": DetailGains,
 }
 """The pipeline's parts that are trained."""
 
@@ -36,7 +38,7 @@ def assemble(runs: Path, output: Path) -> int:
     """Write a pipeline folder, and ``training.json`` in it: what each run was and how it ended.
 
     Args:
-        runs: folder with the runs ``atom``, ``head``, ``autoencoder``, ``flow`` and ``mtov``.
+        runs: folder with the runs ``atom``, ``head``, ``autoencoder``, ``flow``, ``mtov`` and ``detail``.
         output: pipeline folder.
     Returns:
         Bytes of weights.

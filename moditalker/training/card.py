@@ -19,7 +19,8 @@ tags: [talking-head, audio-to-video, diffusion, lip-sync]
 # MoDiTalker compact
 
 Weights of the preset `compact`: AToM (speech to 68 landmarks), a network for head pose and blinks, the tri-plane
-autoencoder and the denoiser of MToV, and its network for what moves beside the face. Half precision safetensors,
+autoencoder and the denoiser of MToV, its network for what moves beside the face and the linear model that puts the
+contrast of drawn mouths right. Half precision safetensors,
 loaded as float32. Made from nothing by the commands in the project's README.
 
 ## Intended use
@@ -79,10 +80,14 @@ def training_table(history: dict[str, dict[str, Any]]) -> str:
         last = run["last"]
         loss = last.get("validation", {}).get("loss", last.get("loss", float("nan")))
         rows.append(
-            f"| {name} | {run['parameters'] / 1e6:.1f} M | {last['minutes']:.0f} | {last['step']} | "
+            f"| {name} | {_count(run['parameters'])} | {last['minutes']:.0f} | {last['step']} | "
             f"{run['learning_rate']:g} | {run['notes']['batch'] or 'default'} | {run['seed']} | {loss:.4f} |"
         )
     return "\n".join(rows)
+
+
+def _count(parameters: int) -> str:
+    return f"{parameters / 1e6:.1f} M" if parameters >= 1e5 else f"{parameters:,}"
 
 
 def write_card(weights: Path, measures: Path, notes: str = "") -> Path:

@@ -77,15 +77,9 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     if network == "mtov":
         from moditalker.training.train_mtov import train_mtov
 
-        autoencoder = options.autoencoder or Path("runs/autoencoder/model")
-        if not (autoencoder / "config.json").is_file():
-            raise InputError(
-                f"There is no autoencoder in {autoencoder}; run 'train autoencoder' first, "
-                "or name its folder with --autoencoder."
-            )
         return train_mtov(
             data,
-            autoencoder,
+            _built_on(options, "autoencoder", Path("runs/autoencoder/model")),
             config,
             options.batch or 4,
             options.start,
@@ -94,6 +88,12 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             flow=options.flow,
             **weights,
         )
+    if network == "detail":
+        from moditalker.training.train_detail import train_detail
+
+        autoencoder = _built_on(options, "autoencoder", Path("runs/mtov/autoencoder"))
+        denoiser = _built_on(options, "denoiser", Path("runs/mtov/model"))
+        return train_detail(data, autoencoder, denoiser, options.flow, config, options.batch or 4)
     if network == "atom":
         from moditalker.training.train_atom import train_atom
 
@@ -105,6 +105,17 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     from moditalker.training.train_head import train_head
 
     return train_head(data, config, options.batch or 3072, options.encoder, options.start)
+
+
+def _built_on(options: argparse.Namespace, network: str, usual: Path) -> Path:
+    """The model folder of a network that another one builds on."""
+    folder: Path = getattr(options, network) or usual
+    if not (folder / "config.json").is_file():
+        trained_by = "mtov" if network == "denoiser" else network
+        raise InputError(
+            f"There is no {network} in {folder}; run 'train {trained_by}' first, or name its folder with --{network}."
+        )
+    return folder
 
 
 def _train_paper(options: argparse.Namespace, given: dict[str, Any]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from moditalker.training.assemble import NETWORKS, run_name
 
 
 def disassemble(weights: Path, runs: Path) -> None:
-    """Write the runs ``atom``, ``head``, ``autoencoder``, ``flow`` and ``mtov``, with its decoder, as ``train`` does.
+    """Write the runs that ``assemble`` joins, as ``train`` does; ``mtov`` has its decoder with it.
 
     Args:
         weights: folder that ``assemble`` wrote.
@@ -27,7 +27,7 @@ def disassemble(weights: Path, runs: Path) -> None:
     if not (weights / "training.json").is_file():
         raise InputError(f"{weights} is not a folder that 'assemble' wrote: it lacks training.json.")
     history = json.loads((weights / "training.json").read_text())
-    # Presets that were assembled before there was a network for the flow lack that one.
+    # Presets that were assembled before there was a network for the flow, or for detail, lack that one.
     folders = {part: runs / run_name(part) for part in NETWORKS if part in history}
     for run in folders.values():
         if run.exists():

@@ -48,6 +48,7 @@ def clip_rows(pipeline: MoDiTalkerPipeline, clip: PreparedClip, steps: int) -> l
             start=pipeline.config["mtov_start"],
             generator=torch.Generator().manual_seed(0),
             refiner=pipeline.flow,
+            detail=pipeline.detail,
         )
         delta = next(iter(sampler(landmarks))).delta.transpose(0, 2, 3, 1)
         return np.clip(warped + delta, 0, 255).round().astype(np.uint8)
