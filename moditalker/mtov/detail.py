@@ -26,9 +26,6 @@ _FARTHEST = 3.0
 """Statistics farther from their mean than so many deviations count as that far."""
 _STRONGEST = 0.9
 """Of the logarithm of a factor."""
-_UNSEEN = 1.25
-"""What a trained model says is overdone by so much. It learns from people whom the decoder has practised on and draws
-with more contrast than others: drawn lips lack 8 % of the finest band there, and 14 % on people never seen."""
 _ALIKE = 6.0
 """Grey values by which a warp differs from its portrait, root of the mean square, above which most of a change is made:
 a mouth that hardly moved was filmed, and lacks nothing."""
@@ -76,8 +73,7 @@ class DetailGains(ModelMixin, ConfigMixin):
             told = ((statistics - self.mean) / self.scale).clamp(-_FARTHEST, _FARTHEST)
             gains = self.linear(told.to(self.linear.weight.dtype)).float().clamp(-_STRONGEST, _STRONGEST)
             moved = 1 - torch.exp(-_apart(warped, portrait) / _ALIKE)
-            strength = moved if self.training else _UNSEEN * moved
-            factors = (gains * strength).exp().unflatten(1, (PARTS, len(BANDS))) - 1
+            factors = (gains * moved).exp().unflatten(1, (PARTS, len(BANDS))) - 1
             where = parts[:, :PARTS] * _fading(parts)
             added = torch.zeros_like(drawn)
             for number, band in enumerate(fine_bands(drawn)):
