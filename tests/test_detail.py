@@ -19,6 +19,7 @@ from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.train_detail import DetailObjective
+from moditalker.weights import default_weights
 
 INSIDE, UPPER_BORDER, LOWER_BORDER, UPPER_LIP, LOWER_LIP, SKIN = range(PARTS + 1)
 Batch = dict[str, torch.Tensor]
@@ -163,3 +164,31 @@ def test_the_pipeline_draws_with_detail_and_does_without(
         assert apart.max() > 3
         MOUTH_WINDOW.cut(apart)[:] = 0
         assert not apart.any(), "nothing but the mouth's window changes"
+
+
+def test_shipped_gains_are_seen_and_do_not_tremble(speech: np.ndarray, astronaut: np.ndarray) -> None:
+    """The same frames with them and without: another contrast, not another mouth, and no flicker of its own."""
+    shipped = MoDiTalkerPipeline.from_pretrained(default_weights())
+    assert shipped.detail is not None
+    portrait = shipped.encode_portrait(astronaut)
+    moving = shipped.motion(portrait, speech[:24000], atom_steps=4, seed=0).landmarks
+    parts = shipped.autoencoder, shipped.denoiser, shipped.mtov_scheduler, portrait.face
+
+    def mouths(detail: DetailGains | None) -> np.ndarray:
+        sampler = BlockSampler(
+            *parts,
+            steps=1,
+            start=0.25,
+            generator=torch.Generator().manual_seed(0),
+            refiner=shipped.flow,
+            detail=detail,
+            mouth_only=True,
+        )
+        return MOUTH_WINDOW.cut(torch.from_numpy(np.concatenate([layers.delta for layers in sampler(moving)]))).numpy()
+
+    with_it, without = mouths(shipped.detail), mouths(None)
+    change = np.abs(with_it - without)
+    assert 1 < np.percentile(change.max((1, 2, 3)), 90) < 60
+    assert change.mean() < 2, "it is about detail"
+    flicker = [np.abs(np.diff(film, 2, axis=0)).mean() for film in (with_it, without)]
+    assert flicker[0] < 1.15 * flicker[1]
