@@ -10,7 +10,7 @@ from conftest import Talking
 from test_teeth import parted
 
 from moditalker.face.geometry import aligned_face, aligning_matrix, transform_points
-from moditalker.face.layout import mouth_opening
+from moditalker.face.layout import INNER_LIPS, mouth_opening
 from moditalker.mtov.autoencoder import MOUTH_WINDOW
 from moditalker.mtov.detail import PARTS, DetailGains, fine_bands, mouth_parts, mouth_statistics
 from moditalker.mtov.drawing import draw_landmarks
@@ -164,6 +164,31 @@ def test_the_pipeline_draws_with_detail_and_does_without(
         assert apart.max() > 3
         MOUTH_WINDOW.cut(apart)[:] = 0
         assert not apart.any(), "nothing but the mouth's window changes"
+
+
+class Green(DetailGains):
+    """Detail that is green."""
+
+    def forward(
+        self, drawn: torch.Tensor, warped: torch.Tensor, marks: torch.Tensor, portrait: torch.Tensor
+    ) -> torch.Tensor:
+        return torch.tensor([-60.0, 60.0, -60.0]).view(1, 3, 1, 1).expand_as(drawn)
+
+
+def test_no_detail_is_green_inside_the_mouth(pipeline: MoDiTalkerPipeline, portrait: Portrait) -> None:
+    frames = np.repeat(parted(portrait.frame.landmarks, 0.0, 0.05), 16, 0)
+    parts = pipeline.autoencoder, pipeline.denoiser, pipeline.mtov_scheduler, portrait.face
+
+    def shown(detail: DetailGains | None) -> np.ndarray:
+        generator = torch.Generator().manual_seed(0)
+        sampler = BlockSampler(*parts, steps=0, start=0.25, generator=generator, detail=detail)
+        return next(iter(sampler(frames))).delta[0]
+
+    added = shown(Green()) - shown(None)
+    x, y = transform_points(aligning_matrix(frames[:1]), frames[:1, INNER_LIPS])[0].mean(0).round().astype(int)
+    greener = added[1] - added[0]
+    assert greener[y, x] < 60
+    assert greener[y + 20, x] == pytest.approx(120, abs=0.01), "a green chin is none of its business"
 
 
 def test_shipped_gains_are_seen_and_do_not_tremble(speech: np.ndarray, astronaut: np.ndarray) -> None:

@@ -70,7 +70,7 @@ def test_a_saved_pipeline_gives_the_same_frames(
 ) -> None:
     names = sorted(path.name for path in weights.rglob("*") if path.is_file())
     assert "model_index.json" in names
-    assert names.count("diffusion_pytorch_model.safetensors") == 5
+    assert names.count("diffusion_pytorch_model.safetensors") == 6
     runs = [MoDiTalkerPipeline.from_pretrained(weights)(portrait.picture, second, seed=1, **FEW) for _ in range(2)]
     np.testing.assert_array_equal(runs[0].frames, runs[1].frames)
     # Not to the last bit: how the weights lie in memory decides which instructions are used on them.

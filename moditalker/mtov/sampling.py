@@ -220,6 +220,8 @@ class BlockSampler:
             delta = without_green(delta, warp, self.face.cheeks, landmarks[frames], matrices[frames])
             if self.detail is not None:
                 delta = self._with_detail(self.detail, delta, warp, drawn[block].transpose(0, 1))
+                # Its bands are colours too, and a tint that was faint can be made green.
+                delta = without_green(delta, warp, self.face.cheeks, landmarks[frames], matrices[frames])
             yield delta, cut["shift"][block].transpose(0, 1).cpu()
 
     def _with_detail(
