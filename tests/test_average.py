@@ -50,3 +50,20 @@ def test_runs_of_different_networks_and_shares_beyond_one_are_refused(tmp_path: 
     with pytest.raises(InputError, match="different networks"):
         average_runs(one, foreign, tmp_path / "out", 0.5)
     assert not (tmp_path / "out").exists()
+
+
+def test_of_what_one_stage_learnt_a_share_is_taken_off_and_what_came_later_stays(tmp_path: Path) -> None:
+    before = write_run(tmp_path / "before", 80, model=torch.full((2, 2), 1.0))
+    learnt = write_run(tmp_path / "learnt", 68, model=torch.full((2, 2), 5.0))
+    late = write_run(tmp_path / "late", 30, model=torch.full((2, 2), 6.0))
+    average_runs(late, before, tmp_path / "out", 0.75, forgotten=learnt)
+    found = load_file(tmp_path / "out" / "model" / "diffusion_pytorch_model.safetensors")["stem.weight"]
+    assert torch.equal(found, torch.full((2, 2), 5.0))  # not 4.75, which lies between the late run and the first
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["averaged"] == {
+        "share": 0.75,
+        "minutes_of_the_other": 80,
+        "minutes_of_the_forgotten": 68,
+    }
+    with pytest.raises(InputError, match=r"late and .*before and .*other must be folders"):
+        other = write_run(tmp_path / "other", 5, head=torch.ones(2, 2))
+        average_runs(late, before, tmp_path / "out2", 0.5, forgotten=other)

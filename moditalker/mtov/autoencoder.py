@@ -115,6 +115,13 @@ class Window:
         whole[..., self.top : self.top + self.height, self.left : self.left + self.width] = part
         return whole
 
+    def feathered(self, pixels: int) -> torch.Tensor:
+        """(height, width) that rises from 0 at the border to 1 within so many pixels."""
+        rows, columns = torch.arange(self.height) + 0.5, torch.arange(self.width) + 0.5
+        down = torch.minimum(rows, self.height - rows)
+        across = torch.minimum(columns, self.width - columns)
+        return torch.minimum(down[:, None], across[None, :]).div(pixels).clamp(max=1)
+
 
 MOUTH_WINDOW = Window(56, 16, 64, 96)
 """What moves when somebody speaks. The decoder practises most here, and looks at it once more by itself."""
@@ -214,7 +221,7 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         """
         face = warped.clone() if mouth_only else self.decode(planes, warped, guides)
         mouth = self.decode(planes, warped, guides, window=MOUTH_WINDOW)
-        share = _feathered(MOUTH_WINDOW).to(face)
+        share = MOUTH_WINDOW.feathered(_FEATHER).to(face)
         part = MOUTH_WINDOW.cut(face)
         part.copy_(share * mouth + (1 - share) * part)
         return face
@@ -233,14 +240,6 @@ def _calmed(change: torch.Tensor) -> torch.Tensor:
     row = torch.tensor([0.25, 0.5, 0.25], dtype=grey.dtype, device=grey.device)
     smooth = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), (row[:, None] * row)[None, None])
     return (smooth + colour).unflatten(0, (change.shape[0], change.shape[2])).transpose(1, 2)
-
-
-def _feathered(window: Window) -> torch.Tensor:
-    """(height, width) that rises from 0 at a window's border to 1 within a few pixels."""
-    rows, columns = torch.arange(window.height) + 0.5, torch.arange(window.width) + 0.5
-    down = torch.minimum(rows, window.height - rows)
-    across = torch.minimum(columns, window.width - columns)
-    return torch.minimum(down[:, None], across[None, :]).div(_FEATHER).clamp(max=1)
 
 
 def to_unit(pictures: torch.Tensor) -> torch.Tensor:

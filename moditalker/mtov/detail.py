@@ -17,6 +17,8 @@ from diffusers.configuration_utils import register_to_config
 from torch import nn
 from torch.nn import functional as F
 
+from moditalker.mtov.autoencoder import MOUTH_WINDOW
+
 BANDS = (0.85, 1.7, 3.4)
 """Deviations of the Gaussians between the bands, pixels of the aligned face."""
 PARTS = 5
@@ -59,12 +61,12 @@ class DetailGains(ModelMixin, ConfigMixin):
         """What to add to drawn mouths.
 
         Args:
-            drawn: (N, 3, H, W) 0 to 255, the mouth's window as the decoder drew it.
-            warped: (N, 3, H, W) 0 to 255, the warped portrait there.
-            marks: (N, 3, H, W) 0 to 1, landmarks there, see ``draw_landmarks``.
-            portrait: (N, 3, H, W) 0 to 255.
+            drawn: (N, 3, 64, 96) 0 to 255, the ``MOUTH_WINDOW`` as the decoder drew it.
+            warped: (N, 3, 64, 96) 0 to 255, the warped portrait there.
+            marks: (N, 3, 64, 96) 0 to 1, landmarks there, see ``draw_landmarks``.
+            portrait: (N, 3, 64, 96) 0 to 255.
         Returns:
-            (N, 3, H, W), values as of 0 to 255.
+            (N, 3, 64, 96), values as of 0 to 255.
         """
         with torch.autocast(drawn.device.type, enabled=False):  # bands are small differences of large numbers
             drawn, warped, marks, portrait = (each.float() for each in (drawn, warped, marks, portrait))
@@ -74,7 +76,7 @@ class DetailGains(ModelMixin, ConfigMixin):
             gains = self.linear(told.to(self.linear.weight.dtype)).float().clamp(-_STRONGEST, _STRONGEST)
             moved = 1 - torch.exp(-_apart(warped, portrait) / _ALIKE)
             factors = (gains * moved).exp().unflatten(1, (PARTS, len(BANDS))) - 1
-            where = parts[:, :PARTS] * _fading(parts)
+            where = parts[:, :PARTS] * MOUTH_WINDOW.feathered(_FEATHER).to(parts)
             added = torch.zeros_like(drawn)
             for number, band in enumerate(fine_bands(drawn)):
                 added += band * (factors[:, :, number, None, None] * where).sum(1, keepdim=True)
@@ -140,15 +142,6 @@ def _strength(band: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
 
 def _apart(warped: torch.Tensor, portrait: torch.Tensor) -> torch.Tensor:
     return (warped - portrait).square().mean((1, 2, 3)).sqrt()[:, None]
-
-
-def _fading(pictures: torch.Tensor) -> torch.Tensor:
-    """(H, W), 0 to 1."""
-    ramps = []
-    for size in pictures.shape[-2:]:
-        place = torch.arange(size, device=pictures.device)
-        ramps.append((torch.minimum(place, size - 1 - place) / _FEATHER).clamp(max=1))
-    return ramps[0][:, None] * ramps[1]
 
 
 def _blurred(pictures: torch.Tensor, deviation: float) -> torch.Tensor:
