@@ -36,11 +36,12 @@ def average_runs(run: Path, earlier: Path, output: Path, share: float, forgotten
     if not 0 <= share <= 1:
         raise InputError(f"--share must be from 0 to 1, and it is {share:g}.")
     networks = sorted(path.parent.name for path in run.glob("*/config.json"))
-    others = [earlier, forgotten or run]
+    learnt = forgotten or run
+    others = dict.fromkeys([earlier, learnt])
     if not networks or any(not (o / name / SAFETENSORS_WEIGHTS_NAME).is_file() for o in others for name in networks):
-        named = " and ".join(str(each) for each in dict.fromkeys([run, *others]))
+        named = " and ".join(map(str, dict.fromkeys([run, *others])))
         raise InputError(f"{named} must be folders that 'train' wrote, of the same networks.")
-    averaged = {name: _between(*(each / name for each in (run, *others)), share) for name in networks}
+    averaged = {name: _between(run / name, earlier / name, learnt / name, share) for name in networks}
     for name, weights in averaged.items():
         (output / name).mkdir(parents=True, exist_ok=True)
         shutil.copy(run / name / "config.json", output / name)
