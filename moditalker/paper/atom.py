@@ -27,8 +27,9 @@ class PaperAudioToMotion(ModelMixin, ConfigMixin):
         inner: width of the feed-forwards.
         window: frames; the network takes exactly so many.
         overlap: frames that neighbouring windows share when a recording is longer than one.
-        conditioning: ``paper`` keeps the audio vector to the lip half, as the paper draws it; ``released`` gives it to
-            both, as the released code does, where the two names are one tensor.
+        conditioning: of the FiLM vectors. ``paper``: time + identity, and speech for the lip half only, as the paper
+            draws it. ``released``: time + twice the identity + speech for both halves. In the released code the two
+            names are one tensor, and each half adds its identity to it in place.
         speech_encoder: name of the encoder the features come from, see ``make_speech_encoder``.
         motion_scale: how much the network's unit of length is to an inter-ocular distance; its x0 is kept in [-1, 1].
         dropout: while training.
@@ -130,7 +131,7 @@ class PaperAudioToMotion(ModelMixin, ConfigMixin):
         other = self.time_vector(time) + encoded.identity_vector
         lip = other + encoded.speech_vector
         if self.config["conditioning"] == "released":
-            other = lip
+            lip = other = lip + encoded.identity_vector
         return Conditions(
             lip=lip,
             other=other,
