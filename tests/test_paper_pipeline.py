@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,15 @@ from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.bench import bench_paper
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.driving import DrivingVideo
-from moditalker.paper.frames import Paster, crop_matrix, hide, into_crop, visible_frames, warped_frames
+from moditalker.paper.frames import (
+    Paster,
+    crop_matrix,
+    drawn_frames,
+    hide,
+    into_crop,
+    visible_frames,
+    warped_frames,
+)
 from moditalker.paper.pipeline import PaperPipeline
 from moditalker.paper.sampling import BlockChain, sample_motion
 from moditalker.paper.schedule import paper_atom_scheduler, paper_mtov_scheduler
@@ -198,6 +207,63 @@ def test_the_last_frame_of_a_block_is_the_identity_of_the_next(
     for picture, block in zip(encoded, blocks, strict=False):
         shown = ((picture[0] + 1) * 127.5).round().permute(1, 2, 0).numpy()
         np.testing.assert_allclose(shown, block[-1], atol=1)
+
+
+def test_a_chain_from_the_first_frame_starts_every_block_from_the_portrait(
+    paper: PaperPipeline, small_picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    face = paper.encode_portrait(small_picture).face
+    still = np.repeat(face.landmarks[None], 32, 0)
+    seen: list[torch.Tensor] = []
+    real = paper.denoiser.forward
+
+    def watched(sample: torch.Tensor, timestep: torch.Tensor, identity: torch.Tensor, *rest: torch.Tensor) -> Any:
+        seen.append(identity)
+        return real(sample, timestep, identity, *rest)
+
+    monkeypatch.setattr(paper.denoiser, "forward", watched)
+    rows = face.identity[..., : paper.autoencoder.side**2]
+    for name, alike in (("first", True), ("last", False)):
+        seen.clear()
+        assert sum(len(block) for block in chain(paper, face, chain=name, steps=1)(still)) == 32
+        assert [torch.equal(identity, rows) for identity in seen] == [True, alike]
+    with pytest.raises(InputError, match="chain must be 'first' or 'last', got 'middle'"):
+        chain(paper, face, chain="middle")
+
+
+def test_released_drawings_are_white_discs_on_black(landmarks: np.ndarray) -> None:
+    points = into_crop(landmarks, crop_matrix(landmarks[None], 512, 512, 256))[None]
+    pictures = drawn_frames(points, 256, "released")
+    assert pictures.shape == (3, 1, 256, 256)
+    assert set(pictures.unique().tolist()) == {0, 255}
+    assert torch.equal(pictures[0], pictures[1])
+    lit = pictures[0, 0].nonzero().flip(-1).float()
+    apart = torch.cdist(lit, torch.from_numpy(points[0, :, :2].round()))
+    assert apart.amin(1).max() <= 3.2  # nothing is lit but discs, and every landmark has one
+    assert apart.amin(0).max() == 0
+    alone = np.zeros((1, 68, 3), np.float32) + np.array([100, 50, 0], np.float32)
+    disc = drawn_frames(alone, 256, "released")[0, 0].nonzero()
+    assert (disc.amin(0).tolist(), disc.amax(0).tolist()) == ([47, 97], [53, 103])
+    assert torch.equal(drawn_frames(points, 256, "ours"), drawn_frames(points, 256))
+
+
+def test_released_pose_frames_are_black_below_the_nose(landmarks: np.ndarray) -> None:
+    points = into_crop(landmarks, crop_matrix(landmarks[None], 512, 512, 256))[None]
+    shown = visible_frames(points, 256, "released")[0, 0]
+    row = round(float(points[0, 33, 1]))
+    assert shown[:row].all()
+    assert not shown[row:].any()
+    ours = visible_frames(points, 256, "ours")[0, 0]
+    assert ours[row:].any()  # of these the shoulders may be seen
+
+
+def test_inputs_and_chain_are_kept_with_a_preset(paper: PaperPipeline, tmp_path: Path) -> None:
+    changed = PaperPipeline(**paper.components, inputs="released", chain="first")
+    changed.save_pretrained(tmp_path)
+    again = PaperPipeline.from_pretrained(tmp_path)
+    assert (again.config["inputs"], again.config["chain"]) == ("released", "first")
+    with pytest.raises(InputError, match="inputs must be 'released' or 'ours', got 'theirs'"):
+        PaperPipeline(**paper.components, inputs="theirs")  # type: ignore[arg-type]
 
 
 @torch.no_grad()

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from moditalker.face.geometry import FaceFrame, transform_points
-from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
 from moditalker.mtov.warp import WarpField, face_centre, warp_aligned
+from moditalker.paper.inputs import Inputs, drawings, visible
 
 REACH = 4.2
 """Side of the square in inter-ocular distances."""
@@ -43,14 +43,14 @@ def into_crop(landmarks: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.concatenate([transform_points(matrix, landmarks), depth], -1).astype(np.float32)
 
 
-def drawn_frames(landmarks: np.ndarray, size: int) -> torch.Tensor:
-    """(T, 68, 3) crop space -> drawings (3, T, size, size) uint8, see ``draw_landmarks``."""
-    return torch.from_numpy(draw_landmarks(landmarks[..., :2], size)).transpose(0, 1)
+def drawn_frames(landmarks: np.ndarray, size: int, inputs: Inputs = "ours") -> torch.Tensor:
+    """(T, 68, 3) crop space -> drawings (3, T, size, size) uint8, see ``drawings``."""
+    return torch.from_numpy(drawings(landmarks[..., :2], size, inputs)).transpose(0, 1)
 
 
-def visible_frames(landmarks: np.ndarray, size: int) -> torch.Tensor:
-    """(T, 68, 3) crop space -> (1, T, size, size) bool, False over the lower face."""
-    return torch.from_numpy(lower_face_mask(landmarks[..., :2], size)).transpose(0, 1).bool()
+def visible_frames(landmarks: np.ndarray, size: int, inputs: Inputs = "ours") -> torch.Tensor:
+    """(T, 68, 3) crop space -> (1, T, size, size) bool, False over the lower face, see ``visible``."""
+    return torch.from_numpy(visible(landmarks[..., :2], size, inputs)).transpose(0, 1)
 
 
 def warped_frames(portrait: torch.Tensor, portrait_landmarks: np.ndarray, landmarks: np.ndarray) -> torch.Tensor:

@@ -24,6 +24,7 @@ from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.driving import DrivingVideo
 from moditalker.paper.frames import Paster, crop_matrix
+from moditalker.paper.inputs import Chain, Inputs, check_choice
 from moditalker.paper.sampling import BlockChain, sample_motion
 from moditalker.paper.schedule import PublishedDDIM
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -49,6 +50,11 @@ class PaperPipeline(MoDiTalkerPipeline):
         head: speech to head pose and blinks, of the compact preset; the published system has none.
         tracker: name of the face tracker.
         mtov_start: where in the noise schedule MToV starts, see ``BlockChain``.
+        inputs: what the networks are shown: ``released`` as by the authors' code, or ``ours``; it must be what the
+            weights were trained on. See ``moditalker.paper.inputs``.
+        chain: what a block starts from: the portrait (``first``) or the block before (``last``), see ``BlockChain``.
+    Raises:
+        InputError: ``inputs`` or ``chain`` is none of the choices.
     """
 
     _optional_components = ["head"]  # noqa: RUF012  diffusers declares it so
@@ -66,7 +72,10 @@ class PaperPipeline(MoDiTalkerPipeline):
         head: HeadMotion | None = None,
         tracker: str = "mediapipe",
         mtov_start: float = 0.25,
+        inputs: Inputs = "ours",
+        chain: Chain = "last",
     ) -> None:
+        check_choice(inputs, chain)
         DiffusionPipeline.__init__(self)
         self.register_modules(
             atom=atom,
@@ -77,7 +86,7 @@ class PaperPipeline(MoDiTalkerPipeline):
             mtov_scheduler=mtov_scheduler,
             head=head,
         )
-        self.register_to_config(tracker=tracker, mtov_start=mtov_start)
+        self.register_to_config(tracker=tracker, mtov_start=mtov_start, inputs=inputs, chain=chain)
 
     def _encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
         """The square around the head, and its latent as ``identity``."""
@@ -143,6 +152,8 @@ class PaperPipeline(MoDiTalkerPipeline):
             start=self.config["mtov_start"],
             generator=generators["video"],
             pose=None if head_video is None else DrivingVideo(head_video, tracker, frames, size),
+            inputs=self.config["inputs"],
+            chain=self.config["chain"],
         )
         paste = Paster(portrait.picture, portrait.face.matrix, size)
         done = 0

@@ -13,6 +13,7 @@ from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.frames import drawn_frames, hide, into_crop, visible_frames, warped_frames
+from moditalker.paper.inputs import Chain, Inputs, check_choice
 from moditalker.paper.schedule import PublishedDDIM
 from moditalker.windows import agree, cut_windows, join
 
@@ -77,7 +78,7 @@ def sample_motion(
 
 
 class BlockChain:
-    """Draws a portrait's square block after block; the last frame of a block is the identity of the next.
+    """Draws a portrait's square block after block.
 
     Args:
         pictures, landmarks: the two autoencoders.
@@ -88,6 +89,11 @@ class BlockChain:
             1 starts from noise.
         generator: on the processor.
         pose: where pose frames come from; the warped portrait by default.
+        inputs: how landmarks are drawn and what of the pose frames is hidden, see ``moditalker.paper.inputs``.
+        chain: identity and noised start of every block but the first: ``last`` takes the last frame of the block
+            before, as the paper describes it; ``first`` the portrait again, as the released sampling script does.
+    Raises:
+        InputError: ``inputs`` or ``chain`` is none of the choices.
     """
 
     def __init__(
@@ -102,7 +108,11 @@ class BlockChain:
         start: float,
         generator: torch.Generator,
         pose: PoseFrames | None = None,
+        inputs: Inputs = "ours",
+        chain: Chain = "last",
     ) -> None:
+        check_choice(inputs, chain)
+        self.inputs, self.chain = inputs, chain
         self.pictures, self.landmarks, self.denoiser, self.scheduler = pictures, landmarks, denoiser, scheduler
         self.face, self.steps, self.start, self.generator = face, steps, start, generator
         self.size, self.block = pictures.config["size"], pictures.config["frames"]
@@ -125,7 +135,7 @@ class BlockChain:
             video = self.pictures.decode(self._latent(padded[span], span, identity))[0]
             shown = ((video.float() + 1) * 127.5).clamp(0, 255).round().to(torch.uint8)
             yield shown[:, : frames - first].permute(1, 2, 3, 0).cpu().numpy()
-            if span.stop < frames:
+            if self.chain == "last" and span.stop < frames:
                 identity = self.pictures.encode_still(video[None, :, -1])
 
     def _latent(self, landmarks: np.ndarray, span: slice, identity: torch.Tensor) -> torch.Tensor:
@@ -135,9 +145,10 @@ class BlockChain:
         def shown(pictures: torch.Tensor) -> torch.Tensor:
             return to_unit(pictures[None].to(device))
 
-        seen = hide(shown(self.pose(span, landmarks)), visible_frames(landmarks, self.size)[None].to(device))
+        may_be_seen = visible_frames(landmarks, self.size, self.inputs)[None].to(device)
+        seen = hide(shown(self.pose(span, landmarks)), may_be_seen)
         pose = self.pictures.encode(seen.to(dtype))
-        drawn = self.landmarks.encode(shown(drawn_frames(landmarks, self.size)).to(dtype))
+        drawn = self.landmarks.encode(shown(drawn_frames(landmarks, self.size, self.inputs)).to(dtype))
         scheduler = self.scheduler
         scheduler.set_timesteps(self.steps, device=device, start=self.start)
         sample = torch.randn(identity.shape, generator=self.generator).to(device)
