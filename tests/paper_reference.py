@@ -1,7 +1,7 @@
-"""The published networks once more, for the tests: plain formulas in double precision over the published names.
+"""MToV's published networks once more, for the tests: plain formulas over the published names.
 
 Written from the description of the networks and from the papers they build on, in another style than the package: no
-modules, rotations by complex numbers or element by element, attention spelt out.
+modules, rotations element by element, attention spelt out. AToM is in ``paper_reference_atom``.
 """
 
 import math
@@ -31,118 +31,9 @@ def silu(x: Tensor) -> Tensor:
     return x / (1 + torch.exp(-x))
 
 
-def mish(x: Tensor) -> Tensor:
-    return x * torch.tanh(torch.log1p(torch.exp(x)))
-
-
 def softmax_mix(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     """(..., n, d), (..., m, d), (..., m, d)."""
     return torch.softmax(torch.einsum("...id,...jd->...ij", q, k) * scale, -1) @ v
-
-
-# AToM
-
-
-def rotated(x: Tensor) -> Tensor:
-    """Whole width, pairs of neighbours as complex numbers."""
-    width = x.shape[-1]
-    angle = torch.arange(x.shape[1], dtype=x.dtype)[:, None] / 10000 ** (
-        torch.arange(0, width, 2, dtype=x.dtype) / width
-    )
-    pairs = torch.view_as_complex(x.reshape(*x.shape[:-1], -1, 2).contiguous())
-    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)
-
-
-def multi_head(p: State, name: str, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    width = q.shape[-1]
-    w, b = p[f"{name}.in_proj_weight"], p[f"{name}.in_proj_bias"]
-    parts = [
-        (x @ w[i * width : (i + 1) * width].T + b[i * width : (i + 1) * width])
-        .reshape(len(x), -1, heads, width // heads)
-        .transpose(1, 2)
-        for i, x in enumerate((q, k, v))
-    ]
-    mixed = softmax_mix(*parts, (width // heads) ** -0.5).transpose(1, 2).reshape(q.shape)
-    return linear(p, f"{name}.out_proj", mixed)
-
-
-def encoder_layer(p: State, name: str, x: Tensor, heads: int) -> Tensor:
-    h = layer_norm(p, f"{name}.norm1", x)
-    x = x + multi_head(p, f"{name}.self_attn", rotated(h), rotated(h), h, heads)
-    h = layer_norm(p, f"{name}.norm2", x)
-    return x + linear(p, f"{name}.linear2", gelu(linear(p, f"{name}.linear1", h)))
-
-
-def film(p: State, name: str, h: Tensor, condition: Tensor) -> Tensor:
-    both = linear(p, f"{name}.block.1", mish(condition))[:, None]
-    scale, shift = both[..., : h.shape[-1]], both[..., h.shape[-1] :]
-    return (scale + 1) * h + shift
-
-
-def pooled(p: State, name: str, tokens: Tensor) -> Tensor:
-    h = linear(p, f"{name}.1", layer_norm(p, f"{name}.0", tokens.mean(1)))
-    return linear(p, f"{name}.3", silu(h))
-
-
-def atom(
-    p: State, x: Tensor, initial: Tensor, audio: Tensor, t: Tensor, dropped: list[bool], released: bool, heads: int
-) -> Tensor:
-    """x, initial (B, T, 204), audio (B, 2T, D), t (B,) -> x0."""
-    width = p["norm_cond.weight"].numel()
-    xyz = x.reshape(*x.shape[:2], 68, 3)
-    lips = torch.cat([xyz[:, :, 0:17], xyz[:, :, 48:68]], 2).flatten(2)
-    lip, other = (
-        linear(p, "input_projection_lip", lips),
-        linear(p, "input_projection_wo_lip", xyz[:, :, 17:48].flatten(2)),
-    )
-
-    half = width // 2
-    angles = t[:, None] * torch.exp(-math.log(10000) * torch.arange(half, dtype=x.dtype) / (half - 1))
-    hidden = mish(linear(p, "time_mlp.1", torch.cat([angles.sin(), angles.cos()], 1)))
-    time, time_tokens = (
-        linear(p, "to_time_cond.0", hidden),
-        linear(p, "to_time_tokens.0", hidden).reshape(len(x), 2, width),
-    )
-
-    heard, seen = linear(p, "cond_projection", audio), linear(p, "face_projection", initial)
-    for i in (0, 1):
-        if f"cond_encoder.{i}.norm1.weight" in p:
-            heard = encoder_layer(p, f"cond_encoder.{i}", heard, heads)
-            seen = encoder_layer(p, f"face_encoder.{i}", seen, heads)
-    heard = torch.stack([p["null_cond_embed"][0] if d else one for one, d in zip(heard, dropped, strict=True)])
-    seen = torch.stack([p["face_null_cond_embed"][0] if d else one for one, d in zip(seen, dropped, strict=True)])
-    audio_vector = pooled(p, "non_attn_cond_projection", heard)
-    audio_vector = torch.stack(
-        [p["null_cond_hidden"][0] if d else a for a, d in zip(audio_vector, dropped, strict=True)]
-    )
-    identity_vector = pooled(p, "non_attn_face_projection", seen)
-
-    lip_vector = time + identity_vector + audio_vector
-    other_vector = lip_vector if released else time + identity_vector
-    fused_vector = (lip_vector + other_vector) / 2
-    lip_memory = layer_norm(p, "norm_cond", torch.cat([heard, time_tokens, seen], 1))
-    face_memory = layer_norm(p, "norm_cond", torch.cat([time_tokens, seen], 1))
-
-    n = 0
-    while f"seqTransDecoder.stack.{n}.norm1.weight" in p:
-        s = f"seqTransDecoder.stack.{n}"
-        a = layer_norm(p, f"{s}.norm1", lip)
-        lip = lip + film(p, f"{s}.film1", multi_head(p, f"{s}.self_attn", rotated(a), rotated(a), a, heads), lip_vector)
-        a = layer_norm(p, f"{s}.norm1", other)
-        b = multi_head(p, f"{s}.self_attn", rotated(a), rotated(a), a, heads)
-        other = other + film(p, f"{s}.film1", b, other_vector)
-        a = layer_norm(p, f"{s}.norm2", lip)
-        b = multi_head(p, f"{s}.multihead_attn", rotated(a), rotated(lip_memory), lip_memory, heads)
-        lip = lip + film(p, f"{s}.film2", b, lip_vector)
-        a = layer_norm(p, f"{s}.norm2", other)
-        b = multi_head(p, f"{s}.self_attn", rotated(a), rotated(a), a, heads)
-        other = other + film(p, f"{s}.film2", b, other_vector)
-        a = layer_norm(p, f"{s}.norm3", lip + other)
-        b = multi_head(p, f"{s}.multihead_attn", rotated(a), rotated(face_memory), face_memory, heads)
-        c = linear(p, f"{s}.linear3", b + film(p, f"{s}.film3", b, fused_vector))
-        lip, other = c[..., :width], c[..., width:]
-        n += 1
-    return linear(p, "final_layer", torch.cat([lip, other], -1))
 
 
 # autoencoder

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import paper_reference as reference
+import paper_reference_atom as reference_atom
 import pytest
 import torch
 from diffusers import ModelMixin
@@ -96,28 +97,18 @@ def atom_inputs() -> dict[str, torch.Tensor]:
     }
 
 
-def identity_twice(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Twice the identity vector, as the released code adds it: its last layer is linear.
-
-    Needed only as long as ``paper_reference.atom`` adds the identity once with ``released``; remove it with that.
-    """
-    last = ("non_attn_face_projection.3.weight", "non_attn_face_projection.3.bias")
-    return {name: 2 * value if name in last else value for name, value in state.items()}
-
-
 @pytest.mark.parametrize("conditioning", ["released", "paper"])
 @pytest.mark.parametrize("dropped", [[False, False, False], [True, False, True], [True, True, True]])
 @torch.no_grad()
-def test_atom_is_the_published_one(conditioning: str, dropped: list[bool]) -> None:
+def test_atom_is_the_published_one(conditioning: reference_atom.Conditioning, dropped: list[bool]) -> None:
     state = published_state("atom")
     network = loaded("atom", state, conditioning=conditioning)
     given = atom_inputs()
     keep = None if not any(dropped) else ~torch.tensor(dropped)
     got = network(**given, keep=keep)
-    published = identity_twice(double(state)) if conditioning == "released" else double(state)
-    wanted = reference.atom(
-        published, given["sample"].double(), given["identity"].double(), given["speech"].double(),
-        given["timestep"].double(), dropped, conditioning == "released", HEADS["atom"],
+    wanted = reference_atom.forward(
+        double(state), given["sample"].double(), given["identity"].double(), given["speech"].double(),
+        given["timestep"], torch.tensor(dropped), conditioning, HEADS["atom"],
     )  # fmt: skip
     assert got.shape == (3, 9, 204)
     assert relative(got, wanted) < 1e-5
