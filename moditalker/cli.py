@@ -197,6 +197,9 @@ def _add_convert(commands: Commands) -> None:
         help="atom: whether audio is for lips alone",
     )
     command.add_argument(
+        "--weights", choices=("model", "ema"), default="model", help="of a file with both (the authors read model)"
+    )
+    command.add_argument(
         "--config", type=Path, metavar="FILE.json", help="sizes, where they are not the published ones"
     )
     command.set_defaults(run=_convert)
@@ -208,9 +211,8 @@ def _convert(options: argparse.Namespace) -> None:
     config = read_config(options.config)
     if options.network == "atom":
         config = {"conditioning": options.conditioning, **config}
-    done = convert(options.network, options.file, options.output, config)
-    part = f" of its {done.part}" if done.part else ""
-    print(f"{options.output}: {done.parameters / 1e6:.1f} million numbers{part}")
+    done = convert(options.network, options.file, options.output, config, options.weights)
+    print(f"{options.output}: {done}")
 
 
 def _add_evaluate(commands: Commands) -> None:

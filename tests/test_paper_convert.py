@@ -78,10 +78,10 @@ def test_weights_are_found_wherever_training_put_them(tmp_path: Path) -> None:
     plain, averaged = published_state("mtov", 1), published_state("mtov", 2)
     half = {f"module.{name}": value.half() for name, value in averaged.items()}
     torch.save({"model_state_dict": plain, "ema_state_dict": half, "optimizer": {"lr": 0.1}}, tmp_path / "a.pt")
-    state, part = read_state(tmp_path / "a.pt")
-    assert part == "ema_state_dict"
+    state, part, other = read_state(tmp_path / "a.pt", "ema")
+    assert (part, other) == ("ema_state_dict", "model_state_dict")
     assert state.keys() == averaged.keys()
-    done = convert("mtov", tmp_path / "a.pt", tmp_path / "out", TINY["mtov"])
+    done = convert("mtov", tmp_path / "a.pt", tmp_path / "out", TINY["mtov"], "ema")
     network = PaperMotionToVideo.from_pretrained(tmp_path / "out")
     assert done.parameters == sum(value.numel() for value in network.state_dict().values())
     torch.testing.assert_close(
@@ -93,6 +93,46 @@ def test_weights_are_found_wherever_training_put_them(tmp_path: Path) -> None:
     torch.testing.assert_close(
         PaperMotionToVideo.from_pretrained(tmp_path / "again").conv_in.weight, bare["input_blocks.0.0.weight"]
     )
+
+
+def test_the_trained_weights_are_taken_unless_the_average_is_asked(
+    sizes: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, averaged = published_state("atom", 1), published_state("atom", 2)
+    torch.save({"model_state_dict": plain, "ema_state_dict": averaged}, tmp_path / "both.pt")
+    torch.save({"ema_state_dict": averaged}, tmp_path / "ema.pt")
+    torch.save(plain, tmp_path / "bare.pt")
+
+    def converted(file: str, *asked: str) -> torch.Tensor:
+        options = ["convert", "atom", str(tmp_path / file), "-o", str(tmp_path / "out"), "--config", sizes["atom"]]
+        assert cli.main([*options, *asked]) == 0
+        return PaperAudioToMotion.from_pretrained(tmp_path / "out").out.weight
+
+    assert torch.equal(converted("both.pt"), plain["final_layer.weight"])
+    assert "of its model_state_dict (its ema_state_dict was left)" in capsys.readouterr().out
+    assert torch.equal(converted("both.pt", "--weights", "ema"), averaged["final_layer.weight"])
+    assert "of its ema_state_dict (its model_state_dict was left)" in capsys.readouterr().out
+    assert torch.equal(converted("ema.pt", "--weights", "ema"), averaged["final_layer.weight"])
+    assert torch.equal(converted("bare.pt"), plain["final_layer.weight"])
+    assert "state_dict" not in capsys.readouterr().out.splitlines()[-1]
+    with pytest.raises(InputError, match="no weights but its ema_state_dict; take those with --weights ema"):
+        read_state(tmp_path / "ema.pt")
+    with pytest.raises(InputError, match="holds no averaged weights"):
+        read_state(tmp_path / "bare.pt", "ema")
+
+
+def test_the_zeros_of_the_configuration_for_long_videos_are_ignored_by_name(
+    sizes: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = published_state("mtov")
+    torch.save({**state, "diffusion_model.zeros": torch.zeros(1, 4, 96)}, tmp_path / "long.pt")
+    options = ["convert", "mtov", str(tmp_path / "long.pt"), "-o", str(tmp_path / "out"), "--config", sizes["mtov"]]
+    assert cli.main(options) == 0
+    assert "ignored: diffusion_model.zeros" in capsys.readouterr().out
+    wanted = loaded("mtov", state).state_dict()
+    got = PaperMotionToVideo.from_pretrained(tmp_path / "out").state_dict()
+    assert got.keys() == wanted.keys()
+    assert all(torch.equal(got[name], value) for name, value in wanted.items())
 
 
 class Normalizer:
@@ -109,8 +149,8 @@ def test_a_file_with_the_normaliser_of_training_is_read(tmp_path: Path, monkeypa
         normalizer = Normalizer()
         normalizer.scale = torch.ones(3)  # type: ignore[attr-defined]
         torch.save({"model_state_dict": published_state("atom"), "normalizer": normalizer}, tmp_path / "atom.pt")
-    state, part = read_state(tmp_path / "atom.pt")
-    assert part == "model_state_dict"
+    state, part, other = read_state(tmp_path / "atom.pt")
+    assert (part, other) == ("model_state_dict", "")
     assert "final_layer.weight" in state
 
 

@@ -4,7 +4,7 @@ import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -14,8 +14,14 @@ from moditalker.errors import InputError
 
 State = dict[str, torch.Tensor]
 
-_AVERAGED_FIRST = ("ema_state_dict", "ema", "model_state_dict", "state_dict", "model")
-"""Where training code puts weights in a file that holds more; the averaged ones are those that were published from."""
+Weights = Literal["model", "ema"]
+"""Which weights of a file that holds both: those that were trained, or their average over training."""
+
+_PARTS: dict[Weights, tuple[str, ...]] = {
+    "model": ("model_state_dict", "state_dict", "model"),
+    "ema": ("ema_state_dict", "ema"),
+}
+"""Where training code puts weights in a file that holds more."""
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 # What can be wrong with bytes that claim to be a pickle shows in any of these.
 _UNREADABLE = (
@@ -40,20 +46,42 @@ _IGNORED = ("dataset.preprocess.Normalizer", "dataset.scaler.MinMaxScaler")
 _STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [(_Ignored, name) for name in _IGNORED]
 
 
-def read_state(path: Path) -> tuple[State, str]:
+class Checkpoint(NamedTuple):
+    """Weights of a file.
+
+    Attributes:
+        state: by name, wrappers' prefixes taken off.
+        part: which part of the file they are; "" for all of it.
+        other: the part with the other weights, which were not taken; "" where there is none.
+    """
+
+    state: State
+    part: str
+    other: str
+
+
+def read_state(path: Path, weights: Weights = "model") -> Checkpoint:
     """Weights of a checkpoint file, safetensors or what ``torch.save`` writes.
 
     Args:
         path: the file.
-    Returns:
-        The weights by name, wrappers' prefixes taken off, and which part of the file they are ("" for all of it).
+        weights: which of its weights, where it holds the trained and the averaged ones apart. The authors' inference
+            reads ``model``.
     Raises:
-        InputError: there is no such file, it is damaged, it holds code, or no weights.
+        InputError: there is no such file, it is damaged, it holds code, no weights, or only those that were not asked.
     """
     if not path.is_file():
         raise InputError(f"There is no checkpoint file at {path}; name the file that holds the weights.")
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    part = next((key for key in _AVERAGED_FIRST if isinstance(content.get(key), Mapping)), "")
+    there = {
+        kind: next((key for key in keys if isinstance(content.get(key), Mapping)), "") for kind, keys in _PARTS.items()
+    }
+    part = there.pop(weights)
+    (other_kind, other), *_ = there.items()
+    if other and not part:
+        raise InputError(f"{path} holds no weights but its {other}; take those with --weights {other_kind}.")
+    if weights == "ema" and not part:
+        raise InputError(f"{path} holds no averaged weights (ema_state_dict); leave --weights out.")
     found = content[part] if part else content
     state = {str(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
     if not state:
@@ -61,7 +89,7 @@ def read_state(path: Path) -> tuple[State, str]:
     for wrapper in _WRAPPERS:
         if all(name.startswith(wrapper) for name in state):
             state = {name.removeprefix(wrapper): value for name, value in state.items()}
-    return state, part
+    return Checkpoint(state, part, other)
 
 
 def _read_safetensors(path: Path) -> Mapping[Any, Any]:

@@ -13,7 +13,7 @@ from diffusers import ModelMixin
 from moditalker.errors import InputError
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
-from moditalker.paper.checkpoint import State, read_state
+from moditalker.paper.checkpoint import State, Weights, read_state
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.names import ATOM, AUTOENCODER, MTOV, NOT_WEIGHTS, Rule, our_name
 
@@ -38,13 +38,30 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Converted:
-    """What ``convert`` did: how many numbers it carried over, and from which part of the file ("" for all of it)."""
+    """What ``convert`` did.
+
+    Attributes:
+        parameters: how many numbers it carried over.
+        part: which part of the file they are; "" for all of it.
+        other: the part with the file's other weights; "" where there is none.
+        ignored: names in the file that stand for no weights, see ``NOT_WEIGHTS``.
+    """
 
     parameters: int
     part: str
+    other: str
+    ignored: tuple[str, ...]
+
+    def __str__(self) -> str:
+        told = f"{self.parameters / 1e6:.1f} million numbers"
+        told += f" of its {self.part}" if self.part else ""
+        told += f" (its {self.other} was left)" if self.other else ""
+        return told + (f"; ignored: {', '.join(self.ignored)}" if self.ignored else "")
 
 
-def convert(kind: str, file: Path, output: Path, config: Mapping[str, Any] | None = None) -> Converted:
+def convert(
+    kind: str, file: Path, output: Path, config: Mapping[str, Any] | None = None, weights: Weights = "model"
+) -> Converted:
     """Write one of our networks with the weights of a published checkpoint file.
 
     Args:
@@ -52,10 +69,11 @@ def convert(kind: str, file: Path, output: Path, config: Mapping[str, Any] | Non
         file: see ``read_state``.
         output: folder, as ``from_pretrained`` takes it; what else lies in it stays.
         config: of the network, where it differs from the published sizes.
+        weights: which of a file that holds two kinds, see ``read_state``.
     Raises:
         InputError: the file cannot be read, or does not hold exactly this network.
     """
-    state, part = read_state(file)
+    state, part, other = read_state(file, weights)
     network = load_published(kind, state, config, str(file))
     fresh = output.with_name(f".{output.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -66,7 +84,8 @@ def convert(kind: str, file: Path, output: Path, config: Mapping[str, Any] | Non
             written.replace(output / written.name)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return Converted(sum(value.numel() for value in network.state_dict().values()), part)
+    numbers = sum(value.numel() for value in network.state_dict().values())
+    return Converted(numbers, part, other, tuple(sorted(NOT_WEIGHTS & state.keys())))
 
 
 def load_published(

@@ -95,8 +95,9 @@ MTOV: list[Rule] = [
     (r"^out\.2\.", "conv_out."),
 ]
 
-NOT_WEIGHTS = {"coords"}
-"""Constants in the published files that nothing reads."""
+NOT_WEIGHTS = {"coords", "diffusion_model.zeros", "zeros"}
+"""Constants in the published files that nothing reads: ``coords`` of the autoencoders, and ``zeros`` of MToV in the
+authors' configuration for long videos."""
 
 
 def our_name(published: str, rules: list[Rule]) -> str:
