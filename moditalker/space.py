@@ -25,8 +25,7 @@ PARTS = (
     "packages.txt",
     "moditalker",
     "assets",
-    "docs/demo.png",
-    "docs/app.png",
+    "docs",
 )
 
 ZEROGPU_TORCH = ("2.8.0", "2.9.1", "2.10.0", "2.11.0")

@@ -29,7 +29,7 @@ def server(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def visit(small_picture: np.ndarray, speech: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with portrait.jpg and speech.wav, as the README's recipes want them."""
+    """A folder with portrait.jpg and speech.wav, as the recipes of docs/api.md want them."""
     folder = tmp_path_factory.mktemp("visit")
     Image.fromarray(small_picture).save(folder / "portrait.jpg")
     soundfile.write(folder / "speech.wav", speech[:12_000], 16_000)
@@ -37,14 +37,14 @@ def visit(small_picture: np.ndarray, speech: np.ndarray, tmp_path_factory: pytes
 
 
 def recipe(language: str, server: Server) -> str:
-    """The README's program in a language, for a server's address."""
-    text = section((ROOT / "README.md").read_text(), "From a program")
+    """The program of docs/api.md in a language, for a server's address."""
+    text = section((ROOT / "docs" / "api.md").read_text(), "From a program")
     found = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
     assert found is not None
     return found.group(1).replace("http://127.0.0.1:7860", server.url)
 
 
-def test_the_readme_s_python_program_runs(server: Server, visit: Path) -> None:
+def test_the_documented_python_program_runs(server: Server, visit: Path) -> None:
     names: dict[str, object] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(visit)
@@ -53,7 +53,7 @@ def test_the_readme_s_python_program_runs(server: Server, visit: Path) -> None:
     assert str(names["seed"]).isdigit()
 
 
-def test_the_readme_s_shell_program_runs(server: Server, visit: Path) -> None:
+def test_the_documented_shell_program_runs(server: Server, visit: Path) -> None:
     subprocess.run(["bash", "-e", "-c", recipe("sh", server)], cwd=visit, check=True, timeout=300)
     assert "event: complete" in (visit / "events.txt").read_text()
     assert imageio_ffmpeg.count_frames_and_secs(str(visit / "out.mp4"))[0] == 19

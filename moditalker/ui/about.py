@@ -49,13 +49,13 @@ class AboutTab:
     Args:
         settings: limits, as they are enforced.
         model_card: the weights' README.md.
-        readme: of the project; its recipes for programs are shown.
+        api: the document whose section for programs is shown.
     """
 
     title = "About"
 
-    def __init__(self, settings: Settings, model_card: Path, readme: Path = ROOT / "README.md") -> None:
-        self._settings, self._model_card, self._readme = settings, model_card, readme
+    def __init__(self, settings: Settings, model_card: Path, api: Path = ROOT / "docs" / "api.md") -> None:
+        self._settings, self._model_card, self._api = settings, model_card, api
 
     def build(self) -> None:
         """Add the tab's content to the `gr.Tab` that is open."""
@@ -75,8 +75,8 @@ class AboutTab:
                 kept=-(-(settings.delete_after + settings.delete_every) // 60),
             )
         )
-        if self._readme.is_file():
-            gr.Markdown("## From a program\n" + section(self._readme.read_text(), "From a program"))
+        if self._api.is_file():
+            gr.Markdown("## From a program\n" + section(self._api.read_text(), "From a program"))
         if self._model_card.is_file():
             with gr.Accordion("Model card", open=False, elem_id="model-card"):
                 gr.Markdown(without_front_matter(self._model_card.read_text()))
