@@ -12,7 +12,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
 .PHONY: demo test app examples space clean
 
 demo: .venv/installed
-	.venv/bin/python -m moditalker.demo
+	.venv/bin/python -m moditalker.cli.demo
 
 test: .venv/installed-dev
 	.venv/bin/python -m ruff check
@@ -24,11 +24,11 @@ app: .venv/installed
 
 # What the page shows at once: made anew with the weights as they are now.
 examples: .venv/installed
-	.venv/bin/python -m moditalker.examples
+	.venv/bin/python -m moditalker.release.examples
 
 # The folder that is pushed to a Hugging Face Space: outputs/space
 space: .venv/installed
-	.venv/bin/python -m moditalker.space
+	.venv/bin/python -m moditalker.release.space
 
 clean:
 	rm -rf .venv outputs .mypy_cache .pytest_cache .ruff_cache

@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from diffusers.utils.logging import disable_progress_bar
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.ui.deletion import delete_by_age
+from moditalker.ui.shared.deletion import delete_by_age
 from moditalker.ui.page import build_page, launch_options, make_tabs
-from moditalker.ui.settings import Settings
-from moditalker.ui.warm_up import warm_up
-from moditalker.ui.workspace import Workspace
-from moditalker.weights import default_weights
+from moditalker.ui.shared.settings import Settings
+from moditalker.ui.shared.warm_up import warm_up
+from moditalker.ui.shared.workspace import Workspace
+from moditalker.loading import default_weights
 
 
 def main() -> None:

@@ -2,13 +2,13 @@
 
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
-from moditalker.errors import InputError
+from moditalker.loading import default_weights
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.outputs import MoDiTalkerOutput, MotionOutput
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
-from moditalker.weights import default_weights
+from moditalker.utils.errors import InputError
 
 __all__ = [
     "AudioToMotion",

@@ -1,5 +1,5 @@
 """``python -m moditalker``."""
 
-from moditalker.cli import main
+from moditalker.cli.main import main
 
 raise SystemExit(main())

@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from PIL import Image
 
+from moditalker.animate import name_of, write_report
 from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.callbacks import Progress, StepEnd, unasked
-from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.audio.speech_frames import frame_count
+from moditalker.face.driven_pose import driving_video
 from moditalker.face.landmark_file import FPS, write_landmarks
-from moditalker.head_motion import driving_video
-from moditalker.hearing import frame_count
+from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.outputs import MoDiTalkerOutput
 from moditalker.portrait import Portrait, PortraitSource
-from moditalker.report import name_of, write_report
-from moditalker.seeds import seed_or_new
 from moditalker.stages import MoDiTalkerStages
-from moditalker.stopwatch import Stopwatch
+from moditalker.utils.callbacks import Progress, StepEnd, unasked
+from moditalker.utils.seeds import seed_or_new
+from moditalker.utils.stopwatch import Stopwatch
 from moditalker.video.provenance import TAGS, add_provenance
 from moditalker.video.watermark import Watermark
 from moditalker.video.write import VideoWriter
@@ -43,7 +43,7 @@ class MoDiTalkerPipeline(MoDiTalkerStages):
         source = str(pretrained_model_name_or_path)
         hub = {name: kwargs[name] for name in ("cache_dir", "revision", "token", "local_files_only") if name in kwargs}
         if cls is MoDiTalkerPipeline and cls.load_config(source, **hub)["_class_name"] == "PaperPipeline":
-            from moditalker.paper.pipeline import PaperPipeline
+            from moditalker.paper.paper_pipeline import PaperPipeline
 
             return PaperPipeline.from_pretrained(source, **kwargs)
         return super().from_pretrained(source, **kwargs)

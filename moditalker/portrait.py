@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image
 
 from moditalker.face.geometry import FaceFrame, aligning_matrix
-from moditalker.face.portrait import load_portrait
+from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
-from moditalker.mtov.sampling import EncodedFace
-from moditalker.mtov.warp import MOVING_RADII, face_centre
-from moditalker.video.backdrop import Backdrop, find_backdrop
-from moditalker.video.compose import Composer
+from moditalker.mtov.block_sampling import EncodedFace
+from moditalker.render.background import Backdrop, find_backdrop
+from moditalker.render.compositor import Composer
+from moditalker.render.warp import MOVING_RADII, face_centre
 
 PortraitSource = str | Path | Image.Image | np.ndarray
 

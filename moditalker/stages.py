@@ -10,34 +10,34 @@ import torch
 from diffusers import DiffusionPipeline, SchedulerMixin
 
 from moditalker.atom.blinks import close_eyes, settle_closure
-from moditalker.atom.controls import scale_lips, settle_pose, untangle
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
+from moditalker.atom.motion_sampling import StepCallback, sample_head, sample_residual
 from moditalker.atom.rest import rest_head, rest_lips
-from moditalker.atom.sampling import StepCallback, sample_head, sample_residual
-from moditalker.audio.activity import speech_activity
 from moditalker.audio.load import load_audio
-from moditalker.calibration import calibrated
-from moditalker.callbacks import Progress, StepEnd, unasked
-from moditalker.compositing import composed
-from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
-from moditalker.errors import InputError
+from moditalker.audio.speech_frames import frame_count, speech_features
+from moditalker.audio.voice_activity import speech_activity
+from moditalker.face.driven_pose import driven_pose, driving_video
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.landmark_file import FPS
+from moditalker.face.motion_controls import scale_lips, settle_pose, untangle
 from moditalker.face.retarget import retarget
 from moditalker.face.tracker import make_tracker
-from moditalker.head_motion import driven_pose, driving_video
-from moditalker.hearing import frame_count, speech_features
+from moditalker.loading import digest
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.block_sampling import BlockSampler, EncodedFace, encode_face
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
-from moditalker.mtov.sampling import BlockSampler, EncodedFace, encode_face
+from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.outputs import MotionOutput
 from moditalker.portrait import Portrait, PortraitSource, find_face, head_of
-from moditalker.seeds import generators_of
-from moditalker.stopwatch import Stopwatch
-from moditalker.weights import digest
+from moditalker.render.compositing import composed
+from moditalker.render.lip_correction import calibrated
+from moditalker.utils.callbacks import Progress, StepEnd, unasked
+from moditalker.utils.errors import InputError
+from moditalker.utils.seeds import generators_of
+from moditalker.utils.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
 
@@ -286,7 +286,7 @@ class MoDiTalkerStages(DiffusionPipeline):
         noise: torch.Generator,
         callback: Callable[[int], None],
     ) -> np.ndarray:
-        """Landmarks (T, 68, 3) to ask for, see ``moditalker.calibration``; where no tracker can read, as they are.
+        """Landmarks (T, 68, 3) to ask for, see ``render.lip_correction``; where no tracker can read, as they are.
 
         What is tried has the noise of what is drawn after it, and takes none of it away.
         """

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from moditalker.loading import default_weights
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.weights import default_weights
 
 EXPECTED = Path(__file__).resolve().parent / "golden" / "one_second.npz"
 _PORTRAIT = Path(__file__).resolve().parent.parent / "assets" / "examples" / "2-admiral" / "portrait.jpg"

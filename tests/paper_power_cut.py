@@ -4,9 +4,9 @@ import os
 import signal
 import sys
 
-from moditalker import cli
+from moditalker.cli.main import main as cli
+from moditalker.training.data.paper_clips import WindowBatches
 from moditalker.training.loop import Batch
-from moditalker.training.paper_data import WindowBatches
 
 LAST = int(os.environ["LAST_BATCH"])
 made = WindowBatches.part
@@ -19,4 +19,4 @@ def part(self: WindowBatches, seed: int, index: int, process: int, processes: in
 
 
 WindowBatches.part = part  # type: ignore[method-assign]
-sys.exit(cli.main())
+sys.exit(cli())

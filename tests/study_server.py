@@ -9,12 +9,12 @@ from pathlib import Path
 
 START_SECONDS = 120
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["moditalker.ui.study_server"])
+_CONTEXT.set_forkserver_preload(["moditalker.ui.study.server"])
 
 
 def _serve(study: Path, answers: Path, port: int) -> None:
     """In the new process."""
-    from moditalker.ui.study_server import serve
+    from moditalker.ui.study.server import serve
 
     serve(study, answers, None, "127.0.0.1", port)
 

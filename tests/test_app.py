@@ -22,14 +22,14 @@ from gradio_client.utils import QueueError
 from PIL import Image
 
 from moditalker.audio.load import load_audio
-from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
-from moditalker.errors import InputError
 from moditalker.face.landmark_file import write_landmarks
-from moditalker.ui.deletion import delete_by_age
+from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.ui.animate.request import MAX_SEED
 from moditalker.ui.page import build_page, launch_options, make_tabs
-from moditalker.ui.request import MAX_SEED
-from moditalker.ui.settings import Settings
-from moditalker.ui.workspace import Workspace
+from moditalker.ui.shared.deletion import delete_by_age
+from moditalker.ui.shared.settings import Settings
+from moditalker.ui.shared.workspace import Workspace
+from moditalker.utils.errors import InputError
 
 FPS = 25
 SETTINGS = Settings()

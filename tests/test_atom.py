@@ -9,12 +9,11 @@ from diffusers import DPMSolverMultistepScheduler, SchedulerMixin
 from torch.nn import functional as F
 
 from moditalker.atom.blinks import LID_POINTS, close_eyes, eye_closure, settle_closure, usual_opening
-from moditalker.atom.controls import MOUTH_AND_JAW, fit_length, scale_lips, settle_pose, untangle
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
+from moditalker.atom.motion_sampling import sample_head, sample_residual
 from moditalker.atom.rest import close_lips, rest_head, rest_lips
-from moditalker.atom.sampling import sample_head, sample_residual
-from moditalker.atom.schedule import atom_scheduler
+from moditalker.atom.schedulers import atom_scheduler
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import (
     BROWS,
@@ -24,6 +23,7 @@ from moditalker.face.layout import (
     eye_opening,
     mouth_opening,
 )
+from moditalker.face.motion_controls import MOUTH_AND_JAW, fit_length, scale_lips, settle_pose, untangle
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 

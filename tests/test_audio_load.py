@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.audio.speech import synthesize
-from moditalker.errors import InputError
+from moditalker.audio.text_to_speech import synthesize
+from moditalker.utils.errors import InputError
 
 
 def tone(seconds: float = 1.0, rate: int = 44_100, hertz: float = 440.0) -> np.ndarray:

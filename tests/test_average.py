@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from moditalker.errors import InputError
-from moditalker.training.average import average_runs
+from moditalker.release.average import average_runs
+from moditalker.utils.errors import InputError
 
 
 def write_run(folder: Path, minutes: float, **weights: torch.Tensor) -> Path:

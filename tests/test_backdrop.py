@@ -6,11 +6,11 @@ from conftest import Talking
 
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix
 from moditalker.face.person import PersonSegmenter
-from moditalker.mtov.warp import WarpField, face_centre
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait, moving_radii
-from moditalker.video.backdrop import Backdrop, find_backdrop
-from moditalker.video.compose import Composer
+from moditalker.render.background import Backdrop, find_backdrop
+from moditalker.render.compositor import Composer
+from moditalker.render.warp import WarpField, face_centre
 
 
 def apart(picture: np.ndarray, landmarks: np.ndarray) -> Backdrop | None:

@@ -11,25 +11,26 @@ import torch
 from conftest import wake
 from scipy.signal import lfilter
 
-from moditalker import cli
 from moditalker.atom.blinks import LID_POINTS
 from moditalker.atom.model import AudioToMotion
 from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.baselines import local, registry
+from moditalker.baselines import built_in as local
+from moditalker.baselines import registry
+from moditalker.baselines.built_in import LOCAL, LocalMethod, Ours, RegressionTalker, RuleBased, Still, WarpedMotion
 from moditalker.baselines.conform import DroppedVideo
-from moditalker.baselines.local import LOCAL, LocalMethod, Ours, RegressionTalker, RuleBased, Still, WarpedMotion
-from moditalker.baselines.method import Facts, Options
+from moditalker.baselines.protocol import Facts, Options
 from moditalker.baselines.registry import DEFAULT, choose, find_methods, listing
-from moditalker.baselines.regression import SHIPPED, load_regression, regress_residual
+from moditalker.baselines.regression_model import SHIPPED, load_regression, regress_residual
 from moditalker.baselines.rules import lip_curves, rule_residual
+from moditalker.cli.main import main as cli
 from moditalker.compare.inputs import Inputs, prepare_inputs
-from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import mouth_opening
 from moditalker.face.tracker import make_tracker
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.training.train_regression import RegressionObjective
+from moditalker.training.objectives.train_regression import RegressionObjective
+from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video, read_video
 from moditalker.video.write import VideoWriter
 
@@ -253,7 +254,7 @@ def test_a_video_made_elsewhere_is_brought_to_the_recording(inputs: Inputs, tmp_
 
 
 def test_methods_are_found_by_name_and_listed(pipeline: MoDiTalkerPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moditalker.baselines.spaces.method.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("moditalker.baselines.spaces.space_method.LOOK_SECONDS", 0.01)
     methods = find_methods(pipeline)
     assert list(methods)[:5] == list(DEFAULT)
     assert {"wav2lip", "sadtalker", "musetalk", "joyvasa", "hallo", "dreamtalk"} <= set(methods)
@@ -292,11 +293,11 @@ def test_one_method_on_the_command_line(
 ) -> None:
     target = tmp_path / "out" / "rules.mp4"
     command = ["baseline", "rules", str(portrait_file), str(inputs.audio), "-o", str(target), "--preset", str(weights)]
-    assert cli.main(command) == 0
+    assert cli(command) == 0
     assert "15 frames by Rule-based" in capsys.readouterr().out
     assert probe_video(target).size == (256, 256)
     command[1] = "wav2lip"
-    assert cli.main([*command[:-2], "--preset", str(weights)]) == 2
+    assert cli([*command[:-2], "--preset", str(weights)]) == 2
     assert "--wav2lip" in capsys.readouterr().err
 
 

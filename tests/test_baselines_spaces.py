@@ -11,13 +11,13 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from moditalker.baselines.method import Options
-from moditalker.baselines.spaces import method as spaces_method
-from moditalker.baselines.spaces.description import SHIPPED, SpaceDescription, find_descriptions, read_description
-from moditalker.baselines.spaces.method import RemoteSpace
+from moditalker.baselines.protocol import Options
+from moditalker.baselines.spaces import space_method as spaces_method
+from moditalker.baselines.spaces.space_file import SHIPPED, SpaceDescription, find_descriptions, read_description
+from moditalker.baselines.spaces.space_method import RemoteSpace
 from moditalker.compare.inputs import Inputs, prepare_inputs
-from moditalker.errors import InputError
 from moditalker.face.tracker import make_tracker
+from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video, read_video
 from moditalker.video.write import VideoWriter
 
@@ -181,7 +181,7 @@ def test_a_server_that_is_down_is_tried_again_and_then_told(
         probe.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{probe.getsockname()[1]}"
     method = peer(address, "/talk", retries=2, connect_seconds=1)
-    with caplog.at_level("INFO", "moditalker.baselines.spaces.method"):
+    with caplog.at_level("INFO", "moditalker.baselines.spaces.space_method"):
         with pytest.raises(InputError, match="could not be reached"):
             make(method, inputs, tmp_path)
     assert sum("attempt" in line for line in caplog.messages) == 3

@@ -8,26 +8,26 @@ import cv2
 import numpy as np
 import pytest
 
-from moditalker import cli
 from moditalker.audio.load import SAMPLE_RATE
+from moditalker.benchmark.benchmark_table import markdown
 from moditalker.benchmark.footage import Footage, donor_of, find_footage
 from moditalker.benchmark.judge import Judge, Reference
 from moditalker.benchmark.ledger import Ledger
-from moditalker.benchmark.report import markdown
 from moditalker.benchmark.requirements import REQUIREMENTS, Requirement
-from moditalker.benchmark.run import benchmark
-from moditalker.benchmark.silence import room_noise
+from moditalker.benchmark.runner import benchmark
+from moditalker.benchmark.silence_rows import room_noise
 from moditalker.benchmark.systems import ROWS, Systems
-from moditalker.errors import InputError
+from moditalker.cli.main import main as cli
 from moditalker.face.geometry import aligning_matrix
 from moditalker.face.layout import mouth_opening
 from moditalker.face.tracker import MediaPipeTracker
-from moditalker.metrics.video import TalkingVideo, read_talking_video
-from moditalker.mtov.warp import WarpField
+from moditalker.metrics.talking_video import TalkingVideo, read_talking_video
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import composer_of
-from moditalker.training.card import write_card
-from moditalker.training.prepare import prepare
+from moditalker.release.compact_card import write_card
+from moditalker.render.warp import WarpField
+from moditalker.training.data.prepare import prepare
+from moditalker.utils.errors import InputError
 from moditalker.video.write import VideoWriter
 
 Talking = Callable[..., np.ndarray]
@@ -92,7 +92,7 @@ def test_evaluate_finds_what_was_done_to_a_video(
     def measures(name: str) -> dict[str, float]:
         report = tmp_path / "reports" / f"{name}.json"
         path = reference if name == "same" else tmp_path / f"{name}.mp4"
-        assert cli.main(["evaluate", str(path), str(reference), "-o", str(report)]) == 0
+        assert cli(["evaluate", str(path), str(reference), "-o", str(report)]) == 0
         assert "PSNR mouth" in capsys.readouterr().out
         return json.loads(report.read_text())["measures"]  # type: ignore[no-any-return]
 
@@ -111,10 +111,10 @@ def test_evaluate_finds_what_was_done_to_a_video(
 def test_evaluate_says_what_is_wrong_with_its_input(
     footage: Path, tmp_path: Path, talker: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["evaluate", str(tmp_path / "none.mp4"), str(footage / "one.mp4")]) == 2
+    assert cli(["evaluate", str(tmp_path / "none.mp4"), str(footage / "one.mp4")]) == 2
     assert "none.mp4" in capsys.readouterr().err
     write(tmp_path / "brief.mp4", talker[:10], np.full(6400, 0.1, np.float32))
-    assert cli.main(["evaluate", str(tmp_path / "brief.mp4"), str(footage / "one.mp4")]) == 2
+    assert cli(["evaluate", str(tmp_path / "brief.mp4"), str(footage / "one.mp4")]) == 2
     assert "at least 16" in capsys.readouterr().err
 
 
@@ -127,7 +127,7 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
 ) -> None:
     output = tmp_path / "out" / "bench.json"
     options = ["benchmark", "--data", str(footage), "--weights", str(weights), "-o", str(output), "--atom-steps", "2"]
-    assert cli.main([*options, "--rows", "real", "warp", "still"]) == 0
+    assert cli([*options, "--rows", "real", "warp", "still"]) == 0
     table = capsys.readouterr().out
     assert table == output.with_suffix(".md").read_text()
     rows = json.loads(output.read_text())["rows"]
@@ -142,7 +142,7 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
     assert "| the still portrait |" in table
     assert "not measured" in table, "ours was not run"
 
-    monkeypatch.setattr("moditalker.benchmark.run.PORTRAITS_AT_REST", 1)
+    monkeypatch.setattr("moditalker.benchmark.runner.PORTRAITS_AT_REST", 1)
     done = Systems.warp
     calls = []
 
@@ -151,7 +151,7 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
         return done(self, clip, donor)
 
     monkeypatch.setattr(Systems, "warp", counted)
-    assert cli.main([*options, "--rows", "real", "warp", "ours", "real_landmarks", "silence"]) == 0
+    assert cli([*options, "--rows", "real", "warp", "ours", "real_landmarks", "silence"]) == 0
     assert not calls, "what was measured is measured again"
     table = capsys.readouterr().out
     report = json.loads(output.read_text())
@@ -168,7 +168,7 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
     ), "there is no clip of two seconds"
     assert "**fail**" in table
 
-    assert cli.main([*options, "--seed", "1"]) == 2
+    assert cli([*options, "--seed", "1"]) == 2
     assert "other weights or settings" in capsys.readouterr().err
 
 
@@ -224,7 +224,8 @@ def test_every_nth_leaves_the_long_clips_in(footage: Path, monkeypatch: pytest.M
     for name in ("one.mp4", "two.mp4"):
         (folder / name).write_bytes((footage / name).read_bytes())
     names = iter(range(10))
-    monkeypatch.setattr("moditalker.training.prepare.Clip.name", property(lambda clip: f"{clip.speaker}-{next(names)}"))
+    name = property(lambda clip: f"{clip.speaker}-{next(names)}")
+    monkeypatch.setattr("moditalker.training.data.prepare.Clip.name", name)
     (folder / "clips.csv").write_text("\n".join(rows) + "\n")
     seconds = {"one.mp4": 1.2, "two.mp4": 5.0}
     monkeypatch.setattr(

@@ -16,8 +16,8 @@ from PIL import Image
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from moditalker.audio.load import SAMPLE_RATE
-from moditalker.audio.speech import synthesize
-from moditalker.ui.presets import DEFAULT_PRESET, PRESETS
+from moditalker.audio.text_to_speech import synthesize
+from moditalker.ui.animate.presets import DEFAULT_PRESET, PRESETS
 
 WEIGHTS = ROOT / "assets" / "compact" / "model_index.json"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -8,13 +8,13 @@ import pytest
 from conftest import Talking
 
 from moditalker import stages
-from moditalker.calibration import LEAST, calibrated, correction, parted, reshaping
-from moditalker.errors import InputError
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import OUTER_LIPS, interocular_distance, mouth_opening, mouth_width
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait, head_of
+from moditalker.render.lip_correction import LEAST, calibrated, correction, parted, reshaping
+from moditalker.utils.errors import InputError
 
 
 def speaking(frames: int) -> np.ndarray:

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from moditalker import cli
 from moditalker.audio.load import SAMPLE_RATE
+from moditalker.cli.main import main as cli
 from moditalker.face.landmark_file import read_landmarks
 from moditalker.face.layout import mouth_opening
 from moditalker.video.read import probe_video, read_video
@@ -32,7 +32,7 @@ def output(tmp_path: Path) -> Path:
 
 
 def animate(portrait: Path, audio: Path, output: Path, weights: Path, *more: str | Path) -> int:
-    return cli.main(list(map(str, ["animate", portrait, audio, "-o", output, "--preset", weights, *FEW, *more])))
+    return cli(list(map(str, ["animate", portrait, audio, "-o", output, "--preset", weights, *FEW, *more])))
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -79,7 +79,7 @@ def test_what_was_animated_can_be_tracked_and_drive_another_run(
     own = output.with_name("own.npz")
     assert animate(portrait_file, short_file, output, weights, "--seed", "1", "--save-landmarks", own) == 0
     tracked = output.with_name("tracked.npz")
-    assert cli.main(["track", str(output), "-o", str(tracked)]) == 0
+    assert cli(["track", str(output), "-o", str(tracked)]) == 0
     assert "(15, 68, 3)" in capsys.readouterr().out
     points = read_landmarks(tracked)
     assert points.shape == (15, 68, 3)
@@ -264,7 +264,7 @@ def test_a_value_out_of_its_range(
 
 def test_a_video_that_cannot_be_tracked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "film.mp4").write_text("no film")
-    assert cli.main(["track", str(tmp_path / "film.mp4"), "-o", str(tmp_path / "film.npz")]) == 2
+    assert cli(["track", str(tmp_path / "film.mp4"), "-o", str(tmp_path / "film.npz")]) == 2
     assert "film.mp4" in said(capsys)
     assert not (tmp_path / "film.npz").exists()
 
@@ -277,7 +277,7 @@ def test_a_preset_whose_weights_are_missing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("moditalker.weights.__file__", str(tmp_path / "moditalker" / "weights.py"))
-    assert cli.main(["animate", str(portrait_file), str(short_file), "-o", str(output)]) == 2
+    monkeypatch.setattr("moditalker.loading.__file__", str(tmp_path / "moditalker" / "weights.py"))
+    assert cli(["animate", str(portrait_file), str(short_file), "-o", str(output)]) == 2
     assert "weights of the preset 'compact' are missing" in said(capsys)
     assert not output.exists()

@@ -5,11 +5,11 @@ import pytest
 import torch
 from test_teeth import parted
 
-from moditalker.atom.schedule import mtov_scheduler
+from moditalker.atom.schedulers import mtov_scheduler
 from moditalker.face.geometry import aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import INNER_LIPS
+from moditalker.mtov.block_sampling import BlockSampler, encode_face
 from moditalker.mtov.colours import without_green
-from moditalker.mtov.sampling import BlockSampler, encode_face
 from moditalker.pipeline import MoDiTalkerPipeline
 
 SKIN = np.array([190, 140, 120], np.float32)

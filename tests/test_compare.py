@@ -13,21 +13,21 @@ import pytest
 import soundfile
 from PIL import Image
 
-from moditalker import cli
 from moditalker.audio.load import SAMPLE_RATE
-from moditalker.baselines.drawing import warped, write_frames
-from moditalker.baselines.method import Facts, Made, Options, Progress
+from moditalker.baselines.frame_writing import warped, write_frames
+from moditalker.baselines.protocol import Facts, Made, Options, Progress
 from moditalker.benchmark.judge import Judge, Reference
+from moditalker.cli.main import main as cli
+from moditalker.compare.comparison_table import csv_of, html_of, letter, row_of
 from moditalker.compare.inputs import Inputs, prepare_inputs
-from moditalker.compare.measure import Measurer, read_real
+from moditalker.compare.measures import Measurer, read_real
 from moditalker.compare.pairs import compare_pairs, find_pairs
-from moditalker.compare.run import FAILED, Outcome, run_methods
+from moditalker.compare.runner import FAILED, Outcome, run_methods
 from moditalker.compare.stitch import STRIP, stitch
-from moditalker.compare.table import csv_of, html_of, letter, row_of
-from moditalker.errors import AbandonedError, InputError
 from moditalker.face.tracker import make_tracker
-from moditalker.metrics.video import read_talking_video
+from moditalker.metrics.talking_video import read_talking_video
 from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.utils.errors import AbandonedError, InputError
 from moditalker.video.read import probe_video, read_video
 
 Talking = Callable[..., np.ndarray]
@@ -238,7 +238,7 @@ def test_a_folder_on_the_command_line(
 ) -> None:
     output = tmp_path / "out"
     chosen = ["--methods", "still", "wav2lip", "rules", "--preset", str(weights)]
-    assert cli.main(["compare", str(folder), "-o", str(output), *chosen]) == 0
+    assert cli(["compare", str(folder), "-o", str(output), *chosen]) == 0
     said = capsys.readouterr().out
     assert "| Rule-based |" in said
     assert "ada, Wav2Lip: Wav2Lip needs its checkpoint file" in said
@@ -282,7 +282,7 @@ def test_a_folder_that_cannot_be_paired(files: list[str], reason: str, tmp_path:
 
 
 def test_nothing_to_compare_is_said(tmp_path: Path, inputs: Inputs, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["compare", "-o", str(tmp_path / "out")]) == 2
+    assert cli(["compare", "-o", str(tmp_path / "out")]) == 2
     assert "either a folder" in capsys.readouterr().err
     Image.new("RGB", (128, 128), "grey").save(tmp_path / "nobody.png")
     soundfile.write(tmp_path / "nobody.wav", inputs.samples, SAMPLE_RATE)
@@ -300,16 +300,16 @@ def test_a_split_of_real_clips_goes_on_where_it_stopped(
     (data / "one.mp4").write_bytes(talker.read_bytes())
     (data / "clips.csv").write_text("path,split,speaker\none.mp4,val,a\n")
     command = ["compare", "--data", str(data), "-o", str(output), "--preset", str(weights), "--methods", "still"]
-    assert cli.main(command) == 0
+    assert cli(command) == 0
     table = capsys.readouterr().out
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == ["Real clip", "Still portrait"]
     assert table == (output / "table.md").read_text()
     first = (output / "clips.jsonl").read_text()
-    assert cli.main([*command, "rules"]) == 0
+    assert cli([*command, "rules"]) == 0
     assert (output / "clips.jsonl").read_text().startswith(first)
     means = {row["name"]: row for row in json.loads((output / "table.json").read_text())["means"]}
     assert list(means) == ["real", "still", "rules"]
     assert means["real"]["opening_correlation"] == pytest.approx(1)
     assert means["still"]["opening_deviation"] < 0.3
-    assert cli.main([*command, "--seed", "1"]) == 2
+    assert cli([*command, "--seed", "1"]) == 2
     assert "other weights or settings" in capsys.readouterr().err

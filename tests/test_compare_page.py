@@ -16,20 +16,20 @@ from playwright.sync_api import Page, sync_playwright
 from test_browser import CHROMIUM, CHROMIUM_OPTIONS, complaints_of
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.baselines.drawing import write_frames
-from moditalker.baselines.method import Facts, Made, Options, Progress
+from moditalker.baselines.frame_writing import write_frames
+from moditalker.baselines.protocol import Facts, Made, Options, Progress
+from moditalker.compare.comparison_page import Shown, write_page
 from moditalker.compare.inputs import Inputs, prepare_inputs
-from moditalker.compare.page import Shown, write_page
-from moditalker.errors import InputError
-from moditalker.face.portrait import load_portrait
+from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
-from moditalker.ui.compare import CompareTab
-from moditalker.ui.compare_request import CompareRequest
-from moditalker.ui.compare_studio import CompareStudio
+from moditalker.ui.animate.request import Request
+from moditalker.ui.compare.compare_request import CompareRequest
+from moditalker.ui.compare.compare_studio import CompareStudio
+from moditalker.ui.compare.compare_tab import CompareTab
 from moditalker.ui.page import build_page, launch_options
-from moditalker.ui.request import Request
-from moditalker.ui.settings import Settings
-from moditalker.ui.workspace import Workspace
+from moditalker.ui.shared.settings import Settings
+from moditalker.ui.shared.workspace import Workspace
+from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video
 
 IN_STEP_SECONDS = 0.08

@@ -7,8 +7,8 @@ from conftest import Talking
 
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix, transform_points
 from moditalker.face.layout import OUTER_LIPS
-from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
-from moditalker.video.compose import Composer, Flow
+from moditalker.render.compositor import Composer, Flow
+from moditalker.render.warp import MOVING_RADII, WarpField, face_centre
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix
-from moditalker.mtov.warp import WarpField, face_centre
 from moditalker.portrait import moving_radii
-from moditalker.video.backdrop import find_backdrop
-from moditalker.video.compose import Composer
-from moditalker.video.crown import crown, hair
+from moditalker.render.background import find_backdrop
+from moditalker.render.compositor import Composer
+from moditalker.render.crown import crown, hair
+from moditalker.render.warp import WarpField, face_centre
 
 WALL = np.array([40, 160, 80], np.uint8)
 

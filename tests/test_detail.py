@@ -11,15 +11,15 @@ from test_teeth import parted
 
 from moditalker.face.geometry import aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import INNER_LIPS, mouth_opening
+from moditalker.loading import default_weights
 from moditalker.mtov.autoencoder import MOUTH_WINDOW
+from moditalker.mtov.block_sampling import BlockSampler
 from moditalker.mtov.detail import PARTS, DetailGains, fine_bands, mouth_parts, mouth_statistics
-from moditalker.mtov.drawing import draw_landmarks
-from moditalker.mtov.sampling import BlockSampler
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
+from moditalker.render.landmark_map import draw_landmarks
 from moditalker.training.loop import TrainingConfig, fit
-from moditalker.training.train_detail import DetailObjective
-from moditalker.weights import default_weights
+from moditalker.training.objectives.train_detail import DetailObjective
 
 INSIDE, UPPER_BORDER, LOWER_BORDER, UPPER_LIP, LOWER_LIP, SKIN = range(PARTS + 1)
 Batch = dict[str, torch.Tensor]

@@ -17,8 +17,8 @@ from moditalker.audio.features import (
     normalise_loudness,
 )
 from moditalker.audio.load import SAMPLE_RATE
-from moditalker.audio.speech import synthesize
-from moditalker.errors import InputError
+from moditalker.audio.text_to_speech import synthesize
+from moditalker.utils.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -8,18 +8,18 @@ import pytest
 import torch
 from conftest import Talking
 
-from moditalker.compositing import composed
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import OUTER_LIPS
 from moditalker.face.person import PersonSegmenter
+from moditalker.mtov.block_sampling import FaceLayers
 from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.flow import CELLS, FlowRefiner, displaced, loose_cells, shifted_flow
-from moditalker.mtov.sampling import FaceLayers
-from moditalker.mtov.warp import WarpField, aligned_flow, sample
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
-from moditalker.training.data import PreparedClip
-from moditalker.training.train_flow import FlowBatches, FlowObjective
+from moditalker.render.compositing import composed
+from moditalker.render.warp import WarpField, aligned_flow, sample
+from moditalker.training.data.clips import PreparedClip
+from moditalker.training.objectives.train_flow import FlowBatches, FlowObjective
 
 Conditions = dict[str, torch.Tensor]
 

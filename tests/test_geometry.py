@@ -7,7 +7,6 @@ import pytest
 from conftest import Talking
 from scipy.spatial.transform import Rotation
 
-from moditalker.errors import InputError
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligned_face, aligning_matrix, transform_points, umeyama
 from moditalker.face.landmark_file import read_landmarks, write_landmarks
 from moditalker.face.layout import (
@@ -21,6 +20,7 @@ from moditalker.face.layout import (
     mouth_width,
 )
 from moditalker.face.retarget import relative_pose, retarget
+from moditalker.utils.errors import InputError
 
 
 def moved(landmarks: np.ndarray, degrees: float, scale: float, shift: tuple[float, float]) -> np.ndarray:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from moditalker.loading import default_weights
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.weights import default_weights
 from tests.golden_run import EXPECTED, GoldenRun, golden_run
 
 

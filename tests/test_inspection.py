@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from moditalker.errors import InputError
 from moditalker.face.inspection import draw_inspection, inspect_portrait
 from moditalker.face.tracker import MediaPipeTracker
-from moditalker.ui.portrait_panel import PortraitPanel
-from moditalker.ui.settings import Settings
+from moditalker.ui.animate.portrait_panel import PortraitPanel
+from moditalker.ui.shared.settings import Settings
+from moditalker.utils.errors import InputError
 
 
 class Finds:

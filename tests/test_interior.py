@@ -7,9 +7,9 @@ import pytest
 from moditalker.atom.rest import close_lips
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix
 from moditalker.face.layout import INNER_LIPS, mouth_opening
-from moditalker.mtov.interior import MouthInterior, growth, lip_colour
-from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
-from moditalker.video.compose import Composer
+from moditalker.render.compositor import Composer
+from moditalker.render.mouth_interior import MouthInterior, growth, lip_colour
+from moditalker.render.warp import MOVING_RADII, WarpField, face_centre
 
 
 def posed(landmarks: np.ndarray, lower: float) -> np.ndarray:

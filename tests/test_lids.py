@@ -5,9 +5,9 @@ import numpy as np
 from moditalker.face.geometry import FaceFrame, aligning_matrix
 from moditalker.face.layout import BROWS, LIDS, eye_opening
 from moditalker.face.tracker import MediaPipeTracker
-from moditalker.mtov.lids import LidMotion
-from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
-from moditalker.video.compose import Composer
+from moditalker.render.compositor import Composer
+from moditalker.render.lids import LidMotion
+from moditalker.render.warp import MOVING_RADII, WarpField, face_centre
 
 
 def closing(landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -8,14 +8,14 @@ import pytest
 import torch
 from conftest import LOWER_LIP_AND_JAW
 
-from moditalker.baselines.drawing import warped
-from moditalker.errors import InputError
+from moditalker.baselines.frame_writing import warped
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix, transform_points
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, to_unit
 from moditalker.portrait import Portrait
-from moditalker.training import lips
-from moditalker.training.facemesh import SIDE, LipMesh
-from moditalker.training.lips import LipsLoss
+from moditalker.training.losses import lips
+from moditalker.training.losses.facemesh import SIDE, LipMesh
+from moditalker.training.losses.lips import LipsLoss
+from moditalker.utils.errors import InputError
 
 
 @pytest.fixture(scope="module")

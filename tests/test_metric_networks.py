@@ -11,13 +11,13 @@ import pytest
 import skimage.data
 import torch
 
-from moditalker.errors import InputError
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.metrics.frechet import ClipFeatures, InceptionFeatures, frechet_distance
 from moditalker.metrics.i3d import I3D, load_i3d
 from moditalker.metrics.identity import IdentityEncoder, similarity
 from moditalker.metrics.packages import package_folder
 from moditalker.metrics.sharpness import cpbd
+from moditalker.utils.errors import InputError
 
 
 @pytest.fixture(scope="module")

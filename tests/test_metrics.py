@@ -11,11 +11,11 @@ from moditalker.metrics.curves import correlation, deviation_ratio, slope
 from moditalker.metrics.flicker import flicker
 from moditalker.metrics.lag import best_lag, correlation_by_lag
 from moditalker.metrics.landmark_distance import mouth_landmark_distance
+from moditalker.metrics.landmark_fidelity import obedience
 from moditalker.metrics.lpips import Lpips
-from moditalker.metrics.obedience import obedience
 from moditalker.metrics.psnr import MAX_DB, psnr
 from moditalker.metrics.ssim import ssim, ssim_map
-from moditalker.metrics.video import SAMPLES_A_FRAME, TalkingVideo, spread, steadied
+from moditalker.metrics.talking_video import SAMPLES_A_FRAME, TalkingVideo, spread, steadied
 
 Talking = Callable[..., np.ndarray]
 

@@ -10,18 +10,18 @@ import pytest
 import torch
 from conftest import Talking
 
-from moditalker.atom.schedule import mtov_scheduler
+from moditalker.atom.schedulers import mtov_scheduler
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import BROWS, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from moditalker.mtov.autoencoder import GUIDES, MOUTH_WINDOW, TriplaneAutoencoder, Window
+from moditalker.mtov.block_sampling import BlockSampler, FaceLayers
 from moditalker.mtov.conditions import STEPS_A_PIXEL, block_conditions, guides
 from moditalker.mtov.denoiser import MotionToVideo
-from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
 from moditalker.mtov.planes import expand_planes
-from moditalker.mtov.sampling import BlockSampler, FaceLayers
-from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre, sample, warp_aligned
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
+from moditalker.render.landmark_map import draw_landmarks, lower_face_mask
+from moditalker.render.warp import MOVING_RADII, WarpField, face_centre, sample, warp_aligned
 
 MOUTH = np.arange(48, 68)
 

@@ -10,13 +10,13 @@ import torch
 from safetensors.torch import save_file
 from test_paper_networks import KEYS, TINY, loaded, published_state
 
-from moditalker import cli
-from moditalker.errors import InputError
+from moditalker.cli.main import main as cli
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.checkpoint import read_state
 from moditalker.paper.convert import convert
 from moditalker.paper.denoiser import PaperMotionToVideo
+from moditalker.utils.errors import InputError
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_every_network_is_converted(
     state = published_state(kind)
     torch.save(state, tmp_path / "published.pt")
     options = ["convert", kind, str(tmp_path / "published.pt"), "-o", str(tmp_path / "out"), "--config", sizes[file]]
-    assert cli.main(options) == 0
+    assert cli(options) == 0
     assert "million numbers" in capsys.readouterr().out
     assert written(tmp_path / "out") == ["config.json", "diffusion_pytorch_model.safetensors"]
     wanted = loaded(kind, state).state_dict()
@@ -70,7 +70,7 @@ def test_the_conditioning_is_kept_with_the_weights(sizes: dict[str, str], tmp_pa
             "--config",
             sizes["atom"],
         ]
-        assert cli.main([*options, *asked]) == 0
+        assert cli([*options, *asked]) == 0
         assert PaperAudioToMotion.from_pretrained(tmp_path / wanted).config["conditioning"] == wanted
 
 
@@ -105,7 +105,7 @@ def test_the_trained_weights_are_taken_unless_the_average_is_asked(
 
     def converted(file: str, *asked: str) -> torch.Tensor:
         options = ["convert", "atom", str(tmp_path / file), "-o", str(tmp_path / "out"), "--config", sizes["atom"]]
-        assert cli.main([*options, *asked]) == 0
+        assert cli([*options, *asked]) == 0
         return PaperAudioToMotion.from_pretrained(tmp_path / "out").out.weight
 
     assert torch.equal(converted("both.pt"), plain["final_layer.weight"])
@@ -127,7 +127,7 @@ def test_the_zeros_of_the_configuration_for_long_videos_are_ignored_by_name(
     state = published_state("mtov")
     torch.save({**state, "diffusion_model.zeros": torch.zeros(1, 4, 96)}, tmp_path / "long.pt")
     options = ["convert", "mtov", str(tmp_path / "long.pt"), "-o", str(tmp_path / "out"), "--config", sizes["mtov"]]
-    assert cli.main(options) == 0
+    assert cli(options) == 0
     assert "ignored: diffusion_model.zeros" in capsys.readouterr().out
     wanted = loaded("mtov", state).state_dict()
     got = PaperMotionToVideo.from_pretrained(tmp_path / "out").state_dict()
@@ -157,7 +157,7 @@ def test_a_file_with_the_normaliser_of_training_is_read(tmp_path: Path, monkeypa
 def refusal(kind: str, path: Path, sizes: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """The sentence with which a file is refused; nothing is written."""
     options = ["convert", kind, str(path), "-o", str(tmp_path / "out"), "--config", sizes[kind.split("-")[0]]]
-    assert cli.main(options) == 2
+    assert cli(options) == 2
     assert not (tmp_path / "out").exists()
     assert not [name for name in written(tmp_path) if name.startswith(".")]
     error = capsys.readouterr().err

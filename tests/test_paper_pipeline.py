@@ -11,19 +11,19 @@ from conftest import Talking, wake
 from test_paper_networks import TINY
 from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
 
-from moditalker import cli
 from moditalker.atom.head import HeadMotion
 from moditalker.audio.features import make_speech_encoder
-from moditalker.errors import InputError
+from moditalker.cli.main import main as cli
 from moditalker.face.layout import STABLE, interocular_distance
 from moditalker.face.tracker import MediaPipeTracker
-from moditalker.mtov.sampling import EncodedFace
+from moditalker.loading import default_weights
+from moditalker.mtov.block_sampling import EncodedFace
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.bench import bench_paper
 from moditalker.paper.denoiser import PaperMotionToVideo
-from moditalker.paper.driving import DrivingVideo
-from moditalker.paper.frames import (
+from moditalker.paper.driving_video import DrivingVideo
+from moditalker.paper.head_square import (
     Paster,
     crop_matrix,
     drawn_frames,
@@ -32,12 +32,12 @@ from moditalker.paper.frames import (
     visible_frames,
     warped_frames,
 )
-from moditalker.paper.pipeline import PaperPipeline
-from moditalker.paper.sampling import BlockChain, sample_motion
+from moditalker.paper.paper_pipeline import PaperPipeline
+from moditalker.paper.paper_sampling import BlockChain, sample_motion
 from moditalker.paper.schedule import paper_atom_scheduler, paper_mtov_scheduler
 from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.utils.errors import InputError
 from moditalker.video.write import VideoWriter
-from moditalker.weights import default_weights
 
 SIZE = 32
 FEW = {"atom_steps": 2, "mtov_steps": 2}
@@ -79,7 +79,7 @@ def runs(hubert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def preset(runs: Path) -> Path:
-    assert cli.main(["assemble", "--preset", "paper", "--runs", str(runs), "-o", str(runs / "preset")]) == 0
+    assert cli(["assemble", "--preset", "paper", "--runs", str(runs), "-o", str(runs / "preset")]) == 0
     return runs / "preset"
 
 
@@ -318,31 +318,31 @@ def test_a_video_file_by_the_command_line(
     preset: Path, portrait_file: Path, speech_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--atom-steps", "1", "--mtov-steps", "1", "--preset", str(preset), "--crop", "face"]
-    assert cli.main(["animate", str(portrait_file), str(speech_file), "-o", str(tmp_path / "a.mp4"), *options]) == 0
+    assert cli(["animate", str(portrait_file), str(speech_file), "-o", str(tmp_path / "a.mp4"), *options]) == 0
     report = json.loads((tmp_path / "a.json").read_text())
     assert report["parameters"]["guidance"] == 2.0
     assert report["preset"] == "preset"
     assert (tmp_path / "a.mp4").stat().st_size > 1000
     options[3] = "0"
-    assert cli.main(["animate", str(portrait_file), str(speech_file), "-o", str(tmp_path / "b.mp4"), *options]) == 2
+    assert cli(["animate", str(portrait_file), str(speech_file), "-o", str(tmp_path / "b.mp4"), *options]) == 2
     assert "mtov_steps must be at least 1 with the paper preset" in capsys.readouterr().err
     assert not (tmp_path / "b.mp4").exists()
 
 
 def test_what_is_missing_is_said(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["assemble", "--preset", "paper", "--runs", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
+    assert cli(["assemble", "--preset", "paper", "--runs", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
     assert "run 'convert atom FILE" in capsys.readouterr().err
     for name in ("atom", "autoencoder-rgb", "autoencoder-motion"):
         (tmp_path / name).symlink_to(runs / name)
     PaperMotionToVideo(**TINY["mtov"]).save_pretrained(tmp_path / "mtov")
-    assert cli.main(["assemble", "--preset", "paper", "--runs", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
+    assert cli(["assemble", "--preset", "paper", "--runs", str(tmp_path), "-o", str(tmp_path / "out")]) == 2
     assert "of different sizes" in capsys.readouterr().err
     with pytest.raises(InputError, match="comes without weights"):
         default_weights("paper")
 
 
 def test_bench_counts_and_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["bench", "--preset", "paper", "--count-only", "-o", str(tmp_path / "bench.json")]) == 0
+    assert cli(["bench", "--preset", "paper", "--count-only", "-o", str(tmp_path / "bench.json")]) == 0
     report = json.loads((tmp_path / "bench.json").read_text())
     # Counted by others on the published code: 71 GFLOP a step of MToV, 2.2 TFLOP for 156 frames of AToM.
     parts = {part["name"]: part for part in report["parts"]}

@@ -19,19 +19,19 @@ from conftest import Talking
 from safetensors.torch import load_file
 from test_paper_networks import TINY
 
-from moditalker import cli
-from moditalker.errors import InputError
+from moditalker.cli.main import main as cli
 from moditalker.face.geometry import FaceFrame, aligning_matrix
 from moditalker.face.layout import mouth_opening
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.denoiser import PaperMotionToVideo
-from moditalker.training.clip_lists import write_clip_list
+from moditalker.training.data.clip_lists import write_clip_list
+from moditalker.training.data.paper_clips import ConditionedBlocks, MotionWindows, VideoBlocks, WindowBatches
+from moditalker.training.data.paper_shards import Shards, write_shards
+from moditalker.training.data.prepare import PREPARATION
+from moditalker.training.data.speech_files import speech_file
 from moditalker.training.loop import TrainingConfig, _learning_rate_factor
-from moditalker.training.paper import NETWORKS, read_recipe
-from moditalker.training.paper_data import ConditionedBlocks, MotionWindows, VideoBlocks, WindowBatches
-from moditalker.training.paper_shards import Shards, write_shards
-from moditalker.training.prepare import PREPARATION
-from moditalker.training.speech_files import speech_file
+from moditalker.training.objectives.train_paper import NETWORKS, read_recipe
+from moditalker.utils.errors import InputError
 from moditalker.video.write import VideoWriter
 
 LENGTHS = {"ada.one": 40, "ada.two": 33, "eve": 20, "ben": 24}
@@ -71,7 +71,7 @@ def data(
 def shards(data: Path) -> Path:
     folder = data / "shards"
     options = ["--size", str(SIZE), "--per-shard", "2", "--workers", "1"]
-    assert cli.main(["shards", "--data", str(data), "-o", str(folder), *options]) == 0
+    assert cli(["shards", "--data", str(data), "-o", str(folder), *options]) == 0
     return folder
 
 
@@ -233,7 +233,7 @@ def trained(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         if network == "mtov":
             options += ["--autoencoder", folder / "autoencoder-rgb" / "model"]
             options += ["--landmark-autoencoder", folder / "autoencoder-motion" / "model"]
-        assert cli.main(["train", network, *map(str, options), "--output", str(folder / network)]) == 0
+        assert cli(["train", network, *map(str, options), "--output", str(folder / network)]) == 0
     return folder
 
 
@@ -249,7 +249,7 @@ def test_every_network_trains(trained: Path, network: str) -> None:
 
 
 def test_trained_networks_make_a_preset(trained: Path, tmp_path: Path) -> None:
-    assert cli.main(["assemble", "--preset", "paper", "--runs", str(trained), "-o", str(tmp_path / "preset")]) == 0
+    assert cli(["assemble", "--preset", "paper", "--runs", str(trained), "-o", str(tmp_path / "preset")]) == 0
     atom = PaperAudioToMotion.from_pretrained(tmp_path / "preset" / "atom")
     assert (atom.config["speech_encoder"], atom.config["speech_dim"]) == ("hub:tiny", DIM)
     assert PaperMotionToVideo.from_pretrained(tmp_path / "preset" / "denoiser").config["side"] == 4
@@ -260,7 +260,7 @@ def test_options_go_before_the_recipe_and_a_start_is_gone_on_from(shards: Path, 
     whole.save_pretrained(tmp_path / "converted")
     options = ["--preset", "paper", "--config", str(recipe(tmp_path, "atom")), "--data", str(shards), "--cpu"]
     options += ["--max-steps", "1", "--learning-rate", "0", "--batch", "2", "--start", str(tmp_path / "converted")]
-    assert cli.main(["train", "atom", *options, "--output", str(tmp_path / "run")]) == 0
+    assert cli(["train", "atom", *options, "--output", str(tmp_path / "run")]) == 0
     assert [entry["step"] for entry in entries(tmp_path / "run")] == [1, 1]
     got, wanted = weights(tmp_path / "run"), whole.state_dict()
     assert all(torch.equal(value, wanted[name]) for name, value in got.items())
@@ -272,7 +272,7 @@ def test_what_does_not_fit_is_said(
 ) -> None:
     def refused(network: str, *options: object, config: Path | None = None) -> str:
         chosen = ["--preset", "paper", "--config", config or recipe(tmp_path, network), "--data", shards, "--cpu"]
-        assert cli.main(["train", network, *map(str, [*chosen, "--output", tmp_path / "run", *options])]) == 2
+        assert cli(["train", network, *map(str, [*chosen, "--output", tmp_path / "run", *options])]) == 2
         assert not (tmp_path / "run").exists()
         return capsys.readouterr().err
 
@@ -289,9 +289,9 @@ def test_what_does_not_fit_is_said(
     assert "There is no network in" in refused("atom", "--start", tmp_path)
     wrong.write_text('{"network": {"size": 64}}')
     assert "takes frames of 64 pixels and the shards hold 32" in refused("autoencoder-rgb", config=wrong)
-    assert cli.main(["train", "head", "--preset", "paper", "--data", str(shards)]) == 2
+    assert cli(["train", "head", "--preset", "paper", "--data", str(shards)]) == 2
     assert "The paper preset trains atom" in capsys.readouterr().err
-    assert cli.main(["train", "autoencoder-rgb", "--data", str(shards)]) == 2
+    assert cli(["train", "autoencoder-rgb", "--data", str(shards)]) == 2
     assert "add '--preset paper'" in capsys.readouterr().err
 
 
@@ -350,7 +350,7 @@ def test_two_processes_train_as_one_does_and_survive_a_kill(shards: Path, tmp_pa
         options = ["train", "atom", "--preset", "paper", "--config", config, "--data", shards, "--cpu"]
         return [*options, "--output", tmp_path / run]
 
-    assert cli.main([str(argument) for argument in arguments(rare, "one")]) == 0
+    assert cli([str(argument) for argument in arguments(rare, "one")]) == 0
     assert launch(*arguments(rare, "two")) == [0, 0]
     one, two = (entries(tmp_path / run) for run in ("one", "two"))
     assert json.loads((tmp_path / "two" / "run.json").read_text())["processes"] == 2
@@ -376,7 +376,7 @@ def test_two_processes_train_as_one_does_and_survive_a_kill(shards: Path, tmp_pa
     shutil.rmtree(tmp_path / "cut" / "checkpoint")
     (tmp_path / "kept").rename(tmp_path / "cut" / "checkpoint.new")
     options = [str(argument) for argument in arguments(rare, "cut")]
-    assert cli.main([*options, "--max-steps", "13"]) == 0
+    assert cli([*options, "--max-steps", "13"]) == 0
     assert entries(tmp_path / "cut")[-1]["step"] == 13
 
 
@@ -385,7 +385,7 @@ def test_lists_of_clips_from_folders(tmp_path: Path, capsys: pytest.CaptureFixtu
     for name in ("WDA_KatieHill_000", "WDA_KatieHill_001", "RD_Radio1_000", "RD_Radio34_002"):
         (hdtf / "part").mkdir(parents=True, exist_ok=True)
         (hdtf / "part" / f"{name}.mp4").touch()
-    assert cli.main(["clips", "hdtf", str(hdtf), "-o", str(tmp_path / "hdtf.csv")]) == 0
+    assert cli(["clips", "hdtf", str(hdtf), "-o", str(tmp_path / "hdtf.csv")]) == 0
     assert "clips for train" in capsys.readouterr().out
     rows = [line.split(",") for line in (tmp_path / "hdtf.csv").read_text().splitlines()[1:]]
     assert {row[2] for row in rows} == {"WDA_KatieHill", "RD_Radio1", "RD_Radio34"}

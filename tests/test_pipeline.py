@@ -12,16 +12,16 @@ from conftest import Talking
 from PIL import Image
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.errors import InputError
 from moditalker.face.landmark_file import read_landmarks
 from moditalker.face.layout import STABLE, interocular_distance, mouth_opening
 from moditalker.face.retarget import relative_pose
+from moditalker.loading import default_weights
 from moditalker.outputs import MoDiTalkerOutput
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait, crop_to_face
+from moditalker.utils.errors import InputError
 from moditalker.video.read import read_video
 from moditalker.video.write import VideoWriter
-from moditalker.weights import default_weights
 
 FEW = {"atom_steps": 2, "mtov_steps": 1}
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from moditalker.errors import InputError
-from moditalker.face.portrait import load_portrait
+from moditalker.face.picture import load_portrait
+from moditalker.utils.errors import InputError
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 SKIN = (220, 160, 130)

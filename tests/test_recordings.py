@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from moditalker.audio.activity import speech_activity
-from moditalker.audio.augment import Ranges, coloured_noise, echo, equalise, perturb, stretch
 from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import SAMPLE_RATE
+from moditalker.audio.voice_activity import speech_activity
 from moditalker.audio.whisper import WhisperTower
-from moditalker.errors import InputError
-from moditalker.training.data import MotionBatches, PreparedClip, landmarks_at
-from moditalker.training.speech_files import Variant, load_speech
+from moditalker.training.data.clips import MotionBatches, PreparedClip, landmarks_at
+from moditalker.training.data.sound_augmentation import Ranges, coloured_noise, echo, equalise, perturb, stretch
+from moditalker.training.data.speech_files import Variant, load_speech
+from moditalker.utils.errors import InputError
 
 
 def chirps(places: list[int], length: int) -> np.ndarray:

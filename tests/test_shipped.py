@@ -14,16 +14,16 @@ import torch
 from PIL import Image
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.audio.speech import synthesize
+from moditalker.audio.text_to_speech import synthesize
 from moditalker.face.geometry import FaceFrame, aligning_matrix
 from moditalker.face.layout import LIDS, STABLE, eye_opening, mouth_opening
 from moditalker.face.tracker import MediaPipeTracker
+from moditalker.loading import default_weights
 from moditalker.mtov.conditions import block_conditions
-from moditalker.mtov.warp import MOVING_RADII, face_centre
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
+from moditalker.render.warp import MOVING_RADII, face_centre
 from moditalker.video.read import probe_video, read_video
-from moditalker.weights import default_weights
 
 TEXT = "Mama, Bob and Papa made a big apple pie. Why? Maybe they want to open a bakery."
 

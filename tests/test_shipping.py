@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 
 from moditalker.atom.model import AudioToMotion
-from moditalker.baselines.regression import load_regression
-from moditalker.training import regression_card
-from moditalker.training.shipping import ship_command
+from moditalker.baselines.regression_model import load_regression
+from moditalker.release import regression_card
+from moditalker.release.shipping import ship_command
 
 DESCRIBED = {
     "output": "/home/somebody/runs/regression", "parameters": 1_234_567, "device": "cpu", "machine": "x86_64",

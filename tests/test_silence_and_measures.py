@@ -5,7 +5,7 @@ import pytest
 
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import LIP_BRANCH, OTHER_BRANCH, mouth_opening
-from moditalker.training.silence import make_silent, most_closed
+from moditalker.training.data.silent_clips import make_silent, most_closed
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from moditalker.errors import InputError
-from moditalker.space import assemble, card, check, check_files
+from moditalker.release.space import assemble, card, check, check_files
+from moditalker.utils.errors import InputError
 
 
 @pytest.fixture(scope="module")

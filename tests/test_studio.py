@@ -12,12 +12,12 @@ import pytest
 import soundfile
 
 from moditalker.face.landmark_file import write_landmarks
-from moditalker.ui import estimate, studio
-from moditalker.ui.estimate import Countdown, Speeds
-from moditalker.ui.request import Request
-from moditalker.ui.settings import Settings
-from moditalker.ui.studio import Preview, Progress, Result, Studio
-from moditalker.ui.workspace import Workspace
+from moditalker.ui.animate import estimate, studio
+from moditalker.ui.animate.estimate import Countdown, Speeds
+from moditalker.ui.animate.request import Request
+from moditalker.ui.animate.studio import Preview, Progress, Result, Studio
+from moditalker.ui.shared.settings import Settings
+from moditalker.ui.shared.workspace import Workspace
 
 
 class Instant:

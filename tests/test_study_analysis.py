@@ -252,7 +252,7 @@ def test_a_plan_asks_for_more_raters_when_more_is_lost(tmp_path: Path) -> None:
 
 
 def test_no_answers_are_no_error() -> None:
-    from moditalker.study.analysis.report import analyse_table, tables_of
+    from moditalker.study.analysis.analysis_report import analyse_table, tables_of
 
     study = replace(study_of(), checks=())
     found = analyse_table(study, pd.DataFrame([], columns=list(COLUMNS)))

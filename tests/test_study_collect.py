@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from test_study_design import study_with
 
-from moditalker.errors import InputError
 from moditalker.study import hub
 from moditalker.study.collector import Collector
 from moditalker.study.definition import SoundCheck, Study, Training
 from moditalker.study.design import answers_expected
 from moditalker.study.journal import Journal
 from moditalker.study.store import Store, open_store, read_json_lines
+from moditalker.utils.errors import InputError
 
 MOMENT = 0.02
 

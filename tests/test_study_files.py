@@ -7,15 +7,15 @@ import pytest
 from PIL import Image
 from study_example import METHODS, NoMaker, make_study, write_recipe, write_video
 
-from moditalker.cli import main
-from moditalker.errors import InputError
+from moditalker.cli.main import main
 from moditalker.study.build import build_study
 from moditalker.study.check import check_study
 from moditalker.study.definition import Method, Study, read_study
 from moditalker.study.media import traces, video_facts
 from moditalker.study.recipe import read_recipe
 from moditalker.study.serving import ServedFiles
-from moditalker.ui.study import about_study
+from moditalker.ui.study.study_tab import about_study
+from moditalker.utils.errors import InputError
 
 
 @pytest.fixture(scope="module")

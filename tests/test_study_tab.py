@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from study_example import METHODS, make_study
 
-from moditalker.errors import InputError
-from moditalker.ui.study import StudyTab
-from moditalker.ui.study_server import build_study_page
-from moditalker.ui.study_setup import ANSWERS, STUDY, study_tab
+from moditalker.ui.study.server import build_study_page
+from moditalker.ui.study.setup import ANSWERS, STUDY, study_tab
+from moditalker.ui.study.study_tab import StudyTab
+from moditalker.utils.errors import InputError
 
 ENDPOINTS = {"study_about", "study_begin", "study_next", "study_hear", "study_answer", "study_withdraw"}
 

@@ -9,30 +9,30 @@ import pytest
 import torch
 from conftest import LOWER_LIP_AND_JAW
 
-from moditalker import cli
 from moditalker.audio.load import SAMPLE_RATE
-from moditalker.errors import InputError
+from moditalker.cli.main import main as cli
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.layout import interocular_distance
-from moditalker.metrics.sync import SyncScore, sync_score
+from moditalker.metrics.sync_confidence import SyncScore, sync_score
 from moditalker.mtov.autoencoder import MOUTH_WINDOW
-from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre
-from moditalker.sync.features import log_mel, mouth_crops
-from moditalker.sync.network import SyncExpert
-from moditalker.sync.scoring import SyncCurve, distance_by_offset, embed_mel, mean_curve, sync_curve
-from moditalker.sync.weights import load_expert
-from moditalker.training.data import load_clips
-from moditalker.training.offsets import find_offset, measure_offsets
-from moditalker.training.parting import NATURAL_LAG, lag_of_sound, moments, partings
-from moditalker.training.prepare import PREPARATION
-from moditalker.training.sound import keep_sound, load_sound
-from moditalker.training.speaking import SpeakingMouth
-from moditalker.training.speech_files import speech_file
-from moditalker.training.sync_batches import SPAN, SyncBatches, disturb_mouths, hear
-from moditalker.training.sync_card import ship
+from moditalker.release.sync_card import ship
+from moditalker.render.compositor import Composer
+from moditalker.render.warp import MOVING_RADII, WarpField, face_centre
+from moditalker.sync.crops_and_mel import log_mel, mouth_crops
+from moditalker.sync.expert import SyncExpert
+from moditalker.sync.expert_weights import load_expert
+from moditalker.sync.offset_scoring import SyncCurve, distance_by_offset, embed_mel, mean_curve, sync_curve
+from moditalker.training.data.clips import load_clips
+from moditalker.training.data.lip_partings import NATURAL_LAG, lag_of_sound, moments, partings
+from moditalker.training.data.offsets import find_offset, measure_offsets
+from moditalker.training.data.prepare import PREPARATION
+from moditalker.training.data.recordings import keep_sound, load_sound
+from moditalker.training.data.speech_files import speech_file
+from moditalker.training.data.sync_batches import SPAN, SyncBatches, disturb_mouths, hear
+from moditalker.training.losses.sync_loss import SpeakingMouth
+from moditalker.training.objectives.train_sync import SyncObjective
 from moditalker.training.sync_check import check_expert
-from moditalker.training.train_sync import SyncObjective
-from moditalker.video.compose import Composer
+from moditalker.utils.errors import InputError
 
 FRAME = SAMPLE_RATE // 25
 
@@ -314,7 +314,7 @@ def test_the_command_trains_measures_and_resumes(tmp_path: Path, capsys: pytest.
     data, run = write_prepared(tmp_path / "data", clips), tmp_path / "sync"
     command = ["train", "sync", "--data", str(data), "--output", str(run), "--minutes", "0", "--batch", "2"]
     options = ["--max-steps", "3", "--workers", "0", "--cpu", "--precision", "no"]
-    assert cli.main([*command, *options]) == 0
+    assert cli([*command, *options]) == 0
     assert "long_follow: " in capsys.readouterr().out
     # Too little was learnt for any offset to stand out: the short clips stay as they are, the long ones are left out.
     assert {clip.name: clip.offset for clip in load_clips(data, "train")} == {
@@ -329,13 +329,13 @@ def test_the_command_trains_measures_and_resumes(tmp_path: Path, capsys: pytest.
     assert "- long_follow: " in card
     assert str(tmp_path) not in card + (shipped / "training.json").read_text() + (shipped / "config.json").read_text()
     before = (run / "first" / "metrics.jsonl").read_text()
-    assert cli.main([*command, *options]) == 0
+    assert cli([*command, *options]) == 0
     assert (run / "first" / "metrics.jsonl").read_text() == before
     capsys.readouterr()
     offsets = ["train", "offsets", "--data", str(data), "--expert"]
-    assert cli.main([*offsets, str(run / "model")]) == 0
+    assert cli([*offsets, str(run / "model")]) == 0
     assert "long_clips: 2.0" in capsys.readouterr().out
-    assert cli.main([*offsets, str(tmp_path)]) == 2
+    assert cli([*offsets, str(tmp_path)]) == 2
     assert "train sync" in capsys.readouterr().err
 
 

@@ -7,8 +7,8 @@ import pytest
 from moditalker.atom.rest import close_lips
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.layout import INNER_LIPS, interocular_distance
-from moditalker.mtov.interior import MouthInterior, growth
-from moditalker.mtov.teeth import cheek_colour, lip_lift
+from moditalker.render.mouth_interior import MouthInterior, growth
+from moditalker.render.teeth import cheek_colour, lip_lift
 
 SKIN = np.array([200, 150, 120], np.uint8)
 UPPER, LOWER = [49, 50, 51, 52, 53, 61, 62, 63], [*range(5, 12), *range(55, 60), 65, 66, 67]

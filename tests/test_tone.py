@@ -5,7 +5,7 @@ import numpy as np
 from conftest import Talking
 
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.video.tone import in_tone, tone_of
+from moditalker.render.tone import in_tone, tone_of
 
 BROWN = np.array([1.07, 0.95, 0.78])
 

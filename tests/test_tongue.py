@@ -5,13 +5,13 @@ import pytest
 import torch
 from test_teeth import SKIN, flat, painted, parted, shut, under_the_lip
 
-from moditalker.atom.schedule import mtov_scheduler
+from moditalker.atom.schedulers import mtov_scheduler
 from moditalker.face.geometry import aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import INNER_LIPS
-from moditalker.mtov import sampling
-from moditalker.mtov.sampling import BlockSampler, encode_face
-from moditalker.mtov.tongue import held_back
+from moditalker.mtov import block_sampling as sampling
+from moditalker.mtov.block_sampling import BlockSampler, encode_face
 from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.render.tongue import held_back
 
 RED = np.array([180, 70, 60], np.uint8)
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from moditalker.errors import InputError
 from moditalker.face.layout import INNER_LIPS, JAW, LEFT_EYE, NOSE, OUTER_LIPS, RIGHT_EYE, interocular_distance
 from moditalker.face.tracker import MediaPipeTracker, check_usable, fill_gaps, make_tracker, yaw_degrees
+from moditalker.utils.errors import InputError
 
 
 def resized(picture: np.ndarray, side: int) -> np.ndarray:

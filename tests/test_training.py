@@ -12,25 +12,20 @@ from conftest import Talking
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from moditalker import cli
 from moditalker.atom.head import HeadMotion
 from moditalker.audio.load import SAMPLE_RATE
-from moditalker.errors import InputError
+from moditalker.cli.main import main as cli
 from moditalker.face.geometry import FaceFrame, aligning_matrix, transform_points
 from moditalker.face.layout import eye_opening, interocular_distance, mouth_opening
 from moditalker.mtov.autoencoder import GUIDES, TriplaneAutoencoder
 from moditalker.mtov.conditions import STEPS_A_PIXEL
-from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
-from moditalker.mtov.warp import MOVING_RADII, WarpField, face_centre, sample
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.training.average import average_runs
-from moditalker.training.data import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips
-from moditalker.training.disassemble import disassemble
-from moditalker.training.loop import Batch, TrainingConfig, fit
-from moditalker.training.prepare import prepare, read_clip_list
-from moditalker.training.train_head import HeadObjective
-from moditalker.training.train_mtov import load_widened
-from moditalker.training.variety import (
+from moditalker.release.average import average_runs
+from moditalker.release.disassemble import disassemble
+from moditalker.render.compositor import Composer
+from moditalker.render.landmark_map import draw_landmarks, lower_face_mask
+from moditalker.render.warp import MOVING_RADII, WarpField, face_centre, sample
+from moditalker.training.data.augmentation import (
     bending,
     bent,
     bent_points,
@@ -41,7 +36,12 @@ from moditalker.training.variety import (
     reshaping,
     resharpening,
 )
-from moditalker.video.compose import Composer
+from moditalker.training.data.clips import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips
+from moditalker.training.data.prepare import prepare, read_clip_list
+from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.objectives.train_head import HeadObjective
+from moditalker.training.objectives.train_mtov import load_widened
+from moditalker.utils.errors import InputError
 from moditalker.video.write import VideoWriter
 
 LENGTHS = {"ada-long": 60, "ada-short": 30, "ben": 40}
@@ -82,7 +82,7 @@ def clips(
 @pytest.fixture(scope="module")
 def prepared(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
-    assert cli.main(["prepare", str(clips), "-o", str(folder), "--workers", "1"]) == 0
+    assert cli(["prepare", str(clips), "-o", str(folder), "--workers", "1"]) == 0
     return folder
 
 
@@ -391,7 +391,7 @@ def runs(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         others = [f"--{name}={folder / name / 'model'}" for name in ("autoencoder", "flow")]
         drawn_by = [others[1], f"--autoencoder={folder / 'mtov/autoencoder'}", f"--denoiser={folder / 'mtov/model'}"]
         more = {"mtov": others, "detail": drawn_by}.get(network, [])
-        assert cli.main(["train", network, *map(str, [*options, *budget, *more])]) == 0
+        assert cli(["train", network, *map(str, [*options, *budget, *more])]) == 0
     return folder
 
 
@@ -416,12 +416,12 @@ def test_the_denoiser_can_learn_by_itself(runs: Path, prepared: Path, tmp_path: 
     options = [f"--{name}={value}" for name, value in given.items()]
     budget = ["--batch", "1", "--max-steps", "2", "--minutes", "0", "--workers", "0", "--cpu"]
     train = ["train", "mtov", "--data", str(prepared), *options, *budget]
-    assert cli.main([*train, "--denoiser-only"]) == 0
+    assert cli([*train, "--denoiser-only"]) == 0
     before, after = weights_of(runs / "mtov"), weights_of(tmp_path / "den")
     assert any((before[name] != after[name]).any() for name in before)
     assert not (tmp_path / "den" / "autoencoder").exists(), "the decoder learnt nothing, so there is none to take"
     with pytest.raises(SystemExit):
-        cli.main([*train, "--denoiser-only", "--decoder-only"])
+        cli([*train, "--denoiser-only", "--decoder-only"])
 
 
 def test_the_normalisation_is_measured_on_the_clips(runs: Path) -> None:
@@ -435,7 +435,7 @@ def test_the_normalisation_is_measured_on_the_clips(runs: Path) -> None:
 def test_assembled_networks_make_a_pipeline(
     runs: Path, portrait_file: Path, speech_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["assemble", "--runs", str(runs), "-o", str(tmp_path / "preset")]) == 0
+    assert cli(["assemble", "--runs", str(runs), "-o", str(tmp_path / "preset")]) == 0
     assert "MB of weights" in capsys.readouterr().out
     history = json.loads((tmp_path / "preset" / "training.json").read_text())
     assert set(history) == {"atom", "head", "autoencoder", "denoiser", "flow", "detail"}
@@ -445,17 +445,17 @@ def test_assembled_networks_make_a_pipeline(
     torch.testing.assert_close(loaded.atom.residual_std.float(), trained, rtol=1e-3, atol=1e-4)
     paths = [portrait_file, speech_file, "-o", tmp_path / "talk.mp4", "--preset", tmp_path / "preset"]
     options = ["--atom-steps", 1, "--mtov-steps", 0, "--crop", "face"]
-    assert cli.main(["animate", *map(str, [*paths, *options])]) == 0
+    assert cli(["animate", *map(str, [*paths, *options])]) == 0
     assert json.loads((tmp_path / "talk.json").read_text())["preset"] == "preset"
 
 
 def test_a_preset_is_taken_apart_into_runs_that_make_it_again(runs: Path, tmp_path: Path) -> None:
-    assert cli.main(["assemble", "--runs", str(runs), "-o", str(tmp_path / "preset")]) == 0
+    assert cli(["assemble", "--runs", str(runs), "-o", str(tmp_path / "preset")]) == 0
     disassemble(tmp_path / "preset", tmp_path / "runs")
     again = weights_of(tmp_path / "runs" / "atom")
     for name, value in weights_of(runs / "atom").items():
         torch.testing.assert_close(again[name], value, rtol=1e-3, atol=1e-4)
-    assert cli.main(["assemble", "--runs", str(tmp_path / "runs"), "-o", str(tmp_path / "again")]) == 0
+    assert cli(["assemble", "--runs", str(tmp_path / "runs"), "-o", str(tmp_path / "again")]) == 0
     for file in (tmp_path / "preset").rglob("*"):
         if file.is_file():
             assert (tmp_path / "again" / file.relative_to(tmp_path / "preset")).read_bytes() == file.read_bytes(), file
@@ -476,7 +476,7 @@ def test_what_is_missing_for_training_is_said(
         (["train", "detail", "--data", str(prepared), "--autoencoder", str(tmp_path)], "run 'train autoencoder' first"),
         (["assemble", "--runs", str(tmp_path), "-o", str(tmp_path / "preset")], "run 'train atom"),
     ):
-        assert cli.main([*arguments]) == 2
+        assert cli([*arguments]) == 2
         assert reason in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

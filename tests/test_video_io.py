@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video, read_video
 from moditalker.video.write import VideoWriter
 

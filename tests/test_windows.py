@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from moditalker.windows import agree, cut_windows, join, padded_length, window_count
+from moditalker.utils.windows import agree, cut_windows, join, padded_length, window_count
 
 SIZES = [(16, 4), (32, 8), (96, 24), (8, 0), (10, 5)]
 LENGTHS = [1, 2, 15, 16, 17, 28, 29, 60, 97, 500]

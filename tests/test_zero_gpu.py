@@ -16,10 +16,10 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from moditalker.audio.load import SAMPLE_RATE
-from moditalker.ui.presets import PRESETS
-from moditalker.ui.request import Job, Request
-from moditalker.ui.settings import Settings
-from moditalker.ui.studio import gpu_seconds
+from moditalker.ui.animate.presets import PRESETS
+from moditalker.ui.animate.request import Job, Request
+from moditalker.ui.animate.studio import gpu_seconds
+from moditalker.ui.shared.settings import Settings
 from moditalker.video.read import read_video
 
 FEW = {"atom_steps": 2, "mtov_steps": 1, "guidance": 1.0}

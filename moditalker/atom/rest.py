@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from moditalker.atom.controls import MOUTH_AND_JAW
 from moditalker.face.layout import mouth_opening
+from moditalker.face.motion_controls import MOUTH_AND_JAW
 
 # How much of the gap between the lips each point closes: negative is up. Lower lip and jaw come most of the way.
 _CLOSING = np.zeros(68, np.float32)

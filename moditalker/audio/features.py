@@ -14,7 +14,7 @@ import librosa
 import numpy as np
 
 from moditalker.audio.load import SAMPLE_RATE
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 FEATURE_RATE = 50
 """Feature frames a second."""

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 _HEAD = 64
 _SAMPLE_RATE, _WINDOW, _HOP, _BANDS = 16_000, 400, 160, 80

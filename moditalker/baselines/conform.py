@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from moditalker.audio.load import load_audio
-from moditalker.baselines.drawing import write_frames
-from moditalker.baselines.method import Facts, Made, Options, Progress
-from moditalker.errors import InputError
+from moditalker.baselines.frame_writing import write_frames
+from moditalker.baselines.protocol import Facts, Made, Options, Progress
 from moditalker.face.landmark_file import FPS
 from moditalker.pipeline import frame_count
+from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video, read_video
 
 MAX_SIDE = 1024

@@ -8,12 +8,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from moditalker.baselines.local import LOCAL
-from moditalker.baselines.method import Method
-from moditalker.baselines.spaces.description import SHIPPED, find_descriptions
-from moditalker.baselines.spaces.method import RemoteSpace
-from moditalker.baselines.wav2lip.method import Wav2LipMethod
-from moditalker.errors import InputError
+from moditalker.baselines.built_in import LOCAL
+from moditalker.baselines.protocol import Method
+from moditalker.baselines.spaces.space_file import SHIPPED, find_descriptions
+from moditalker.baselines.spaces.space_method import RemoteSpace
+from moditalker.baselines.wav2lip.wav2lip_method import Wav2LipMethod
+from moditalker.utils.errors import InputError
 
 GROUP = "moditalker.baselines"
 """Entry points of other packages: each a function that takes the pipeline and gives a method, or several."""

@@ -14,11 +14,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from moditalker.atom.blinks import close_eyes, settle_closure
-from moditalker.atom.controls import untangle
 from moditalker.atom.rest import close_lips
-from moditalker.audio.activity import speech_activity
 from moditalker.audio.load import SAMPLE_RATE
+from moditalker.audio.voice_activity import speech_activity
 from moditalker.face.landmark_file import FPS
+from moditalker.face.motion_controls import untangle
 from moditalker.pipeline import frame_count
 
 OPENING = 0.22

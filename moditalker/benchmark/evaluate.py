@@ -6,9 +6,9 @@ from pathlib import Path
 
 from moditalker.benchmark.columns import COLUMNS
 from moditalker.benchmark.judge import GROUPS, Judge, Reference
-from moditalker.errors import InputError
 from moditalker.face.tracker import make_tracker
-from moditalker.metrics.video import read_talking_video, steadied
+from moditalker.metrics.talking_video import read_talking_video, steadied
+from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from moditalker.benchmark.tools import Toolbox
+from moditalker.benchmark.networks import Toolbox
 from moditalker.face.geometry import aligning_matrix, transform_points
 from moditalker.face.landmark_file import FPS
 from moditalker.face.layout import eye_opening, mouth_opening, mouth_width
@@ -18,12 +18,12 @@ from moditalker.metrics.curves import correlation, deviation_ratio
 from moditalker.metrics.flicker import flicker
 from moditalker.metrics.lag import MIN_FRAMES, best_lag, correlation_by_lag
 from moditalker.metrics.landmark_distance import mouth_landmark_distance
-from moditalker.metrics.obedience import obedience
+from moditalker.metrics.landmark_fidelity import obedience
 from moditalker.metrics.psnr import psnr
 from moditalker.metrics.ssim import ssim, ssim_map
-from moditalker.metrics.video import SAMPLES_A_FRAME, TalkingVideo, spread, steadied
-from moditalker.mtov.drawing import lower_face_mask
-from moditalker.stopwatch import Stopwatch
+from moditalker.metrics.talking_video import SAMPLES_A_FRAME, TalkingVideo, spread, steadied
+from moditalker.render.landmark_map import lower_face_mask
+from moditalker.utils.stopwatch import Stopwatch
 
 SOME, FEW = 16, 4
 """Frames of a clip that the dear measures and the dearest look at, evenly spread."""

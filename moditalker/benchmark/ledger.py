@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 
 class Ledger:

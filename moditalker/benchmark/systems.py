@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moditalker.baselines.drawing import warped
+from moditalker.baselines.frame_writing import warped
 from moditalker.benchmark.judge import GROUPS
-from moditalker.defaults import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.retarget import retarget
 from moditalker.face.tracker import FaceTracker
-from moditalker.metrics.video import TalkingVideo
-from moditalker.mtov.sampling import encode_face
+from moditalker.metrics.talking_video import TalkingVideo
+from moditalker.mtov.block_sampling import encode_face
+from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 

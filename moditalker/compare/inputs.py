@@ -8,7 +8,7 @@ import soundfile
 from PIL import Image
 
 from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.face.portrait import load_portrait
+from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import FaceTracker
 from moditalker.pipeline import frame_count
 from moditalker.portrait import crop_to_face

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from moditalker.baselines.conform import DroppedVideo
-from moditalker.baselines.method import Method, Options
+from moditalker.baselines.protocol import Method, Options
 from moditalker.benchmark.judge import Judge
+from moditalker.compare.comparison_page import Shown, write_page
+from moditalker.compare.comparison_table import ALL, csv_of, row_of
 from moditalker.compare.inputs import prepare_inputs
-from moditalker.compare.measure import Measurer, read_real
-from moditalker.compare.page import Shown, write_page
-from moditalker.compare.run import Outcome, Tell, run_methods
+from moditalker.compare.measures import Measurer, read_real
+from moditalker.compare.runner import Outcome, Tell, run_methods
 from moditalker.compare.stitch import stitch
-from moditalker.compare.table import ALL, csv_of, row_of
-from moditalker.errors import InputError
 from moditalker.face.tracker import FaceTracker
+from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 

@@ -10,21 +10,21 @@ from typing import Any
 
 from tqdm import tqdm
 
-from moditalker.baselines.method import Method, Options
+from moditalker.baselines.protocol import Method, Options
+from moditalker.benchmark.clip_offsets import settle_offsets
 from moditalker.benchmark.footage import Footage, find_footage
 from moditalker.benchmark.judge import Judge
 from moditalker.benchmark.ledger import Ledger
-from moditalker.benchmark.offsets import settle_offsets
+from moditalker.compare.comparison_table import csv_of, markdown_of, row_of, shown_columns
 from moditalker.compare.inputs import prepare_inputs
-from moditalker.compare.measure import Measurer, RealClip
+from moditalker.compare.measures import Measurer, RealClip
 from moditalker.compare.pairs import mean_rows
-from moditalker.compare.run import Outcome, run_methods
-from moditalker.compare.table import csv_of, markdown_of, row_of, shown_columns
-from moditalker.errors import InputError
+from moditalker.compare.runner import Outcome, run_methods
 from moditalker.face.tracker import FaceTracker
-from moditalker.metrics.video import SAMPLES_A_FRAME
-from moditalker.sync.weights import shipped_expert
-from moditalker.weights import digest
+from moditalker.loading import digest
+from moditalker.metrics.talking_video import SAMPLES_A_FRAME
+from moditalker.sync.expert_weights import shipped_expert
+from moditalker.utils.errors import InputError
 
 REAL = {"name": "real", "title": "Real clip", "licence": ""}
 

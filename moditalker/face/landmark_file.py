@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 FPS = 25
 """Frames a second of everything this project tracks and draws."""

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from moditalker.errors import InputError
 from moditalker.face.layout import MEDIAPIPE_TO_68, interocular_distance
+from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import torch
 from scipy.linalg import qr, svdvals
 from torch.nn import functional as F
 
-from moditalker.errors import InputError
 from moditalker.metrics.i3d import load_i3d
 from moditalker.metrics.packages import package_folder
+from moditalker.utils.errors import InputError
 
 INCEPTION_SIDE, CLIP_SIDE = 299, 224
 """Sides of the pictures that the two networks take, pixels."""

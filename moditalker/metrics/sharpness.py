@@ -8,7 +8,7 @@ P. Marziliano et al., "Perceptual blur and ringing metrics", Signal Processing: 
 import cv2
 import numpy as np
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 BLOCK = 64
 """Side of a block, pixels: about what the fovea sees at once."""

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from moditalker.face.geometry import transform_points
-from moditalker.mtov.drawing import inside_mouth
-from moditalker.sync.features import LUMA
+from moditalker.render.landmark_map import inside_mouth
+from moditalker.sync.crops_and_mel import LUMA
 
 _LEAST = 0.4
 """Share of the cheeks' surplus of red over green that is there at least; all of it, where they are the greener."""

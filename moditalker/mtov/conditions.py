@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from moditalker.face.geometry import FaceFrame, transform_points
-from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
 from moditalker.mtov.flow import CELLS, FlowRefiner, loose_cells, shifted_flow
-from moditalker.mtov.interior import MouthInterior, growth
-from moditalker.mtov.teeth import lip_lift
-from moditalker.mtov.warp import WarpField, aligned_flow, displacement, sample
+from moditalker.render.landmark_map import draw_landmarks, lower_face_mask
+from moditalker.render.mouth_interior import MouthInterior, growth
+from moditalker.render.teeth import lip_lift
+from moditalker.render.warp import WarpField, aligned_flow, displacement, sample
 
 STEPS_A_PIXEL = 4
 """``moved`` counts quarters of a pixel, so that it fits a byte."""

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.face.layout import OUTER_LIPS
 from moditalker.mtov.autoencoder import PlainBlock, to_unit
-from moditalker.mtov.warp import displacement, pixel_places, sample
+from moditalker.render.warp import displacement, pixel_places, sample
 
 CELLS = 32
 """The network answers for so many cells a side; between their middles the flow is linear."""

@@ -16,7 +16,7 @@ from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.atom_layers import Encoded
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
-from moditalker.paper.pipeline import PUBLISHED
+from moditalker.paper.paper_pipeline import PUBLISHED
 
 Inputs = tuple[torch.Tensor, ...]
 

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 State = dict[str, torch.Tensor]
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from diffusers import ModelMixin
 
-from moditalker.errors import InputError
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.checkpoint import State, Weights, read_state
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.names import ATOM, AUTOENCODER, MTOV, NOT_WEIGHTS, Rule, our_name
+from moditalker.utils.errors import InputError
 
 _LISTED = 40
 

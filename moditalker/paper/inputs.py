@@ -1,7 +1,8 @@
 """What the published networks are shown, where the released code and this project differ: named choices.
 
 ``released`` is what the authors' code feeds its networks, and so what their checkpoints were trained on. ``ours`` is
-what is trained here by default. Both kinds are read from landmarks in *crop space*, see ``moditalker.paper.frames``.
+what is trained here by default. Both kinds are read from landmarks in *crop space*, see
+``moditalker.paper.head_square``.
 """
 
 from typing import Literal, get_args
@@ -9,8 +10,8 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from moditalker.errors import InputError
-from moditalker.mtov.drawing import draw_landmarks, lower_face_mask
+from moditalker.render.landmark_map import draw_landmarks, lower_face_mask
+from moditalker.utils.errors import InputError
 
 Inputs = Literal["released", "ours"]
 """Whose inputs: AToM's identity, the drawn landmarks, and what of the pose frames is hidden."""

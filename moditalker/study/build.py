@@ -11,12 +11,12 @@ from typing import Any
 
 import tomlkit
 
-from moditalker.errors import InputError
 from moditalker.study.definition import PAIRED, Check, Item, SoundCheck, Stimulus, Study, Training, read_study
 from moditalker.study.makers import FILES, Maker
 from moditalker.study.media import video_facts, write_digits, write_reference, write_spoilt, write_stimulus
 from moditalker.study.recipe import Recipe, RecipeItem
 from moditalker.study.serving import file_sha256
+from moditalker.utils.errors import InputError
 
 DIGITS = 3
 _LEDGER = "build.json"

@@ -1,10 +1,10 @@
 """Is a study what its file says, blind, and balanced?"""
 
-from moditalker.errors import InputError
 from moditalker.study.definition import PAIRED, RATING, Study
 from moditalker.study.design import Balance, balance
 from moditalker.study.media import traces, video_facts
 from moditalker.study.serving import file_sha256
+from moditalker.utils.errors import InputError
 
 _DIFFERENCE = 0.1
 """Seconds by which the videos of an item may differ in length without a word."""

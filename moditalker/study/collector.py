@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from moditalker.errors import InputError
 from moditalker.study.definition import LEFT, PAIRED, RIGHT, SCHEMA, Question, Study
 from moditalker.study.design import Trial, trials
 from moditalker.study.store import Line, Rater, Store
+from moditalker.utils.errors import InputError
 
 Screen = dict[str, Any]
 """What a page shows next, as JSON; ``kind`` is ``sound``, ``question`` or ``thanks``."""

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from moditalker.errors import InputError
-from moditalker.study.table import Table, read_table
+from moditalker.study.toml_table import Table, read_table
+from moditalker.utils.errors import InputError
 
 SCHEMA = 1
 """Of the file and of every answer."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from huggingface_hub import CommitScheduler, HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 
-from moditalker.errors import InputError
 from moditalker.study.definition import Study
 from moditalker.study.design import answers_expected
 from moditalker.study.journal import Journal
 from moditalker.study.store import Line, Store, read_json_lines
+from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from moditalker.errors import InputError
 from moditalker.study.store import Line, Store, read_json_lines
+from moditalker.utils.errors import InputError
 
 
 class Journal:

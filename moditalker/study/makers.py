@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from moditalker.errors import InputError
 from moditalker.study.definition import Method
+from moditalker.utils.errors import InputError
 
 if TYPE_CHECKING:
     from moditalker.pipeline import MoDiTalkerPipeline
@@ -49,7 +49,7 @@ class RegistryMaker:
 
     def check(self, method: Method) -> None:
         """See `Maker.check`."""
-        from moditalker.baselines.method import Options
+        from moditalker.baselines.protocol import Options
         from moditalker.baselines.registry import Sources, choose, find_methods
 
         known = {field.name for field in dataclasses.fields(Options)} - {"seed", "mark"}
@@ -65,7 +65,7 @@ class RegistryMaker:
 
     def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path) -> str:
         """See `Maker.make`."""
-        from moditalker.baselines.method import Options
+        from moditalker.baselines.protocol import Options
         from moditalker.baselines.registry import Sources, find_methods
         from moditalker.compare.inputs import prepare_inputs
         from moditalker.face.tracker import make_tracker

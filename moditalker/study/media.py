@@ -11,9 +11,9 @@ import soundfile
 from PIL import Image
 
 from moditalker.audio.load import SAMPLE_RATE
-from moditalker.audio.speech import synthesize
-from moditalker.errors import InputError
-from moditalker.face.portrait import load_portrait
+from moditalker.audio.text_to_speech import synthesize
+from moditalker.face.picture import load_portrait
+from moditalker.utils.errors import InputError
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 REFERENCE_SIDE = 480

@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 
 def need_statistics(command: str) -> None:

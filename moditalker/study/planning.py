@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from moditalker.errors import InputError
 from moditalker.study.definition import PAIRED, RATING, Kind, read_frame
 from moditalker.study.packages import need_statistics
-from moditalker.study.table import read_table
+from moditalker.study.toml_table import read_table
+from moditalker.utils.errors import InputError
 
 
 @dataclass(frozen=True)

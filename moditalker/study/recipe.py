@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moditalker.errors import InputError
 from moditalker.study.definition import Method, Question, read_frame
 from moditalker.study.makers import FILES
-from moditalker.study.table import Table, read_table
+from moditalker.study.toml_table import Table, read_table
+from moditalker.utils.errors import InputError
 
 
 @dataclass(frozen=True)

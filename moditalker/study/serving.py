@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from moditalker.errors import InputError
 from moditalker.study.definition import Study
+from moditalker.utils.errors import InputError
 
 
 class ServedFiles:

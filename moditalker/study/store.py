@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 _BUSY_SECONDS = 30.0
 _SEEN_SECONDS = 20.0

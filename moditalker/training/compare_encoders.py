@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from moditalker.face.layout import mouth_opening, mouth_width
 from moditalker.metrics.curves import correlation
-from moditalker.training.data import PreparedClip, load_clips
+from moditalker.training.data.clips import PreparedClip, load_clips
 
 LONG_WINDOW, SHORT_WINDOW = 72, 24
 LONG_SHARE = 0.3

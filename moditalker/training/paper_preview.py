@@ -16,11 +16,11 @@ from PIL import Image, ImageDraw
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import mouth_opening
 from moditalker.mtov.autoencoder import to_unit
-from moditalker.mtov.sampling import EncodedFace
-from moditalker.paper.frames import drawn_frames, hide, visible_frames, warped_frames
-from moditalker.paper.pipeline import PUBLISHED, PaperPipeline
-from moditalker.paper.sampling import BlockChain, sample_motion
-from moditalker.training.paper_shards import ShardedClip, Shards
+from moditalker.mtov.block_sampling import EncodedFace
+from moditalker.paper.head_square import drawn_frames, hide, visible_frames, warped_frames
+from moditalker.paper.paper_pipeline import PUBLISHED, PaperPipeline
+from moditalker.paper.paper_sampling import BlockChain, sample_motion
+from moditalker.training.data.paper_shards import ShardedClip, Shards
 
 COLUMNS = ("portrait", "landmarks", "pose", "MToV", "autoencoder", "real")
 Measures = dict[str, float]

@@ -13,12 +13,12 @@ import torch
 from PIL import Image, ImageDraw
 
 from moditalker.face.layout import mouth_opening
+from moditalker.loading import default_weights
 from moditalker.mtov.autoencoder import to_unit
+from moditalker.mtov.block_sampling import BLOCK, BlockSampler, encode_face
 from moditalker.mtov.conditions import block_conditions, guides
-from moditalker.mtov.sampling import BLOCK, BlockSampler, encode_face
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.training.data import PreparedClip, load_clips
-from moditalker.weights import default_weights
+from moditalker.training.data.clips import PreparedClip, load_clips
 
 COLUMNS = ("portrait", "landmarks", "warp", "no planes", "output", "real planes", "real")
 

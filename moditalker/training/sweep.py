@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
-from moditalker.atom.controls import untangle
 from moditalker.atom.model import AudioToMotion
-from moditalker.atom.sampling import LIP_TEMPERATURE, sample_residual
-from moditalker.atom.schedule import atom_scheduler
-from moditalker.defaults import ATOM_STEPS, GUIDANCE
+from moditalker.atom.motion_sampling import LIP_TEMPERATURE, sample_residual
+from moditalker.atom.schedulers import atom_scheduler
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import mouth_opening, mouth_width
+from moditalker.face.motion_controls import untangle
+from moditalker.loading import default_weights
 from moditalker.metrics.curves import correlation, deviation_ratio
 from moditalker.metrics.lag import best_lag
-from moditalker.training.data import PreparedClip, load_clips
-from moditalker.weights import default_weights
+from moditalker.options import ATOM_STEPS, GUIDANCE
+from moditalker.training.data.clips import PreparedClip, load_clips
 
 LONG = 50
 """Frames that a clip needs for its lag to be found."""

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from moditalker.sync.features import log_mel, mouth_crops
-from moditalker.sync.network import SyncExpert
-from moditalker.sync.scoring import SyncCurve, distance_by_offset, embed_mel, embed_mouths, mean_curve
-from moditalker.sync.weights import load_expert, shipped_expert
-from moditalker.training.data import PreparedClip, load_clips
-from moditalker.training.offsets import LONG_FRAMES, SHORT_LEAST, SHORT_RANGE
-from moditalker.training.sound import load_sound
+from moditalker.sync.crops_and_mel import log_mel, mouth_crops
+from moditalker.sync.expert import SyncExpert
+from moditalker.sync.expert_weights import load_expert, shipped_expert
+from moditalker.sync.offset_scoring import SyncCurve, distance_by_offset, embed_mel, embed_mouths, mean_curve
+from moditalker.training.data.clips import PreparedClip, load_clips
+from moditalker.training.data.offsets import LONG_FRAMES, SHORT_LEAST, SHORT_RANGE
+from moditalker.training.data.recordings import load_sound
 
 SHIFTS = range(-8, 9)
 POOL = 10

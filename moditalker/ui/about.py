@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from moditalker.ui.settings import Settings
+from moditalker.ui.shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,17 +8,17 @@ import gradio as gr
 
 from moditalker.baselines.registry import Sources, find_methods
 from moditalker.ui.about import AboutTab
-from moditalker.ui.animate import AnimateTab
-from moditalker.ui.compare import CompareTab
-from moditalker.ui.compare_studio import CompareStudio
-from moditalker.ui.estimate import Speeds
-from moditalker.ui.examples import FOLDER, load_examples
-from moditalker.ui.portrait_panel import PortraitPanel
-from moditalker.ui.settings import Settings
-from moditalker.ui.studio import Animator, Studio
-from moditalker.ui.study_setup import study_tab
-from moditalker.ui.tab import Tab
-from moditalker.ui.workspace import Workspace
+from moditalker.ui.animate.animate_tab import AnimateTab
+from moditalker.ui.animate.estimate import Speeds
+from moditalker.ui.animate.examples import FOLDER, load_examples
+from moditalker.ui.animate.portrait_panel import PortraitPanel
+from moditalker.ui.animate.studio import Animator, Studio
+from moditalker.ui.compare.compare_studio import CompareStudio
+from moditalker.ui.compare.compare_tab import CompareTab
+from moditalker.ui.shared.settings import Settings
+from moditalker.ui.shared.tab import Tab
+from moditalker.ui.shared.workspace import Workspace
+from moditalker.ui.study.setup import study_tab
 
 CSS = Path(__file__).with_name("page.css")
 MODEL_CARD = Path(__file__).resolve().parents[2] / "assets" / "compact" / "README.md"

@@ -13,7 +13,7 @@ from typing import IO
 import imageio_ffmpeg
 import numpy as np
 
-from moditalker.errors import InputError
+from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 

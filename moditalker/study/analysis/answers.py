@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from moditalker.errors import InputError
 from moditalker.study.definition import LEFT, PAIRED, RIGHT, Study
 from moditalker.study.store import Line, open_store, read_json_lines
+from moditalker.utils.errors import InputError
 
 COLUMNS = (
     "rater", "trial", "role", "kind", "item", "question", "answer", "left", "right", "side", "winner", "value",

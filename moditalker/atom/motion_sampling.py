@@ -1,0 +1,161 @@
+"""Sampling of motion for any length of speech: windows that agree where they overlap."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from diffusers import SchedulerMixin
+
+from moditalker.atom.blinks import LID_POINTS
+from moditalker.atom.head import MOTION, POSE, HeadMotion
+from moditalker.atom.model import AudioToMotion
+from moditalker.face.layout import LIP_BRANCH, POINTS
+from moditalker.utils.windows import agree, cut_windows, join, padded_length, window_count
+
+StepCallback = Callable[[int, int], None]
+"""Called after every denoising step with the step's number (from 1) and the number of steps."""
+
+LIP_TEMPERATURE = 0.25
+"""Drawn with all of the noise, lips move as much as the training speakers' and correlate with the real ones by the
+square of what the network knows; with less, they keep to what was said."""
+
+_AT_ONCE = 16
+
+
+def sample_residual(
+    atom: AudioToMotion,
+    scheduler: SchedulerMixin,
+    speech: np.ndarray,
+    identity: np.ndarray,
+    *,
+    steps: int,
+    guidance: float,
+    generator: torch.Generator,
+    temperature: float = LIP_TEMPERATURE,
+    callback: StepCallback | None = None,
+) -> np.ndarray:
+    """Speech to landmark residuals.
+
+    Args:
+        speech: (2T, D) features at 50 Hz.
+        identity: (68, 3) the portrait, inter-ocular distances.
+        steps: denoising steps.
+        guidance: 1 is none; above, the motion leans further towards what the speech asks for.
+        generator: on the processor, so that a seed means the same on every machine.
+        temperature: of the noise that the lip branch starts from; 1 draws from all that the speech allows, 0 gives
+            what it asks for on average.
+    Returns:
+        (T, 68, 3) float32, inter-ocular distances; lids as in the portrait.
+    """
+    layout = Layout.of(len(speech) // 2, atom.config["window"], atom.config["overlap"])
+    tokens = _in_pieces(atom.encode_speech, _speech_windows(speech, layout).to(atom.device, atom.dtype))
+    silent = atom.without_speech(tokens)
+    face = torch.from_numpy(identity).to(tokens)[None]
+
+    def predict(sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        pieces = []
+        for start in range(0, len(sample), _AT_ONCE):
+            piece = sample[start : start + _AT_ONCE].to(atom.dtype)
+            time, who = timestep.expand(len(piece)), face.expand(len(piece), -1, -1)
+            heard = atom(piece, time, who, tokens[start : start + _AT_ONCE])
+            if guidance != 1.0:
+                unheard = atom(piece, time, who, silent[start : start + _AT_ONCE])
+                heard = unheard + guidance * (heard - unheard)
+            pieces.append(heard)
+        return torch.cat(pieces)
+
+    spread = torch.ones(POINTS, 1)
+    spread[LIP_BRANCH] = temperature
+    clean = _denoise(predict, scheduler, layout, (POINTS, 3), steps, generator, atom.device, callback, spread)
+    residual = atom.denormalise(clean.to(atom.residual_std)).float().cpu().numpy()
+    residual[:, LID_POINTS] = 0
+    return residual
+
+
+def sample_head(
+    head: HeadMotion,
+    scheduler: SchedulerMixin,
+    speech: np.ndarray,
+    *,
+    steps: int,
+    generator: torch.Generator,
+    callback: StepCallback | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Speech to head pose and blinks.
+
+    Args:
+        speech: (2T, D) features at 50 Hz.
+        steps: denoising steps.
+        generator: on the processor.
+    Returns:
+        pose (T, 6), as ``FaceFrame.analyse`` gives it, and closure (T,), as ``blinks.eye_closure`` does.
+    """
+    layout = Layout.of(len(speech) // 2, head.config["window"], head.config["overlap"])
+    tokens = _in_pieces(head.encode_speech, _speech_windows(speech, layout).to(head.device, head.dtype))
+
+    def predict(sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        return head(sample.to(head.dtype), timestep.expand(len(sample)), tokens)
+
+    clean = _denoise(predict, scheduler, layout, (MOTION,), steps, generator, head.device, callback)
+    motion = head.denormalise(clean.to(head.pose_std)).float().cpu().numpy()
+    return motion[:, :POSE], motion[:, POSE]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a recording is cut into windows; one that is shorter than a window is one window of its own length."""
+
+    frames: int
+    window: int
+    overlap: int
+
+    @classmethod
+    def of(cls, frames: int, window: int, overlap: int) -> "Layout":
+        """For so many frames, and a network's window and overlap."""
+        return cls(frames, min(window, frames), overlap if frames > window else 0)
+
+    @property
+    def count(self) -> int:
+        """Windows."""
+        return window_count(self.frames, self.window, self.overlap)
+
+    @property
+    def length(self) -> int:
+        """Frames that they span; the last window may reach past the end."""
+        return padded_length(self.count, self.window, self.overlap)
+
+
+def _speech_windows(speech: np.ndarray, layout: Layout) -> torch.Tensor:
+    """(2T, D) -> (W, 2 window, D), the end padded with its last value."""
+    missing = 2 * (layout.length - layout.frames)
+    padded = np.pad(speech[: 2 * layout.frames], ((0, missing), (0, 0)), mode="edge")
+    return cut_windows(torch.from_numpy(padded), 2 * layout.window, 2 * layout.overlap)
+
+
+def _in_pieces(network: Callable[[torch.Tensor], torch.Tensor], windows: torch.Tensor) -> torch.Tensor:
+    return torch.cat([network(piece) for piece in windows.split(_AT_ONCE)])
+
+
+def _denoise(
+    predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    scheduler: SchedulerMixin,
+    layout: Layout,
+    shape: tuple[int, ...],
+    steps: int,
+    generator: torch.Generator,
+    device: torch.device,
+    callback: StepCallback | None,
+    spread: torch.Tensor | float = 1.0,
+) -> torch.Tensor:
+    """From one stretch of noise, scaled by ``spread``, to (T, *shape) by windows that agree."""
+    noise = torch.randn(layout.length, *shape, generator=generator) * spread
+    sample = cut_windows(noise, layout.window, layout.overlap).to(device)
+    scheduler.set_timesteps(steps, device=device)
+    clean = sample
+    for number, timestep in enumerate(scheduler.timesteps, 1):
+        clean = agree(predict(sample, timestep).float(), layout.overlap)
+        sample = scheduler.step(clean, timestep, sample).prev_sample
+        if callback is not None:
+            callback(number, steps)
+    return join(clean, layout.overlap, layout.frames)

@@ -1,0 +1,89 @@
+"""What a method is: a portrait and a recording in, a video and its timings out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how much of it is done and how much there is; what it raises ends the method."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a video is made; a method takes what it knows.
+
+    Attributes:
+        seed: of everything random.
+        head_motion: ``natural`` or ``still``, of methods that move the head.
+        atom_steps, mtov_steps, guidance: see ``MoDiTalkerPipeline.animate``.
+        mark: whether "AI-generated" is written into the picture's corner; the file's metadata says so either way.
+    """
+
+    seed: int = 0
+    head_motion: str = "natural"
+    atom_steps: int = ATOM_STEPS
+    mtov_steps: int = MTOV_STEPS
+    guidance: float = GUIDANCE
+    mark: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a method gives back beside the file.
+
+    Attributes:
+        seconds: wall clock a stage, without the loading of networks.
+        warnings: for the user, one sentence each.
+    """
+
+    seconds: dict[str, float]
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is told of a method before it is run.
+
+    Attributes:
+        name: by which it is chosen, ``[a-z0-9-]+``.
+        title: for people.
+        what: one sentence on how it works.
+        licence: of its code and weights.
+        needs: what it needs to run.
+        sent_to: the machine that the portrait and the recording are sent to; empty when they stay here.
+    """
+
+    name: str
+    title: str
+    what: str
+    licence: str
+    needs: str = "nothing more"
+    sent_to: str = ""
+
+
+class Method(Protocol):
+    """Makes a portrait speak."""
+
+    @property
+    def facts(self) -> Facts: ...
+
+    def available(self) -> str | None:
+        """None when it can run here, or the sentence that says what is missing; quick, and loads nothing."""
+        ...
+
+    def make(self, portrait: Path, audio: Path, output: Path, options: Options, progress: Progress) -> Made:
+        """Write a video.
+
+        Args:
+            portrait: PNG, RGB, even sides.
+            audio: WAV, 16 kHz mono.
+            output: ``.mp4``, 25 frames a second, as long as the recording, which is its sound.
+            options: see ``Options``.
+            progress: see ``Progress``.
+        Raises:
+            InputError: it cannot be made, in one sentence.
+        """
+        ...

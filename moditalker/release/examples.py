@@ -1,0 +1,119 @@
+"""`make examples`: portraits in the public domain say sentences that a synthetic voice speaks.
+
+The results go into assets/examples, which the page shows without computing anything.
+"""
+
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib.cbook
+import numpy as np
+import skimage.data
+import soundfile
+from diffusers.utils.logging import disable_progress_bar
+from PIL import Image
+
+from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.text_to_speech import synthesize
+from moditalker.face.landmark_file import read_landmarks
+from moditalker.loading import default_weights
+from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.render.landmark_video import write_landmark_video
+from moditalker.ui.animate.examples import FOLDER
+from moditalker.ui.animate.motion_plot import write_motion_plot
+from moditalker.utils.errors import InputError
+from moditalker.utils.progress import StageBars
+
+JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One example: its title, the portrait, what is said, and options of ``animate`` that differ from the defaults."""
+
+    name: str
+    title: str
+    portrait: np.ndarray
+    text: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def recipes() -> list[Recipe]:
+    """Portraits that Python packages carry and that are in the public domain.
+
+    Eileen Collins, NASA, from scikit-image; Grace Hopper, James S. Davis for the US Navy, from Matplotlib. What they
+    say are no words of theirs.
+    """
+    astronaut = skimage.data.astronaut()
+    with Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) as picture:
+        admiral = np.asarray(picture.convert("RGB"))
+    return [
+        Recipe(
+            "1-astronaut",
+            "Astronaut",
+            astronaut,
+            "Hello! A moment ago I was a still picture. Now I can move, and talk about the moon.",
+            {"seed": 4},
+        ),
+        Recipe(
+            "2-admiral",
+            "Admiral, head still",
+            admiral,
+            "This is a photograph. A computer made its voice, and moved its mouth to match.",
+            {"seed": 1, "head_motion": "still", "lip_scale": 1.1},
+        ),
+        Recipe(
+            "3-face",
+            "Face only, livelier",
+            astronaut,
+            "Five, four, three, two, one. We have lift off!",
+            {"seed": 2, "crop": "face", "head_scale": 1.5, "lip_scale": 1.2},
+        ),
+    ]
+
+
+def make_example(pipeline: MoDiTalkerPipeline, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Write one example's inputs and results into a folder and return the report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    portrait, speech, video = folder / "portrait.jpg", folder / "speech.mp3", folder / "video.mp4"
+    Image.fromarray(recipe.portrait).save(portrait, quality=JPEG_QUALITY, exif=b"")
+    soundfile.write(speech, synthesize(recipe.text), SAMPLE_RATE, format="MP3")
+    with tempfile.TemporaryDirectory() as scratch, StageBars() as bars:
+        motion = Path(scratch, "landmarks.npz")
+        report = pipeline.animate(
+            portrait, speech, video, save_landmarks=motion, mark=True, progress=bars, **recipe.options
+        )
+        landmarks = read_landmarks(motion)
+    samples = load_audio(speech)
+    write_landmark_video(folder / "landmarks.mp4", landmarks, samples)
+    write_motion_plot(folder / "motion.png", landmarks, samples)
+    report["output"] = video.name
+    video.with_suffix(".json").write_text(json.dumps(report, indent=1))
+    (folder / "example.json").write_text(json.dumps({"title": recipe.title, "text": recipe.text}, indent=1))
+    return report
+
+
+def main() -> int:
+    """Make all examples anew; 2 where the weights are missing."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    disable_progress_bar()
+    try:
+        pipeline = MoDiTalkerPipeline.from_pretrained(default_weights())
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    for recipe in recipes():
+        report = make_example(pipeline, recipe, FOLDER / recipe.name)
+        print(f"{recipe.name}: {report['audio_seconds']:.1f} s, {report['real_time_factor']:.2f} s of work a second")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

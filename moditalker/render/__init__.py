@@ -1,0 +1,1 @@
+"""What is not learned in the picture: warp, lids, mouth, background, compositing."""

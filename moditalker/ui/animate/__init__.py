@@ -1,0 +1,1 @@
+"""The Animate tab: from a visitor's portrait and speech to a video."""

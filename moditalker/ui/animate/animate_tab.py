@@ -1,0 +1,293 @@
+"""The Animate tab: a portrait and speech in, a video out; and the `/animate` endpoint."""
+
+import inspect
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from typing import Any, Literal
+
+import gradio as gr
+
+from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.ui.animate.controls import Controls, build_controls
+from moditalker.ui.animate.examples import Example
+from moditalker.ui.animate.portrait_panel import PortraitPanel
+from moditalker.ui.animate.request import NEW_SEED, Request, check_before_start
+from moditalker.ui.animate.results import Results, build_results, cleared, preview_of, shown
+from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
+from moditalker.ui.animate.studio import Preview, Progress, Result, Studio
+from moditalker.ui.shared.refusal import refusals
+from moditalker.ui.shared.run import CANCEL_SECONDS, Run
+from moditalker.ui.shared.settings import Settings
+from moditalker.ui.shared.status import in_words, note_html, progress_html, sentence
+from moditalker.utils.errors import InputError
+
+CONSENT = "I may use this face and this voice, and I will say that the video is AI-generated wherever I show it."
+CHARACTERS_A_SECOND = 14.0
+"""How fast the synthetic voice speaks, for an estimate."""
+
+
+class AnimateTab:
+    """The controls, and the handlers behind them. Holds no state of a request.
+
+    Args:
+        studio: what carries requests out.
+        portraits: takes the portrait and says what is in it.
+        settings: limits.
+        examples: with their results; the first one is shown when the page opens.
+    """
+
+    title = "Animate"
+
+    def __init__(
+        self, studio: Studio, portraits: PortraitPanel, settings: Settings, examples: Sequence[Example] = ()
+    ) -> None:
+        self._studio, self._portraits, self._settings = studio, portraits, settings
+        self._examples = list(examples)
+
+    def build(self) -> None:
+        """Add the tab's content to the `gr.Tab` that is open."""
+        with gr.Row():
+            with gr.Column(min_width=320):
+                portrait = self._portraits.build()
+                speech = SpeechPanel(self._settings).build()
+                controls = build_controls(self._settings.max_video_seconds)
+                consent = gr.Checkbox(label=CONSENT, value=False, elem_id="consent")
+                button = gr.Button("Animate", variant="primary", size="lg", elem_id="animate")
+                cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="cancel")
+                estimate = gr.HTML(elem_id="estimate")
+            with gr.Column(min_width=320):
+                status = gr.HTML(elem_id="status")
+                example_buttons: list[gr.Button] = []
+                results = build_results(
+                    self._examples[0] if self._examples else None,
+                    between=lambda: example_buttons.extend(self._build_examples()),
+                )
+        inputs = [portrait, speech.audio, speech.text, consent, *controls.inputs()]
+        Run(self._check, self._make, cleared, "No video was made").connect(
+            button, cancel, status, [speech.source, *inputs], results.outputs(), self._settings.running
+        )
+        self._build_estimate(speech, controls, estimate)
+        for example, chosen in zip(self._examples, example_buttons, strict=True):
+            self._build_example(example, chosen, portrait, speech, controls, results, status)
+        self._build_endpoint(inputs)
+
+    def _build_examples(self) -> list[gr.Button]:
+        if not self._examples:
+            return []
+        gr.HTML('<h3 class="examples-title">Examples: a click shows the result at once</h3>')
+        with gr.Row(elem_id="examples"):
+            return [
+                gr.Button(example.title, icon=str(example.portrait), size="sm", min_width=140, elem_classes="example")
+                for example in self._examples
+            ]
+
+    def _build_estimate(self, speech: Speech, controls: Controls, estimate: gr.HTML) -> None:
+        inputs: list[Any] = [
+            speech.source,
+            speech.audio,
+            speech.text,
+            controls.atom_steps,
+            controls.mtov_steps,
+            controls.guidance,
+            controls.head_motion,
+        ]
+        for component in inputs:
+            component.change(
+                self.estimate,
+                inputs=inputs,
+                outputs=estimate,
+                api_visibility="private",
+                show_progress="hidden",
+                trigger_mode="always_last",
+                concurrency_limit=2,
+                concurrency_id="estimate",
+            )
+
+    def _build_example(
+        self,
+        example: Example,
+        chosen: gr.Button,
+        portrait: gr.Image,
+        speech: Speech,
+        controls: Controls,
+        results: Results,
+        status: gr.HTML,
+    ) -> None:
+        options = example.report["parameters"]
+        set_by_it = ("head_motion", "crop", "atom_steps", "mtov_steps", "guidance", "lip_scale", "head_scale")
+        outputs = [portrait, speech.source, speech.audio, *(getattr(controls, name) for name in set_by_it)]
+
+        def show() -> list[Any]:
+            settings = [options[name] for name in set_by_it]
+            result = shown(example, f"Example: {example.title}")
+            return [str(example.portrait), RECORDING, str(example.speech), *settings, "", *result]
+
+        chosen.click(
+            show,
+            outputs=[*outputs, status, *results.outputs()],
+            api_visibility="private",
+            queue=False,
+            show_progress="hidden",
+        )
+
+    def _build_endpoint(self, inputs: list[Any]) -> None:
+        outputs = [
+            gr.Video(label="The video", visible=False),
+            gr.Number(label="The seed that was used", precision=0, visible=False),
+            gr.JSON(label="The report", visible=False),
+            gr.Video(label="The motion alone", visible=False),
+            gr.Image(label="Mouth opening over the waveform", visible=False),
+        ]
+        gr.Button(visible=False).click(
+            self.animate,
+            inputs=inputs,
+            outputs=outputs,
+            api_name="animate",
+            # Whole: Gradio would show the first paragraph and keep what it says of the parameters to itself.
+            api_description=inspect.getdoc(self.animate),
+            concurrency_limit=self._settings.running,
+            concurrency_id="animate",
+        )
+
+    def _check(self, *values: Any) -> None:
+        request = self._request(*values)
+        with refusals():
+            check_before_start(request, self._settings)
+
+    def _make(self, *values: Any) -> Generator[list[Any], None, None]:
+        request = self._request(*values)
+        with refusals(request.portrait, request.audio, request.head_video), closing(self._studio.make(request)) as made:
+            for event in made:
+                if isinstance(event, Progress):
+                    yield [progress_html(event), *[gr.skip()] * len(cleared())]
+                elif isinstance(event, Preview):
+                    yield [gr.skip(), *preview_of(event.video)]
+                else:
+                    seconds = event.report["frames"] / event.report["fps"]
+                    note = f"Done: {seconds:.1f} s of video in {in_words(sum(event.report['seconds'].values()))}."
+                    notes = [note_html(note, "good")]
+                    notes += [note_html(warning, "warning") for warning in event.report["warnings"]]
+                    yield ["".join(notes), *shown(event, "Result")]
+
+    def animate(
+        self,
+        portrait: str | None,
+        audio: str | None = None,
+        text: str = "",
+        consent: bool = False,
+        head_motion: Literal["natural", "still", "video"] = "natural",
+        head_video: str | None = None,
+        crop: Literal["full", "face"] = "full",
+        atom_steps: int = ATOM_STEPS,
+        mtov_steps: int = MTOV_STEPS,
+        guidance: float = GUIDANCE,
+        lip_scale: float = 1.0,
+        head_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        seed: int = NEW_SEED,
+        progress: gr.Progress = gr.Progress(),
+    ) -> Generator[list[Any], None, None]:
+        """Makes the person of a portrait say a recording or a text, as a 25 fps H.264 video with its sound.
+
+        Args:
+            portrait: a picture with one face seen from the front (JPEG, PNG or WebP).
+            audio: speech of up to 60 seconds (WAV, MP3, FLAC, OGG, M4A, or a video, of which the sound track is taken).
+            text: English text to be spoken by a synthetic voice, instead of audio.
+            consent: true says that you may use this face and this voice; nothing is made without it.
+            head_motion: "natural", "still", or "video" to follow the head in head_video.
+            head_video: a video of one person seen from the front, up to 60 seconds; its picture is not used.
+            crop: "full" for the whole picture, "face" for the face alone.
+            atom_steps: denoising steps of the audio-to-motion model, 1 to 50; more move the lids more naturally.
+            mtov_steps: denoising steps of the motion-to-video model, 1 to 25.
+            guidance: how closely the lips follow the speech, 1 to 4; 1 is none and the fastest.
+            lip_scale: how far the lips move, 0 to 2; 1 is as in real speech.
+            head_scale: how far the head moves, 0 to 2.
+            blink_scale: how far the eyes close in a blink, 0 to 2.
+            seed: the same seed gives the same video; -1 draws a new one.
+
+        Returns:
+            The video.
+            The seed that was used.
+            The report: every parameter, seconds per stage, real-time factor, warnings.
+            The motion alone: the 68 landmarks as a video.
+            A picture of the mouth's opening over the waveform.
+        """
+        request = Request(
+            portrait,
+            audio,
+            text or "",
+            consent,
+            head_motion,
+            head_video,
+            crop,
+            atom_steps,
+            mtov_steps,
+            guidance,
+            lip_scale,
+            head_scale,
+            blink_scale,
+            NEW_SEED if seed is None else int(seed),
+        )
+        with refusals(portrait, audio, head_video), closing(self._studio.make(request)) as made:
+            # Nothing new, but Gradio can end a cancelled job only at a yield, and only after the first one. Not at each
+            # event: a client's status shows the progress until the next of these.
+            told = time.monotonic()
+            yield [gr.skip()] * 5
+            for event in made:
+                if isinstance(event, Progress):
+                    progress(event.share, desc=sentence(event))
+                    if time.monotonic() - told >= CANCEL_SECONDS:
+                        told = time.monotonic()
+                        yield [gr.skip()] * 5
+                elif isinstance(event, Result):
+                    yield [
+                        str(event.video),
+                        event.report["seed"],
+                        event.report,
+                        str(event.landmarks),
+                        str(event.plot),
+                    ]
+
+    def estimate(
+        self,
+        source: str,
+        audio: str | None,
+        text: str,
+        atom_steps: int,
+        mtov_steps: int,
+        guidance: float,
+        head_motion: str,
+    ) -> str:
+        """About how long it will take, said before anything starts; empty where there is no speech yet."""
+        try:
+            if source == TEXT:
+                seconds = len(text) / CHARACTERS_A_SECOND
+            elif audio is None:
+                seconds = 0.0
+            else:
+                seconds = len(load_audio(audio, max_seconds=self._settings.max_audio_seconds)) / SAMPLE_RATE
+        except InputError as error:
+            return note_html(str(error).replace(str(audio), "The recording"), "bad")
+        if seconds == 0:
+            return ""
+        request = Request(
+            None, atom_steps=atom_steps, mtov_steps=mtov_steps, guidance=guidance, head_motion=head_motion
+        )
+        whole = sum(self._studio.speeds.predict(request, seconds).values())
+        return note_html(f"{seconds:.1f} s of speech: about {in_words(whole)} on this machine.")
+
+    @staticmethod
+    def _request(
+        source: str, portrait: str | None, audio: str | None, text: str, consent: bool, *controls: Any
+    ) -> Request:
+        """What the page's components say; of a recording and a text, the one that is looked at counts."""
+        if source == RECORDING:
+            text = ""
+        else:
+            audio = None
+        options = dict(zip(Controls.names(), controls, strict=True))
+        if options["seed"] is None:
+            options["seed"] = NEW_SEED
+        return Request(portrait, audio, text, consent, **options)

@@ -1,0 +1,120 @@
+"""The settings of a video: presets, sliders, head motion, crop and seed."""
+
+import secrets
+from dataclasses import dataclass, fields
+from typing import Any
+
+import gradio as gr
+
+from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.ui.animate.presets import DEFAULT_PRESET, PRESETS
+from moditalker.ui.animate.request import MAX_SEED, NEW_SEED
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The components, named as the parameters of `/animate`."""
+
+    head_motion: gr.Radio
+    head_video: gr.Video
+    crop: gr.Radio
+    atom_steps: gr.Slider
+    mtov_steps: gr.Slider
+    guidance: gr.Slider
+    lip_scale: gr.Slider
+    head_scale: gr.Slider
+    blink_scale: gr.Slider
+    seed: gr.Number
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Of the parameters, in their order."""
+        return [field.name for field in fields(cls)]
+
+    def inputs(self) -> list[Any]:
+        """The components, in the same order."""
+        return [getattr(self, name) for name in self.names()]
+
+
+def build_controls(max_video_seconds: float) -> Controls:
+    """Add the settings to the `gr.Blocks` that is open."""
+    preset = gr.Radio(
+        [(f"{name.capitalize()}", name) for name in PRESETS],
+        value=DEFAULT_PRESET,
+        label="Quality",
+        info="Best moves the face more carefully and takes about half as long again as balanced.",
+        elem_id="preset",
+    )
+    with gr.Accordion("More settings", open=False, elem_id="more"):
+        head_motion = gr.Radio(
+            [("Natural", "natural"), ("Still", "still"), ("From a video", "video")],
+            value="natural",
+            label="Head motion",
+            elem_id="head-motion",
+        )
+        head_video = gr.Video(
+            label=f"Video whose head is followed, up to {max_video_seconds:.0f} seconds",
+            sources=["upload"],
+            visible=False,
+            height=220,
+            elem_id="head-video",
+        )
+        crop = gr.Radio(
+            [("Full picture", "full"), ("Face only", "face")], value="full", label="Picture", elem_id="crop"
+        )
+        with gr.Row():
+            lip_scale = _strength("Lip motion", "lip-scale")
+            head_scale = _strength("Head motion", "head-scale")
+            blink_scale = _strength("Blinking", "blink-scale")
+        with gr.Row():
+            atom_steps = gr.Slider(
+                1, 50, value=ATOM_STEPS, step=1, precision=0, label="Motion steps (AToM)", elem_id="atom-steps",
+                min_width=140,
+            )  # fmt: skip
+            mtov_steps = gr.Slider(
+                1, 25, value=MTOV_STEPS, step=1, precision=0, label="Video steps (MToV)", elem_id="mtov-steps",
+                min_width=140,
+            )  # fmt: skip
+            guidance = gr.Slider(
+                1.0, 4.0, value=GUIDANCE, step=0.05, label="Guidance", elem_id="guidance", min_width=140,
+                info="How closely the lips follow the speech",
+            )  # fmt: skip
+        with gr.Row():
+            seed = gr.Number(
+                NEW_SEED,
+                precision=0,
+                minimum=NEW_SEED,
+                maximum=MAX_SEED,
+                label="Seed",
+                info="The same seed gives the same video; -1 draws a new one.",
+                elem_id="seed",
+            )
+            dice = gr.Button("🎲 Draw a seed", size="sm", min_width=120, scale=0, elem_id="dice")
+    quick: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    dice.click(lambda: secrets.randbelow(MAX_SEED + 1), outputs=seed, **quick)
+    head_motion.change(
+        lambda chosen: gr.Video(visible=chosen == "video"), inputs=head_motion, outputs=head_video, **quick
+    )
+    preset.input(
+        lambda name: (PRESETS[name].atom_steps, PRESETS[name].mtov_steps, PRESETS[name].guidance),
+        inputs=preset,
+        outputs=[atom_steps, mtov_steps, guidance],
+        **quick,
+    )
+    for slider in (atom_steps, mtov_steps, guidance):
+        # Moved by hand: no preset is named then unless its values were met.
+        slider.release(_named, inputs=[atom_steps, mtov_steps, guidance], outputs=preset, **quick)
+    return Controls(
+        head_motion, head_video, crop, atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, seed
+    )
+
+
+def _strength(label: str, elem_id: str) -> gr.Slider:
+    return gr.Slider(0.0, 2.0, value=1.0, step=0.05, label=label, elem_id=elem_id, min_width=140)
+
+
+def _named(atom_steps: int, mtov_steps: int, guidance: float) -> Any:
+    for name, preset in PRESETS.items():
+        if (preset.atom_steps, preset.mtov_steps, preset.guidance) == (atom_steps, mtov_steps, guidance):
+            return gr.Radio(value=name)
+    return gr.Radio(value=None)

@@ -1,0 +1,96 @@
+"""How long a request takes, from what earlier ones took on this machine."""
+
+import threading
+import time
+from collections.abc import Mapping
+
+from moditalker.ui.animate.request import Request
+
+STAGES = ("face", "speech", "motion", "head", "trial", "video")
+"""The stages of `MoDiTalkerPipeline.animate` that are reported, in order."""
+
+FIRST_GUESS = {"face": 0.6, "speech": 0.06, "motion": 0.004, "head": 0.003, "video": 0.08}
+"""Seconds per unit of work (see `work`) on two CPU cores, until this machine has been measured."""
+_TRIAL = 0.35
+"""Share of the trial of the lips in the time that the video takes; reports do not tell the two apart."""
+_NEWEST = 0.5
+"""Share of the newest measurement in a speed: machines get busy and idle again."""
+
+
+def work(request: Request, seconds: float) -> dict[str, float]:
+    """Units of work a stage: seconds of sound, denoising steps on them, frames."""
+    guided = 1 if request.guidance == 1.0 else 2
+    head = {"natural": request.atom_steps * seconds, "still": 0.0, "video": 75.0}[request.head_motion]
+    return {
+        "face": 1.0,
+        "speech": seconds,
+        "motion": request.atom_steps * guided * seconds,
+        "head": head,
+        "video": 25 * seconds * (1 + 0.1 * request.mtov_steps),
+    }
+
+
+class Speeds:
+    """Seconds per unit of work a stage, learned from finished requests. Shared by all requests of a server."""
+
+    def __init__(self, known: Mapping[str, float] = FIRST_GUESS) -> None:
+        self._rates = dict(known)
+        self._lock = threading.Lock()
+
+    def predict(self, request: Request, seconds: float) -> dict[str, float]:
+        """Seconds a stage."""
+        with self._lock:
+            spent = {stage: units * self._rates[stage] for stage, units in work(request, seconds).items()}
+        video = spent["video"]
+        return {**spent, "trial": _TRIAL * video, "video": (1 - _TRIAL) * video}
+
+    def learn(self, request: Request, seconds: float, spent: Mapping[str, float]) -> None:
+        """Take in what a finished request took: seconds a stage, as in its report."""
+        with self._lock:
+            for stage, units in work(request, seconds).items():
+                if units > 0 and stage in spent:
+                    newest = spent[stage] / units
+                    self._rates[stage] += _NEWEST * (newest - self._rates[stage])
+
+
+class Countdown:
+    """Seconds left of one request: the running stage as it goes, the later ones as they went before.
+
+    Args:
+        predicted: seconds a stage.
+    """
+
+    def __init__(self, predicted: Mapping[str, float]) -> None:
+        self._predicted = dict(predicted)
+        self._started = self._stage_started = time.monotonic()
+        self.stage = STAGES[0]
+        self.done, self.total = 0, 1
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        """Note where the request is."""
+        now = time.monotonic()
+        news = (stage, done, total) != (self.stage, self.done, self.total)
+        if stage != self.stage:
+            self.stage, self._stage_started = stage, now
+        self.done, self.total = done, max(total, 1)
+        # A tenth of a stage says more about its speed than earlier requests do.
+        # Not when the same is said again, by a pipeline that only asks whether to go on: it would look ever slower.
+        if news and done >= 0.1 * self.total and done > 0:
+            self._predicted[stage] = (now - self._stage_started) * self.total / done
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    @property
+    def left(self) -> float:
+        """Seconds until the video is there."""
+        running = self._predicted[self.stage] - (time.monotonic() - self._stage_started)
+        later = STAGES[STAGES.index(self.stage) + 1 :]
+        return max(0.0, running) + sum(self._predicted[stage] for stage in later)
+
+    @property
+    def share(self) -> float:
+        """How much is done, 0 to 1."""
+        return self.elapsed / max(self.elapsed + self.left, 1e-6)

@@ -1,0 +1,22 @@
+"""Named settings of speed against quality."""
+
+from dataclasses import dataclass
+
+from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a preset sets: denoising steps of AToM and MToV, and guidance (1 is none and halves AToM's work)."""
+
+    atom_steps: int
+    mtov_steps: int
+    guidance: float
+
+
+PRESETS = {
+    "fast": Preset(atom_steps=10, mtov_steps=1, guidance=1.0),
+    "balanced": Preset(atom_steps=ATOM_STEPS, mtov_steps=MTOV_STEPS, guidance=GUIDANCE),
+    "best": Preset(atom_steps=50, mtov_steps=8, guidance=GUIDANCE),
+}
+DEFAULT_PRESET = "balanced"

@@ -1,0 +1,155 @@
+"""What a visitor asks for, checked before anything starts."""
+
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import soundfile
+from PIL import Image
+
+from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.text_to_speech import synthesize
+from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.ui.shared.settings import Settings
+from moditalker.utils.errors import InputError
+from moditalker.video.read import probe_video
+
+MAX_SEED = 2**31 - 1
+NEW_SEED = -1
+
+
+@dataclass(frozen=True)
+class Request:
+    """One video that somebody asks for.
+
+    Attributes:
+        portrait: picture file.
+        audio: recording; or
+        text: what is to be said, in English.
+        consent: that the face and the voice may be used.
+        head_motion: ``natural``, ``still``, or ``video``: that of ``head_video``.
+        head_video: video file.
+        crop: ``full`` or ``face``.
+        atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale: see ``MoDiTalkerPipeline.animate``.
+        seed: ``NEW_SEED`` for a new one.
+    """
+
+    portrait: str | None
+    audio: str | None = None
+    text: str = ""
+    consent: bool = False
+    head_motion: str = "natural"
+    head_video: str | None = None
+    crop: str = "full"
+    atom_steps: int = ATOM_STEPS
+    mtov_steps: int = MTOV_STEPS
+    guidance: float = GUIDANCE
+    lip_scale: float = 1.0
+    head_scale: float = 1.0
+    blink_scale: float = 1.0
+    seed: int = NEW_SEED
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of ``MoDiTalkerPipeline.animate``."""
+        return {
+            "atom_steps": int(self.atom_steps),
+            "mtov_steps": int(self.mtov_steps),
+            "guidance": float(self.guidance),
+            "lip_scale": float(self.lip_scale),
+            "head_motion": self.head_video if self.head_motion == "video" else self.head_motion,
+            "head_scale": float(self.head_scale),
+            "blink_scale": float(self.blink_scale),
+            "crop": self.crop,
+            "seed": int(self.seed),
+        }
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request that passed its checks.
+
+    Attributes:
+        request: with a seed of its own and a recording, whatever was asked for.
+        seconds: of the recording.
+    """
+
+    request: Request
+    seconds: float
+
+
+def check_before_start(request: Request, settings: Settings) -> None:
+    """What can be said in an instant, in the order in which a visitor fills the page in.
+
+    Raises:
+        InputError: something is missing, too large or contradictory.
+    """
+    if request.portrait is None:
+        raise InputError("There is no portrait: add a picture of a face seen from the front.")
+    if request.audio is not None and request.text.strip():
+        raise InputError("There is a recording and a text: keep one of them.")
+    if request.audio is None and not request.text.strip():
+        raise InputError("There is no speech: upload a recording, speak into the microphone, or type a text.")
+    if len(request.text) > settings.max_text:
+        raise InputError(
+            f"The text has {len(request.text)} characters and at most {settings.max_text} are spoken: shorten it."
+        )
+    if request.head_motion == "video" and request.head_video is None:
+        raise InputError("There is no video to take the head motion from: add one, or choose natural or still.")
+    if not request.consent:
+        raise InputError("Tick that you may use this face and this voice (consent); nothing is made without it.")
+
+
+def accept(request: Request, settings: Settings, folder: Path) -> Job:
+    """Check everything that needs a look into the files, speak the text, and draw the seed.
+
+    Args:
+        folder: the request's own; a spoken text is written into it.
+    Raises:
+        InputError: the request cannot be carried out.
+    """
+    check_before_start(request, settings)
+    assert request.portrait is not None
+    check_picture(request.portrait, settings)
+    if request.head_motion == "video":
+        assert request.head_video is not None
+        length = probe_video(request.head_video).duration
+        if length > settings.max_video_seconds:
+            raise InputError(
+                f"The video for the head motion lasts {length:.0f} s and the limit is {settings.max_video_seconds:.0f} "
+                "s: cut it."
+            )
+    audio = request.audio if request.audio is not None else str(speak(request.text, folder / "speech.wav"))
+    samples = load_audio(audio, max_seconds=settings.max_audio_seconds)
+    # Drawn here: the forked processes of a ZeroGPU Space all start from one state of the random generators.
+    seed = secrets.randbelow(MAX_SEED + 1) if request.seed == NEW_SEED else request.seed
+    return Job(replace(request, audio=audio, seed=seed), len(samples) / SAMPLE_RATE)
+
+
+def check_picture(path: str, settings: Settings) -> None:
+    """Refuse a picture that is larger than this server takes, from its header alone.
+
+    Raises:
+        InputError: too many pixels.
+    """
+    try:
+        with Image.open(path) as picture:
+            pixels = picture.width * picture.height
+    # What is no picture is refused by the pipeline, which knows why.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return
+    if pixels > settings.max_picture_megapixels * 1e6:
+        raise InputError(
+            f"The portrait has {pixels / 1e6:.0f} million pixels and at most {settings.max_picture_megapixels:.0f} are "
+            "taken: save it smaller."
+        )
+
+
+def speak(text: str, path: Path) -> Path:
+    """Write a text as speech to a WAV file.
+
+    Raises:
+        InputError: nothing in it can be pronounced.
+    """
+    soundfile.write(path, synthesize(text), SAMPLE_RATE)
+    return path

@@ -1,0 +1,1 @@
+"""The Compare tab: several methods side by side."""

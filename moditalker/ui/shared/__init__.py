@@ -1,0 +1,1 @@
+"""What every tab of the page uses: settings, folders, status, refusals, runs."""

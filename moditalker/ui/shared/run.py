@@ -1,0 +1,119 @@
+"""A run, as every tab that makes videos starts it: checked at once, then carried out, and cancelled at any time."""
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from moditalker.ui.shared.status import note_html
+
+STARTING, READING = "Starting", "Reading the files"
+CANCELLED = "Cancelled; nothing of it was kept."
+CANCEL_SECONDS = 1.0
+"""A job that a program cancels runs on for at most so long before it is told: about a block of frames on two cores."""
+
+
+class Run:
+    """What stands behind the button that starts a run, and the one that cancels it. Holds no state of a request.
+
+    Args:
+        check: gets the inputs' values, and raises what Gradio shows when they cannot be carried out.
+        make: gets them too, and yields what is shown in turn: the status' HTML, then the value of each output.
+        cleared: the outputs' values while there is nothing to see.
+        unmade: how a sentence begins that says that nothing came of it: "No video was made".
+    """
+
+    def __init__(
+        self,
+        check: Callable[..., None],
+        make: Callable[..., Generator[list[Any], None, None]],
+        cleared: Callable[[], list[Any]],
+        unmade: str,
+    ) -> None:
+        self._check, self._make, self._cleared, self._unmade = check, make, cleared, unmade
+
+    def connect(
+        self,
+        button: gr.Button,
+        cancel: gr.Button,
+        status: gr.HTML,
+        inputs: Sequence[Component],
+        outputs: Sequence[Component],
+        at_once: int,
+    ) -> None:
+        """Let the buttons do it.
+
+        Args:
+            button: starts a run.
+            cancel: takes its place meanwhile.
+            status: shows how the run is getting on.
+            inputs: say what is asked for.
+            outputs: show what comes out.
+            at_once: how many runs there are at a time, in all tabs together.
+        """
+        buttons = [button, cancel]
+        quick: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+        checked = button.click(
+            self.check,
+            inputs=inputs,
+            outputs=[*buttons, status],
+            api_visibility="private",
+            show_progress="hidden",
+            # Through the queue: a refusal outside it is an error in the browser's console.
+            concurrency_limit=None,
+            concurrency_id="check",
+        )
+        run = checked.success(
+            self.run,
+            inputs=inputs,
+            outputs=[status, *outputs],
+            api_visibility="private",
+            # A visitor who waits in the queue sees his place in it here.
+            show_progress="minimal",
+            show_progress_on=status,
+            # One queue for all tabs: each run uses the whole machine.
+            concurrency_limit=at_once,
+            concurrency_id="animate",
+        )
+        run.success(self.after_success, outputs=buttons, **quick)
+        run.failure(self.after_failure, inputs=status, outputs=[*buttons, status], **quick)
+        cancelled = cancel.click(self.cancelled, outputs=[*buttons, status, *outputs], cancels=[run], **quick)
+        cancelled.then(self.said_again, outputs=[status, *outputs], **quick)
+
+    def check(self, *values: Any) -> tuple[Any, Any, str]:
+        """Refuse at once what cannot be carried out; then show the other button."""
+        self._check(*values)
+        return gr.Button(visible=False), gr.Button(visible=True), note_html(STARTING)
+
+    def run(self, *values: Any) -> Generator[list[Any], None, None]:
+        """What is shown, from the reading of the files to the end."""
+        # Before any work: Gradio can cancel only what has yielded.
+        yield [note_html(READING), *self._cleared()]
+        try:
+            yield from self._make(*values)
+        except gr.Error as error:
+            # The message that Gradio shows goes away; this stays.
+            yield [note_html(error.message, "bad"), *self._cleared()]
+            raise
+
+    @staticmethod
+    def after_success() -> tuple[Any, Any]:
+        """Show the first button again."""
+        return gr.Button(visible=True), gr.Button(visible=False)
+
+    def after_failure(self, status: str) -> tuple[Any, Any, str]:
+        """Show it again; a run that broke off outside our hands, a full queue say, left its last progress."""
+        if any(mark in status for mark in (STARTING, READING, 'role="progressbar"')):
+            status = note_html(f"{self._unmade}: this server is busy. Try again in a minute.", "bad")
+        return *self.after_success(), status
+
+    def cancelled(self) -> tuple[Any, ...]:
+        """Show it again, and that nothing was kept."""
+        return *self.after_success(), note_html(CANCELLED), *self._cleared()
+
+    def said_again(self) -> list[Any]:
+        """That it was cancelled, once more: progress that was on its way to the page overtakes what the click said."""
+        time.sleep(CANCEL_SECONDS)
+        return [note_html(CANCELLED), *self._cleared()]

@@ -1,0 +1,78 @@
+"""Work for a request in a thread of its own: what it tells on the way, and how it ended."""
+
+import logging
+import queue
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+from moditalker.ui.shared.workspace import at_work, is_wanted, mark_busy
+from moditalker.utils.errors import AbandonedError, InputError
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 0.4
+"""At most so long between two signs of life; a visitor who left is noticed at the next one."""
+
+Told = queue.SimpleQueue[tuple[str, Any]]
+"""What the work tells, each with its kind."""
+
+
+class MachineError(RuntimeError):
+    """Something failed here for a reason that is not the visitor's; the log has it."""
+
+
+def go_on(folder: Path) -> None:
+    """Raise an `AbandonedError` when nobody waits any more for what is made in a folder."""
+    if not is_wanted(folder):
+        raise AbandonedError
+
+
+def do_work(
+    engine: Executor, folder: Path, what: str, work: Callable[[Told], None]
+) -> Generator[tuple[str, Any], None, None]:
+    """Do a request's work in a thread and pass on what it tells.
+
+    Args:
+        engine: whose thread.
+        folder: the request's; from here on the thread's to remove.
+        what: "A request", for the log.
+        work: tells ("progress", how far it is) and whatever else there is to tell; asks `go_on` now and then.
+    Yields:
+        What the work tells, of many progresses the newest alone; ("beat", None) where it is silent for long; and at the
+        end ("refused", sentence), ("failed", "") or nothing more, as the work was refused, failed, or was done or given
+        up.
+    """
+    told: Told = queue.SimpleQueue()
+    mark_busy(folder)
+    engine.submit(_work, folder, what, work, told)
+    while True:
+        try:
+            kind, content = told.get(timeout=BEAT_SECONDS)
+            # Only the newest of many reports is worth a message to the page.
+            while kind == "progress" and not told.empty():
+                kind, content = told.get()
+        except queue.Empty:
+            kind, content = "beat", None
+        if kind == "ended":
+            return
+        yield kind, content
+
+
+def _work(folder: Path, what: str, work: Callable[[Told], None], told: Told) -> None:
+    try:
+        with at_work(folder):
+            work(told)
+    except InputError as error:
+        logger.info("%s was refused: %s", what, error)
+        told.put(("refused", str(error)))
+    except AbandonedError:
+        logger.info("%s was given up", what)
+    # Whatever it is, the visitor must hear of it; the log has the rest.
+    except Exception:
+        logger.exception("%s failed", what)
+        told.put(("failed", ""))
+    finally:
+        # Only now is the folder nobody's: who hears this may work in it.
+        told.put(("ended", None))

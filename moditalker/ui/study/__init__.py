@@ -1,0 +1,1 @@
+"""The Study tab, and the server of a study alone."""

@@ -1,0 +1,30 @@
+"""Serves a study alone, without any model."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from moditalker.study.definition import read_study
+from moditalker.ui.page import launch_options
+from moditalker.ui.shared.settings import Settings
+from moditalker.ui.study.setup import open_study
+from moditalker.ui.study.study_tab import StudyTab
+
+
+def build_study_page(tab: StudyTab, title: str) -> gr.Blocks:
+    """A page with nothing but the study."""
+    with gr.Blocks(title=title, analytics_enabled=False) as page:
+        tab.build()
+    return page
+
+
+def serve(path: Path, answers: Path, dataset: str | None, host: str, port: int) -> None:
+    """Serve a study alone until interrupted; no model is loaded.
+
+    Raises:
+        InputError: see `open_study`.
+    """
+    tab = open_study(path, answers, dataset)
+    page = build_study_page(tab, read_study(path).title)
+    options = launch_options(Settings()) | {"mcp_server": False, "footer_links": []}
+    page.launch(**options, server_name=host, server_port=port)

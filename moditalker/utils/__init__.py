@@ -1,0 +1,1 @@
+"""What has no subject of its own: errors, progress, seeds, stopwatch, windows."""
