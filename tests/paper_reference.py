@@ -1,7 +1,8 @@
 """MToV's published networks once more, for the tests: plain formulas over the published names.
 
 Written from the description of the networks and from the papers they build on, in another style than the package: no
-modules, rotations element by element, attention spelt out. AToM is in ``paper_reference_atom``.
+modules, rotations element by element, attention spelt out. AToM is in ``paper_reference_atom``, the samplers are in
+``paper_reference_samplers``.
 """
 
 import math
@@ -251,15 +252,3 @@ def unet(
         n += 1
     out = [convolution(p, "out.2", silu(group_norm(p, "out.0", plane))).flatten(2) for plane in planes]
     return torch.cat(out, 2)
-
-
-# samplers
-
-
-def ddim_step(
-    cumulative: Tensor, x: Tensor, clean: Tensor, noise: Tensor, now: int, then: int, fresh: Tensor
-) -> Tensor:
-    """J. Song et al., eq. 12 and 16 with eta = 1; ``cumulative`` are the products of 1 - beta."""
-    a, b = cumulative[now], cumulative[then]
-    spread = torch.sqrt((1 - b) / (1 - a)) * torch.sqrt(1 - a / b)
-    return b.sqrt() * clean + torch.sqrt(1 - b - spread**2) * noise + spread * fresh

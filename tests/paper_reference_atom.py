@@ -6,18 +6,15 @@ precision of the weights. ``p`` is a state dictionary with the published names. 
 """
 
 import math
-from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Literal
 
 import torch
-from paper_reference import State, ddim_step, layer_norm, linear
+from paper_reference import State, layer_norm, linear
 from torch import Tensor
 from torch.nn import functional as F
 
 Conditioning = Literal["released", "paper"]
 
-STEPS = 1000
 LIP_GROUP = [*range(17), *range(48, 68)]
 """The jaw and the mouth, which hear the speech."""
 OTHER_GROUP = list(range(17, 48))
@@ -197,7 +194,7 @@ def group(x: Tensor, points: list[int]) -> Tensor:
     return x.unflatten(-1, (68, 3))[:, :, points].flatten(2)
 
 
-# guidance and sampler
+# guidance
 
 
 def guided(
@@ -215,42 +212,3 @@ def guided(
     conditional = forward(p, x, identity, audio, t, nobody, conditioning, heads)
     unconditional = forward(p, x, identity, audio, t, ~nobody, conditioning, heads)
     return unconditional + weight * (conditional - unconditional)
-
-
-def cosine_products(steps: int = STEPS, offset: float = 0.008, most: float = 0.999) -> Tensor:
-    """(steps,) double: products of 1 - beta in the cosine schedule (Nichol & Dhariwal 2021, eq. 17)."""
-    level = torch.cos((torch.linspace(0, 1, steps + 1, dtype=torch.float64) + offset) / (1 + offset) * math.pi / 2) ** 2
-    betas = (1 - level[1:] / level[:-1]).clamp(max=most)
-    return torch.cumprod(1 - betas, 0)
-
-
-def sampling_times(steps: int) -> list[int]:
-    """From 999 down to -1, which stands for x0 itself: one more than there are steps."""
-    return [int(time) for time in reversed(torch.linspace(-1, STEPS - 1, steps + 1).tolist())]
-
-
-def step(x: Tensor, predicted: Tensor, now: int, then: int, fresh: Tensor) -> Tensor:
-    """From time ``now`` to ``then``: x0 is kept in [-1, 1], eta = 1, ``fresh`` is the new noise."""
-    clean = predicted.clamp(-1, 1)
-    if then < 0:
-        return clean
-    products = cosine_products().to(x)
-    noise = (x - products[now].sqrt() * clean) / (1 - products[now]).sqrt()
-    return ddim_step(products, x, clean, noise, now, then, fresh)
-
-
-def sample(predict: Callable[[Tensor, Tensor], Tensor], x: Tensor, fresh: Sequence[Tensor], steps: int = 50) -> Tensor:
-    """The whole chain.
-
-    Args:
-        predict: (x (B, F, L), t (B,)) -> x0 (B, F, L), guided.
-        x: (B, F, L), noise.
-        fresh: the noise of every step but the last.
-        steps: how many.
-    Returns:
-        (B, F, L) in [-1, 1].
-    """
-    times = list(pairwise(sampling_times(steps)))
-    for (now, then), noise in zip(times, [*fresh, torch.zeros_like(x)], strict=True):
-        x = step(x, predict(x, torch.full((len(x),), now)), now, then, noise)
-    return x

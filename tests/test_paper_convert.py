@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from paper_states import KEYS, TINY, published_state
 from safetensors.torch import save_file
-from test_paper_networks import KEYS, TINY, loaded, published_state
+from test_paper_networks import loaded
 
 from moditalker.cli.main import main as cli
 from moditalker.paper.atom import PaperAudioToMotion

@@ -1,15 +1,15 @@
 """The published networks: their names and counts, and that ours compute what the published formulas say."""
 
-import json
-import math
 from pathlib import Path
 from typing import Any
 
 import paper_reference as reference
 import paper_reference_atom as reference_atom
+import paper_reference_samplers as samplers
 import pytest
 import torch
 from diffusers import ModelMixin
+from paper_states import FILES, HEADS, KEYS, TINY, published_state
 
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
@@ -17,37 +17,6 @@ from moditalker.paper.convert import KINDS, load_published
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.names import NOT_WEIGHTS, our_name
 from moditalker.paper.schedule import PublishedDDIM, paper_atom_scheduler, paper_mtov_scheduler
-
-KEYS: dict[str, dict[str, list[int]]] = json.loads((Path(__file__).with_name("paper_keys.json")).read_text())
-"""Names and shapes of the published state dictionaries."""
-FILES = {"atom": "atom", "autoencoder-rgb": "autoencoder", "autoencoder-motion": "autoencoder", "mtov": "mtov"}
-
-TINY: dict[str, dict[str, Any]] = {
-    "atom": {"speech_dim": 24, "width": 32, "num_layers": 2, "heads": 4, "inner": 48, "window": 9, "overlap": 3},
-    "autoencoder": {"size": 32, "width": 32, "depth": 2, "heads": 2, "head_dim": 16, "pooling_inner": 24},
-    "mtov": {"width": 32, "multipliers": (1, 2, 2), "heads": 4, "attention_levels": (0, 1), "side": 8},
-}
-HEADS = {"atom": 4, "autoencoder": 2, "mtov": 4}
-
-
-def published_state(kind: str, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Random weights under the published names, of the tiny sizes; fixed buffers are what they must be."""
-    chosen, file = KINDS[kind], FILES[kind]
-    sizes = chosen.network(**TINY[file]).state_dict()
-    generator = torch.Generator().manual_seed(seed)
-    state = {}
-    for name in KEYS[file]:
-        ours = our_name(name, chosen.rules)
-        if name in NOT_WEIGHTS:
-            state[name] = torch.linspace(-1, 1, 16)[:, None]
-        elif ours.endswith(("freqs", "scales")):
-            if ours in sizes:
-                state[name] = sizes[ours].clone()
-        elif ours in sizes:
-            shape = sizes[ours].shape
-            drawn = torch.randn(shape, generator=generator)
-            state[name] = drawn / math.sqrt(max(1, shape[1:].numel())) if len(shape) > 1 else 0.3 * drawn + 0.5
-    return state
 
 
 def loaded(kind: str, state: dict[str, torch.Tensor], **changed: object) -> ModelMixin:
@@ -174,37 +143,20 @@ def test_the_denoiser_is_the_published_one() -> None:
     assert relative(got, wanted) < 1e-5
 
 
-def cosine_products() -> torch.Tensor:
-    share = (torch.arange(1001, dtype=torch.float64) / 1000 + 0.008) / 1.008
-    level = torch.cos(share * math.pi / 2) ** 2
-    return torch.cumprod(1 - (1 - level[1:] / level[:-1]).clamp(0, 0.999), 0)
-
-
-def linear_products() -> torch.Tensor:
-    return torch.cumprod(1 - torch.linspace(0.0015**0.5, 0.0195**0.5, 1000, dtype=torch.float64) ** 2, 0)
-
-
 @pytest.mark.parametrize("network", ["atom", "mtov"])
 @pytest.mark.parametrize("now", [959, 499, 39])
 def test_one_step_of_each_sampler(network: str, now: int) -> None:
     generator = torch.Generator().manual_seed(now)
     predicted, sample, fresh = (torch.randn(2, 5, 7, generator=generator) for _ in range(3))
-    scheduler, products = (
-        (paper_atom_scheduler(), cosine_products())
-        if network == "atom"
-        else (paper_mtov_scheduler(), linear_products())
-    )
-    scheduler.set_timesteps(50 if network == "atom" else 100)
-    then = now - (20 if network == "atom" else 10)
-    x, y, a = sample.double(), predicted.double(), products[now]
     if network == "atom":
-        clean = y.clamp(-1, 1)
-        noise = (x - a.sqrt() * clean) / (1 - a).sqrt()
+        scheduler, step, steps = paper_atom_scheduler(), samplers.atom_step, 50
     else:
-        clean, noise = ((x - (1 - a).sqrt() * y) / a.sqrt()).clamp(-1, 1), y
-    wanted = reference.ddim_step(products, x, clean, noise, now, then, fresh.double())
+        scheduler, step, steps = paper_mtov_scheduler(), samplers.mtov_step, 100
+    scheduler.set_timesteps(steps)
+    wanted = step(sample.double(), predicted.double(), now, now - 1000 // steps, fresh.double())
     out = scheduler.step(predicted, torch.tensor(now), sample, variance_noise=fresh)
     assert relative(out.prev_sample, wanted) < 1e-4
+    clean = step(sample.double(), predicted.double(), now, -1, fresh.double())
     assert relative(out.pred_original_sample, clean) < 1e-4
 
 

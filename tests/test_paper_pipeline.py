@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Talking, wake
-from test_paper_networks import TINY
+from paper_states import TINY
 from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
 
 from moditalker.atom.head import HeadMotion

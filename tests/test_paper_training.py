@@ -16,8 +16,8 @@ import pytest
 import torch
 import webdataset
 from conftest import Talking
+from paper_states import TINY
 from safetensors.torch import load_file
-from test_paper_networks import TINY
 
 from moditalker.cli.main import main as cli
 from moditalker.face.geometry import FaceFrame, aligning_matrix
