@@ -6,8 +6,10 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from moditalker.baselines.protocol import Progress
 from moditalker.study.build import build_study
-from moditalker.study.definition import Method, Study
+from moditalker.study.definition import Study
+from moditalker.study.parts import Method
 from moditalker.study.recipe import read_recipe
 
 COLOURS = ("red", "green", "blue", "orange", "purple")
@@ -34,13 +36,17 @@ seed = 3
 PAIRED_QUESTIONS = (("sync", "Where do the lips follow the speech better?"), ("overall", "Which one is better?"))
 
 
+def silent(what: str, done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
 class NoMaker:
     """For studies whose videos are all ready."""
 
     def check(self, method: Method) -> None:
         raise AssertionError(f"{method.id} is there as files")
 
-    def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path) -> str:
+    def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path, progress: Progress) -> str:
         raise AssertionError(f"{method.id} is there as files")
 
 
@@ -97,4 +103,4 @@ def write_recipe(
 def make_study(folder: Path, **options: object) -> Study:
     """A study that is built, in ``folder / "study"``."""
     recipe = read_recipe(write_recipe(folder, **options))  # type: ignore[arg-type]
-    return build_study(recipe, folder / "study", NoMaker(), lambda what, done, of: None)
+    return build_study(recipe, folder / "study", NoMaker(), silent, silent)

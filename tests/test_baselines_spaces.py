@@ -224,15 +224,17 @@ arguments = ["$portrait", "$audio"]
     [
         (("name =", "name ="), None),
         (("[", "("), "cannot be read as TOML"),
-        (('title = "Mine"', ""), "lacks title"),
+        (('title = "Mine"', ""), "lacks 'title'; add it"),
         (('"mine"', '"My Talker"'), "small letters"),
         (('"$audio"', '"$sound"'), r"\$sound is none of"),
         ((', "$audio"', ""), r"no \$audio"),
-        (("arguments", "argument"), "unknown entries: argument"),
+        (("arguments", "argument"), "has no entry 'argument'; did you mean 'arguments'"),
         (('arguments = ["$portrait", "$audio"]', ""), "either arguments"),
-        (("endpoint =", "retries = -1\nendpoint ="), "retries must be a number"),
-        (("endpoint =", 'timeout_seconds = "long"\nendpoint ='), "timeout_seconds must be a number"),
-        (("endpoint =", "result = 0.5\nendpoint ="), "result is the number"),
+        (("endpoint =", "retries = -1\nendpoint ="), "'retries' must be greater than or equal to 0, and is -1"),
+        (("endpoint =", 'timeout_seconds = "long"\nendpoint ='), "'timeout_seconds' must be a number, and is 'long'"),
+        (('"$audio"', '"$audio", "\\u0000"'), "has a NUL byte"),
+        (('["$portrait", "$audio"]', "3"), "'arguments' must be a list, and is 3"),
+        (("endpoint =", "result = 0.5\nendpoint ="), "'result' must be the number of an output"),
     ],
 )
 def test_a_description_that_is_wrong_is_refused_by_its_name(

@@ -21,41 +21,34 @@ from moditalker.study.analysis.power import (
 )
 from moditalker.study.analysis.preferences import clustered_share, preferences
 from moditalker.study.analysis.ratings import mean_interval, scores
-from moditalker.study.definition import (
-    PAIRED,
-    Check,
-    Design,
-    Exclusions,
-    Item,
-    Method,
-    Question,
-    Stimulus,
-    Study,
-    Target,
-)
+from moditalker.study.definition import Study
+from moditalker.study.parts import PAIRED, Check, Design, Exclusions, Item, Method, Question, Stimulus, Target
 from moditalker.study.planning import Expectation, plan
 
 METHODS = ["alpha", "beta", "gamma", "delta"]
 STRENGTHS = np.array([0.9, 0.3, -0.3, -0.9])
 TIE = -0.5
 REPETITIONS = 100
+NO_FILE = "0" * 64
+"""In the place of a hash."""
 
 
 def study_of(methods: list[str] = METHODS, exclusions: Exclusions | None = None) -> Study:
-    """A study without files, of five trials a rater and one check."""
+    """A study without files, of five trials a rater, or as many as there are, and one check."""
     items = tuple(Item(f"item-{number}") for number in range(4))
     stimuli = [
-        Stimulus(f"{item.id}-{method}", "x.mp4", "", item.id, method, 0, "", 1.0, 8, 8)
+        Stimulus(f"{item.id}-{method}", "x.mp4", NO_FILE, item.id, method, 0, "", 1.0, 8, 8)
         for item, method in itertools.product(items, methods)
     ]
-    spoilt = Stimulus("spoilt", "x.mp4", "", "item-0", "", 0, "", 1.0, 8, 8)
+    spoilt = Stimulus("spoilt", "x.mp4", NO_FILE, "item-0", "", 0, "", 1.0, 8, 8)
     return Study(
+        schema=1,
         name="s",
         title="t",
         consent="c",
         contact="c",
         minimum_age=18,
-        design=Design(60, 5, 0),
+        design=Design(60, min(5, 2 * len(methods) * (len(methods) - 1)), 0),
         target=Target(),
         exclusions=exclusions or Exclusions(),
         methods=tuple(Method(name, name, "files") for name in methods),

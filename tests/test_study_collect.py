@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_study_analysis import NO_FILE
 from test_study_design import study_with
 
 from moditalker.study import hub
 from moditalker.study.collector import Collector
-from moditalker.study.definition import SoundCheck, Study, Training
+from moditalker.study.definition import Study
 from moditalker.study.design import answers_expected
 from moditalker.study.journal import Journal
+from moditalker.study.parts import SoundCheck, Training
 from moditalker.study.store import Store, open_store, read_json_lines
 from moditalker.utils.errors import InputError
 
@@ -213,7 +215,8 @@ def test_who_withdraws_is_gone_from_the_file_s_bytes_too(
 
 
 def test_the_digits_have_to_be_heard_first(study: Study, store: Store) -> None:
-    collector = Collector(replace(study, sound_check=SoundCheck("d.m4a", "", "472")), store, lambda name: f"/{name}")
+    with_sound = replace(study, sound_check=SoundCheck("d.m4a", NO_FILE, "472"))
+    collector = Collector(with_sound, store, lambda name: f"/{name}")
     rater, screen = begin(collector)
     assert screen == {"kind": "sound", "address": "/d.m4a"}
     assert collector.hear(rater, "417") == (False, screen)

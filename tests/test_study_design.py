@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from test_study_analysis import study_of
 
-from moditalker.study.definition import PAIRED, RATING, Design, Question, Study
+from moditalker.study.definition import Study
 from moditalker.study.design import balance, block, trials
+from moditalker.study.parts import PAIRED, RATING, Design, Question
 
 RATERS = 60
 

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from study_example import METHODS, NoMaker, make_study, write_recipe, write_video
+from study_example import METHODS, NoMaker, make_study, silent, write_recipe, write_video
 
+from moditalker.baselines.protocol import Progress
 from moditalker.cli.main import main
 from moditalker.study.build import build_study
 from moditalker.study.check import check_study
-from moditalker.study.definition import Method, Study, read_study
+from moditalker.study.definition import Study, read_study
 from moditalker.study.media import traces, video_facts
+from moditalker.study.parts import Method
 from moditalker.study.recipe import read_recipe
 from moditalker.study.serving import ServedFiles
 from moditalker.ui.study.study_tab import about_study
@@ -86,7 +88,7 @@ def test_a_broken_build_goes_on_where_it_was(tmp_path: Path) -> None:
         def check(self, method: Method) -> None:
             assert method.id == METHODS[1]
 
-        def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path) -> str:
+        def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path, progress: Progress) -> str:
             raise InputError("No face was found.")
 
     with pytest.raises(InputError, match="needs a portrait and an audio"):
@@ -97,36 +99,44 @@ def test_a_broken_build_goes_on_where_it_was(tmp_path: Path) -> None:
         recipe.read_text().replace('id = "item-1"', 'id = "item-1"\nportrait = "portrait"\naudio = "audio"')
     )
     with pytest.raises(InputError, match="No face"):
-        build_study(read_recipe(recipe), tmp_path / "study", Breaks(), lambda what, done, of: None)
+        build_study(read_recipe(recipe), tmp_path / "study", Breaks(), silent, silent)
     made = set((tmp_path / "study" / "stimuli").glob("*.mp4"))
     assert len(made) == 3
     assert not (tmp_path / "study" / "study.toml").exists()
 
     class Makes(Breaks):
-        def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path) -> str:
+        def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path, progress: Progress) -> str:
             write_video(output, "blue", 0.2)
             return "weights 1234"
 
-    study = build_study(read_recipe(recipe), tmp_path / "study", Makes(), lambda what, done, of: None)
+    study = build_study(read_recipe(recipe), tmp_path / "study", Makes(), silent, silent)
     assert {path.name for path in made} < {Path(stimulus.file).name for stimulus in study.stimuli}
     assert study.video_of("item-1", METHODS[1]).revision == "weights 1234"
     assert study.items[1].reference.endswith(".jpg")
     with pytest.raises(InputError, match="is there already"):
-        build_study(read_recipe(recipe), tmp_path / "study", Makes(), lambda what, done, of: None)
+        build_study(read_recipe(recipe), tmp_path / "study", Makes(), silent, silent)
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda text: text.replace("raters = 60", "raters = 0"), "'raters' in [design] must be a whole number from 1"),
+        (
+            lambda text: text.replace("raters = 60", "raters = 0"),
+            "'raters' in [design] must be greater than or equal to 1, and is 0; correct it",
+        ),
         (lambda text: text.replace("raters = 60", "rater = 60"), "[design] lacks 'raters'"),
         (lambda text: text.replace("seed = 3", "sead = 3"), "has no entry 'sead'; did you mean 'seed'?"),
         (lambda text: text.replace('kind = "paired"', 'kind = "pair"', 1), "must be 'paired' or 'rating'"),
         (lambda text: text.replace("paired_trials = 4", "paired_trials = 0"), "says 0 for paired_trials"),
         (lambda text: text.replace('id = "overall"', 'id = "sync"'), "two of [[questions]] are called 'sync'"),
-        (lambda text: text.replace("schema = 1", "schema = 9"), "must be 1, the format"),
-        (lambda text: text + "\n[", "is not TOML"),
+        (lambda text: text.replace("schema = 1", "schema = 9"), "'schema' must be 1, and is 9"),
+        (lambda text: text + "\n[", "cannot be read as TOML"),
+        (lambda text: text.replace("raters = 60", 'raters = "60"'), "'raters' in [design] must be a whole number"),
         (lambda text: text.replace("ours-0.mp4", "gone.mp4"), "gone.mp4, which is not there"),
+        (lambda text: text.replace("[build]", 'file = "x"\n[build]'), "number 2 has no entry 'file'; remove it"),
+        (lambda text: 'file = "x"\n' + text, "the file has no entry 'file'; remove it"),
+        (lambda text: text.replace("example", "exam\0ple", 1), "cannot be read as TOML"),
+        (lambda text: text.replace("ours-0.mp4", "ours-0\\u0000.mp4"), "has a NUL byte in 'ours-0\\x00.mp4': remove"),
     ],
 )
 def test_what_is_wrong_with_a_recipe_is_said_in_a_sentence(

@@ -1,6 +1,7 @@
 """The command line's ``study``: build, check, plan, serve, analyse, export, withdraw."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,13 @@ def _build(options: argparse.Namespace, load_pipeline: Callable[[str], Any]) -> 
 
     recipe = read_recipe(options.recipe)
     with StageBars() as bars:
+
+        def tell(what: str, done: int, steps: int) -> None:
+            bars.close()
+            print(f"step {done + 1} of {steps}: {what}", file=sys.stderr, flush=True)
+
         maker = RegistryMaker(lambda: load_pipeline(options.preset))
-        study = build_study(recipe, options.output, maker, lambda what, done, of: bars(f"videos ({what})", done, of))
+        study = build_study(recipe, options.output, maker, tell, bars)
     print(f"{options.output / 'study.toml'}: {len(study.stimuli)} videos, study {study.hash[:12]}")
 
 

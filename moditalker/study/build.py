@@ -6,14 +6,17 @@ import secrets
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
-from moditalker.study.definition import PAIRED, Check, Item, SoundCheck, Stimulus, Study, Training, read_study
+from moditalker.baselines.protocol import Progress
+from moditalker.study.definition import Study, read_study
 from moditalker.study.makers import FILES, Maker
 from moditalker.study.media import video_facts, write_digits, write_reference, write_spoilt, write_stimulus
+from moditalker.study.parts import PAIRED, Check, Item, Method, SoundCheck, Stimulus, Training
 from moditalker.study.recipe import Recipe, RecipeItem
 from moditalker.study.serving import file_sha256
 from moditalker.utils.errors import InputError
@@ -22,7 +25,7 @@ DIGITS = 3
 _LEDGER = "build.json"
 
 
-def build_study(recipe: Recipe, folder: Path, maker: Maker, tell: Callable[[str, int, int], None]) -> Study:
+def build_study(recipe: Recipe, folder: Path, maker: Maker, tell: Progress, progress: Progress) -> Study:
     """Make what is missing, and write ``study.toml``.
 
     A video that an earlier, broken build made from the same things is kept: ``build.json`` says which. That file names
@@ -32,7 +35,9 @@ def build_study(recipe: Recipe, folder: Path, maker: Maker, tell: Callable[[str,
         recipe: what is wanted.
         folder: of the study, made when missing.
         maker: of the videos that are not ready.
-        tell: told of each video before it is made: what it is, how many are done, how many there are.
+        tell: told of each step, a video for example, before it begins: what it is, how many are done, how many there
+            are.
+        progress: told how far the video is that is being made.
 
     Raises:
         InputError: something cannot be made; what was made stays.
@@ -40,20 +45,22 @@ def build_study(recipe: Recipe, folder: Path, maker: Maker, tell: Callable[[str,
     target = folder / "study.toml"
     if target.exists():
         raise InputError(f"{target} is there already, and answers may depend on it: name a new folder.")
+    jobs = list(itertools.product(recipe.build.items, recipe.methods))
+    steps = len(jobs) + 2
+    tell("see whether the methods can run", 0, steps)
     for method in recipe.methods:
-        if method.source != FILES and any(method.id not in item.videos for item in recipe.items):
+        if method.source != FILES and any(method.id not in item.videos for item in recipe.build.items):
             maker.check(method)
     (folder / "stimuli").mkdir(parents=True, exist_ok=True)
     ledger = _Ledger(folder / _LEDGER)
-    jobs = list(itertools.product(recipe.items, recipe.methods))
     stimuli = []
     for number, (item, method) in enumerate(jobs):
-        tell(f"{item.id}, {method.id}", number, len(jobs))
-        stimuli.append(_stimulus(recipe, item, number % len(recipe.methods), folder, maker, ledger))
-    tell("checks", len(jobs), len(jobs))
+        tell(f"{item.id} by {method.id}", number + 1, steps)
+        stimuli.append(_stimulus(recipe, item, method, folder, partial(maker.make, progress=progress), ledger))
+    tell("attention checks, practice, pictures and sound check", steps - 1, steps)
     spoilt, checks, training = _spoil(recipe, stimuli, folder, ledger)
-    items = [_item(item, folder, ledger) for item in recipe.items]
-    sound = _sound_check(folder, ledger) if recipe.sound_check else None
+    items = [_item(item, folder, ledger) for item in recipe.build.items]
+    sound = _sound_check(folder, ledger) if recipe.build.sound_check else None
     _write(recipe, target, items, [*stimuli, *spoilt], checks, training, sound)
     return read_study(target)
 
@@ -82,14 +89,15 @@ class _Ledger:
         return self._made[key]
 
 
-def _stimulus(recipe: Recipe, item: RecipeItem, place: int, folder: Path, maker: Maker, ledger: _Ledger) -> Stimulus:
-    method = recipe.methods[place]
+def _stimulus(
+    recipe: Recipe, item: RecipeItem, method: Method, folder: Path, make_video: Callable[..., str], ledger: _Ledger
+) -> Stimulus:
     ready = item.videos.get(method.id)
     if ready is not None:
-        made_from = ["file", method.id, item.id, file_sha256(ready), recipe.encode]
+        made_from = ["file", method.id, item.id, file_sha256(ready), recipe.build.encode]
 
         def make(target: Path) -> dict[str, Any]:
-            write_stimulus(ready, target, recipe.encode)
+            write_stimulus(ready, target, recipe.build.encode)
             return _facts(target) | {"revision": f"file {file_sha256(ready)[:16]}"}
     else:
         assert item.portrait is not None
@@ -97,14 +105,14 @@ def _stimulus(recipe: Recipe, item: RecipeItem, place: int, folder: Path, maker:
         portrait, audio = item.portrait, item.audio
         made_from = [
             "made", method.id, method.source, method.options, item.id, item.seed,
-            file_sha256(portrait), file_sha256(audio), recipe.encode,
+            file_sha256(portrait), file_sha256(audio), recipe.build.encode,
         ]  # fmt: skip
 
         def make(target: Path) -> dict[str, Any]:
             with tempfile.TemporaryDirectory() as scratch:
                 video = Path(scratch) / "video.mp4"
-                revision = maker.make(method, portrait, audio, item.seed, video)
-                write_stimulus(video, target, recipe.encode)
+                revision = make_video(method, portrait, audio, item.seed, video)
+                write_stimulus(video, target, recipe.build.encode)
             return _facts(target) | {"revision": revision}
 
     made = ledger(made_from, ".mp4", make)
@@ -135,7 +143,7 @@ def _spoil(
         return good, bad
 
     checks = []
-    for number in range(recipe.checks):
+    for number in range(recipe.build.checks):
         good, bad = spoil(number)
         # The last question of a kind, usually the overall one, and the kinds in turn.
         kinds = list(dict.fromkeys(question.kind for question in recipe.questions))
@@ -143,8 +151,8 @@ def _spoil(
         question = [question for question in recipe.questions if question.kind == kind][-1]
         checks.append(Check(question.id, bad.id, good.id if kind == PAIRED else ""))
     training = None
-    if recipe.training:
-        good, bad = spoil(recipe.checks)
+    if recipe.build.training:
+        good, bad = spoil(recipe.build.checks)
         training = Training(good.id, bad.id)
     return spoilt, checks, training
 
@@ -160,7 +168,7 @@ def _item(item: RecipeItem, folder: Path, ledger: _Ledger) -> Item:
         return {}
 
     made = ledger(["reference", item.id, file_sha256(portrait)], ".jpg", make)
-    return Item(item.id, file_sha256(portrait), audio, made["file"])
+    return Item(item.id, file_sha256(portrait), audio, made["file"], made["sha256"])
 
 
 def _sound_check(folder: Path, ledger: _Ledger) -> SoundCheck:

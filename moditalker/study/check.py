@@ -1,9 +1,10 @@
 """Is a study what its file says, blind, and balanced?"""
 
-from moditalker.study.definition import PAIRED, RATING, Study
+from moditalker.study.definition import Study
 from moditalker.study.design import Balance, balance
 from moditalker.study.media import traces, video_facts
-from moditalker.study.serving import file_sha256
+from moditalker.study.parts import PAIRED, RATING
+from moditalker.study.serving import verified
 from moditalker.utils.errors import InputError
 
 _DIFFERENCE = 0.1
@@ -20,13 +21,8 @@ def check_study(study: Study) -> list[str]:
         InputError: a file is missing, changed, or says who made it.
     """
     names = tuple(dict.fromkeys(name for method in study.methods for name in (method.id, method.label)))
-    hashed = {stimulus.file: stimulus.sha256 for stimulus in study.stimuli}
-    if study.sound_check is not None:
-        hashed[study.sound_check.file] = study.sound_check.sha256
-    for file in [*hashed, *(item.reference for item in study.items if item.reference)]:
-        path = study.folder / file
-        if file_sha256(path) != hashed.get(file, file_sha256(path)):
-            raise InputError(f"{path} is not the file that the study was built with: build it again.")
+    for file in study.hashes:
+        path = verified(study, file)
         told = traces(path, names)
         if told:
             raise InputError(f"{path} says {told[0]!r} in its bytes: build the study again, with 'encode = true'.")

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from moditalker.study.definition import LEFT, PAIRED, RIGHT, SCHEMA, Question, Study
+from moditalker.study.definition import SCHEMA, Study
 from moditalker.study.design import Trial, trials
+from moditalker.study.parts import LEFT, PAIRED, RIGHT, Question
 from moditalker.study.store import Line, Rater, Store
 from moditalker.utils.errors import InputError
 

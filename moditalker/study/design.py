@@ -16,7 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from moditalker.study.definition import PAIRED, RATING, Check, Kind, Study
+from moditalker.study.definition import Study
+from moditalker.study.parts import PAIRED, RATING, Check, Kind
 
 Role = Literal["training", "main", "check"]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from moditalker.study.definition import Method
+from moditalker.baselines.protocol import Progress
+from moditalker.study.parts import Method
 from moditalker.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Maker(Protocol):
         """
         ...
 
-    def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path) -> str:
+    def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path, progress: Progress) -> str:
         """Write a video; returns the revision of what made it.
 
         Raises:
@@ -63,7 +64,7 @@ class RegistryMaker:
         if missing:
             raise InputError(missing)
 
-    def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path) -> str:
+    def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path, progress: Progress) -> str:
         """See `Maker.make`."""
         from moditalker.baselines.protocol import Options
         from moditalker.baselines.registry import Sources, find_methods
@@ -75,7 +76,7 @@ class RegistryMaker:
         options = Options(**{**method.options, "seed": seed, "mark": False})
         with tempfile.TemporaryDirectory() as folder:
             inputs = prepare_inputs(portrait, audio, Path(folder), make_tracker(pipeline.config["tracker"]))
-            source.make(inputs.portrait, inputs.audio, output, options, _ignore)
+            source.make(inputs.portrait, inputs.audio, output, options, progress)
         hashes = ", ".join(f"{name} {digest}" for name, digest in pipeline.weight_hashes().items())
         return f"{method.source}; {hashes}"
 
@@ -83,7 +84,3 @@ class RegistryMaker:
         if self._pipeline is None:
             self._pipeline = self._load()
         return self._pipeline
-
-
-def _ignore(stage: str, done: int, total: int) -> None:
-    """Progress that nobody asked for."""

@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from moditalker.study.definition import PAIRED, RATING, Kind, read_frame
+from moditalker.study.definition import Frame
 from moditalker.study.packages import need_statistics
-from moditalker.study.toml_table import read_table
+from moditalker.study.parts import PAIRED, RATING, Kind
 from moditalker.utils.errors import InputError
+from moditalker.utils.validation import read_toml, validated
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def plan(path: Path, expected: Expectation) -> list[str]:
             raise InputError(f"--{name} is a share: give a number from 0 to below 1.")
     if not expected.deviation > 0:
         raise InputError("--deviation is of ratings, in points: give a number above 0.")
-    frame = read_frame(read_table(path))
-    design, target, methods = frame["design"], frame["target"], len(frame["methods"])
+    frame = validated(Frame, read_toml(path), path)
+    design, target, methods = frame.design, frame.target, len(frame.methods)
     told: list[str] = []
     most = 0
 

@@ -1,16 +1,30 @@
 """What `study build` reads: a study's file whose stimuli are still to be made."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Self
 
-from moditalker.study.definition import Method, Question, read_frame
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic.dataclasses import dataclass
+
+from moditalker.study.definition import Frame, unique
 from moditalker.study.makers import FILES
-from moditalker.study.toml_table import Table, read_table
+from moditalker.study.parts import WHOLE
 from moditalker.utils.errors import InputError
+from moditalker.utils.validation import Flag, Text, Whole, read_toml, validated
 
 
-@dataclass(frozen=True)
+def _existing(name: Path, info: ValidationInfo) -> Path:
+    """Relative to the recipe's folder."""
+    path = info.context / name if info.context is not None else name
+    if not path.is_file():
+        raise InputError(f"it names the file {path}, which is not there; correct the name.")
+    return path
+
+
+ExistingFile = Annotated[Path, AfterValidator(_existing)]
+
+
+@dataclass(frozen=True, config=WHOLE)
 class RecipeItem:
     """A portrait and a recording, or videos that are ready.
 
@@ -21,20 +35,18 @@ class RecipeItem:
         videos: ready ones, by the method's id.
     """
 
-    id: str
-    portrait: Path | None
-    audio: Path | None
-    seed: int
-    videos: dict[str, Path]
+    id: Text
+    portrait: ExistingFile | None = None
+    audio: ExistingFile | None = None
+    seed: Whole = 0
+    videos: dict[str, ExistingFile] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A study to be built.
+@dataclass(frozen=True, config=WHOLE)
+class Build:
+    """What is to be made.
 
     Attributes:
-        file: it stands in.
-        frame: what the study has too; see `definition.read_frame`.
         items: to be made.
         encode: whether all pictures are encoded anew.
         checks: how many attention checks are made.
@@ -42,23 +54,46 @@ class Recipe:
         sound_check: whether spoken digits are made.
     """
 
+    items: Annotated[tuple[RecipeItem, ...], Field(min_length=1)]
+    encode: Flag = False
+    checks: Annotated[Whole, Field(le=20)] = 2
+    training: Flag = True
+    sound_check: Flag = True
+
+
+@dataclass(frozen=True, kw_only=True, config=WHOLE)
+class Recipe(Frame):
+    """A study to be built.
+
+    Attributes:
+        build: what is to be made.
+        file: the recipe's.
+    """
+
+    build: Build
     file: Path
-    frame: dict[str, Any]
-    items: tuple[RecipeItem, ...]
-    encode: bool
-    checks: int
-    training: bool
-    sound_check: bool
 
-    @property
-    def methods(self) -> tuple[Method, ...]:
-        """In the file's order."""
-        return self.frame["methods"]
-
-    @property
-    def questions(self) -> tuple[Question, ...]:
-        """In the file's order."""
-        return self.frame["questions"]
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        """Every video is there or can be made."""
+        unique("build.items", (item.id for item in self.build.items))
+        known = {method.id for method in self.methods}
+        for item in self.build.items:
+            for name in item.videos.keys() - known:
+                raise InputError(f"the item {item.id!r} has a video of {name!r}; name one of [[methods]].")
+            for method in self.methods:
+                if method.id in item.videos:
+                    continue
+                if method.source == FILES:
+                    raise InputError(
+                        f"the item {item.id!r} lacks the video of {method.id!r} under 'videos'; add it, or give the "
+                        "method a 'source' that can make it."
+                    )
+                if item.portrait is None or item.audio is None:
+                    raise InputError(
+                        f"the item {item.id!r} needs a portrait and an audio for {method.id!r} to work with."
+                    )
+        return self
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -67,61 +102,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         InputError: something is missing or does not fit together; the sentence names the entry.
     """
-    table = read_table(path)
-    if table.has("stimuli"):
+    values = read_toml(path)
+    if "stimuli" in values:
         raise InputError(f"{path} is built already: give the recipe, or serve this one.")
-    frame = read_frame(table)
-    build = table.table("build")
-    encode, checks = build.flag("encode", False), build.whole("checks", 2, high=20)
-    training, sound_check = build.flag("training", True), build.flag("sound_check", True)
-    items = []
-    for part in build.tables("items"):
-        items.append(_item(part, path.parent))
-        part.done()
-    build.done()
-    table.done()
-    recipe = Recipe(path, frame, tuple(items), encode, checks, training, sound_check)
-    _check_whole(recipe)
-    return recipe
-
-
-def _item(table: Table, folder: Path) -> RecipeItem:
-    def file(key: str) -> Path | None:
-        name = table.text(key, "")
-        return _existing(folder / name, table.file) if name else None
-
-    videos = {name: _existing(folder / str(path), table.file) for name, path in table.mapping("videos").items()}
-    return RecipeItem(table.text("id"), file("portrait"), file("audio"), table.whole("seed", 0), videos)
-
-
-def _existing(path: Path, recipe: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"{recipe} names the file {path}, which is not there: correct the name.")
-    return path
-
-
-def _check_whole(recipe: Recipe) -> None:
-    if not recipe.items:
-        raise InputError(f"{recipe.file} has no [[build.items]]: give each portrait and recording one.")
-    ids = [item.id for item in recipe.items]
-    if len(set(ids)) < len(ids):
-        raise InputError(f"{recipe.file}: two items have the same id; give one another.")
-    known = {method.id for method in recipe.methods}
-    for item in recipe.items:
-        unknown = set(item.videos) - known
-        if unknown:
-            raise InputError(
-                f"{recipe.file}: the item {item.id!r} has a video of {unknown.pop()!r}; name one of [[methods]]."
-            )
-        for method in recipe.methods:
-            if method.id in item.videos:
-                continue
-            if method.source == FILES:
-                raise InputError(
-                    f"{recipe.file}: the item {item.id!r} lacks the video of {method.id!r} under 'videos'; add it, or "
-                    "give the method a 'source' that can make it."
-                )
-            if item.portrait is None or item.audio is None:
-                raise InputError(
-                    f"{recipe.file}: the item {item.id!r} needs a portrait and an audio for {method.id!r} to work with."
-                )
+    return validated(Recipe, values, path, file=path)

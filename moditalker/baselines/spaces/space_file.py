@@ -17,36 +17,60 @@ In arguments and parameters, ``$portrait``, ``$portrait_video`` (the still portr
 """
 
 import re
-import tomllib
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
 from moditalker.utils.errors import InputError
+from moditalker.utils.validation import Number, Text, Whole, read_toml, validated
 
 PLACES = ("$portrait", "$portrait_video", "$audio", "$seed")
 SHIPPED = Path(__file__).parent
 
-_NAME = re.compile(r"[a-z0-9-]+")
-_TEXTS = ("name", "title", "what", "licence", "server", "endpoint")
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]+", name):
+        raise ValueError("must be small letters, digits and hyphens")
+    return name
 
 
-@dataclass(frozen=True)
+def _output(result: object) -> int | str:
+    if isinstance(result, bool) or not isinstance(result, (int, str)):
+        raise ValueError('must be the number of an output, or a path as in "0.video"')
+    return result
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class SpaceDescription:
     """A TOML file, checked; the module's text has what each entry means."""
 
-    name: str
-    title: str
-    what: str
-    licence: str
-    server: str
-    endpoint: str
+    name: Annotated[str, AfterValidator(_name)]
+    title: Text
+    what: Text
+    licence: Text
+    server: Text
+    endpoint: Text
     arguments: tuple[Any, ...] = ()
     parameters: dict[str, Any] | None = None
-    result: int | str = 0
-    timeout_seconds: float = 600.0
-    connect_seconds: float = 20.0
-    retries: int = 2
+    result: Annotated[int | str, BeforeValidator(_output)] = 0
+    timeout_seconds: Annotated[Number, Field(ge=1)] = 600.0
+    connect_seconds: Annotated[Number, Field(ge=1)] = 20.0
+    retries: Whole = 2
+
+    @model_validator(mode="after")
+    def _sends(self) -> Self:
+        """A portrait and a recording, in one of two ways."""
+        if bool(self.arguments) == (self.parameters is not None):
+            raise InputError("it needs either arguments, a list, or parameters, a table; name what is sent in one.")
+        sent = [*self.arguments, *(self.parameters or {}).values()]
+        for value in sent:
+            if isinstance(value, str) and value.startswith("$") and value not in PLACES:
+                raise InputError(f"{value} is none of {', '.join(PLACES)}; correct it.")
+        if "$audio" not in sent or not ("$portrait" in sent or "$portrait_video" in sent):
+            raise InputError("it sends no $audio or no $portrait; add both to what is sent.")
+        return self
 
 
 def read_description(path: Path) -> SpaceDescription:
@@ -55,38 +79,7 @@ def read_description(path: Path) -> SpaceDescription:
     Raises:
         InputError: it is not TOML, or an entry is missing, unknown or of the wrong kind.
     """
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path.name} cannot be read as TOML ({error}): correct it.") from error
-    unknown = sorted(set(told) - {field.name for field in fields(SpaceDescription)})
-    if unknown:
-        raise InputError(f"{path.name} has unknown entries: {', '.join(unknown)}; correct or remove them.")
-    missing = [key for key in _TEXTS if not isinstance(told.get(key), str) or not told[key].strip()]
-    if missing:
-        raise InputError(f"{path.name} lacks {', '.join(missing)}: add a text for each.")
-    if not _NAME.fullmatch(told["name"]):
-        raise InputError(f"{path.name}: the name {told['name']!r} may have small letters, digits and hyphens only.")
-    if ("arguments" in told) == ("parameters" in told):
-        raise InputError(f"{path.name} needs either arguments, a list, or parameters, a table.")
-    values = told.get("arguments", told.get("parameters"))
-    if not isinstance(values, list if "arguments" in told else dict):
-        raise InputError(f"{path.name}: arguments are a list, parameters a table; correct it.")
-    given = list(values) if isinstance(values, list) else list(values.values())
-    strange = [v for v in given if isinstance(v, str) and v.startswith("$") and v not in PLACES]
-    if strange:
-        raise InputError(f"{path.name}: {', '.join(strange)} is none of {', '.join(PLACES)}.")
-    if "$audio" not in given or not {"$portrait", "$portrait_video"} & set(map(str, given)):
-        raise InputError(f"{path.name} sends no $audio or no $portrait: add both to what is sent.")
-    for key, least in (("timeout_seconds", 1), ("connect_seconds", 1), ("retries", 0)):
-        value = told.get(key, least)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least:
-            raise InputError(f"{path.name}: {key} must be a number from {least} on.")
-    if not isinstance(told.get("result", 0), (int, str)):
-        raise InputError(f'{path.name}: result is the number of an output, or a path as in "0.video".')
-    if "arguments" in told:
-        told["arguments"] = tuple(told["arguments"])
-    return SpaceDescription(**told)
+    return validated(SpaceDescription, read_toml(path), path)
 
 
 def find_descriptions(*folders: Path) -> list[SpaceDescription]:

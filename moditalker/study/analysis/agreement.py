@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from moditalker.study.definition import PAIRED, Question
+from moditalker.study.parts import PAIRED, Question
 
 Level = Literal["nominal", "ordinal"]
 

@@ -17,7 +17,8 @@ from moditalker.study.analysis.plots import preference_plot, score_plot, strengt
 from moditalker.study.analysis.power import power_of, wilson_half_width
 from moditalker.study.analysis.preferences import Preference, Share, left_share, preferences
 from moditalker.study.analysis.ratings import Score, scores
-from moditalker.study.definition import PAIRED, RATING, Study, read_study
+from moditalker.study.definition import Study, read_study
+from moditalker.study.parts import PAIRED, RATING
 
 SEED = 0
 """Of the drawn samples: the same answers give the same report."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from moditalker.study.definition import LEFT, PAIRED, RIGHT, Study
+from moditalker.study.definition import Study
+from moditalker.study.parts import LEFT, PAIRED, RIGHT
 from moditalker.study.store import Line, open_store, read_json_lines
 from moditalker.utils.errors import InputError
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from moditalker.study.definition import PAIRED, Study
+from moditalker.study.definition import Study
 from moditalker.study.design import answers_expected
+from moditalker.study.parts import PAIRED
 
 ENOUGH = 10
 """Decided answers below which nobody is said to have chosen one side only."""

@@ -10,7 +10,8 @@ from typing import Any
 import gradio as gr
 
 from moditalker.study.collector import Collector
-from moditalker.study.definition import PAIRED, RATING, Study
+from moditalker.study.definition import Study
+from moditalker.study.parts import PAIRED, RATING
 from moditalker.utils.errors import InputError
 
 SCRIPT = Path(__file__).with_name("study.js")
