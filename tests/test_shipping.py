@@ -51,7 +51,7 @@ def test_a_shipped_network_is_the_run_s_in_half_precision_and_says_how_it_ended(
     history = json.loads((shipped / "training.json").read_text())
     assert history["last"] == LOG[1]
     card = (shipped / "README.md").read_text()
-    assert "200 steps\nof 1536 frames" in card
+    assert "200 steps of 1536 frames" in card
     assert "- loss: 0.5\n- opening_correlation: 0.375\n" in card
     told = card + (shipped / "training.json").read_text() + (shipped / "config.json").read_text()
     assert str(tmp_path) not in told
