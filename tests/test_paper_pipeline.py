@@ -257,6 +257,27 @@ def test_released_pose_frames_are_black_below_the_nose(landmarks: np.ndarray) ->
     assert ours[row:].any()  # of these the shoulders may be seen
 
 
+def test_inputs_and_chain_change_what_is_made(
+    paper: PaperPipeline, small_picture: np.ndarray, speech: np.ndarray, talking: Talking
+) -> None:
+    portrait = paper.encode_portrait(small_picture)
+    moving = talking(portrait.frame.landmarks, 20)
+
+    def made(**chosen: Any) -> tuple[np.ndarray, np.ndarray]:
+        pipeline = PaperPipeline(**paper.components, **chosen)
+        frames = np.concatenate(list(pipeline.render(portrait, moving, own=True, mtov_steps=1, seed=1)))
+        return pipeline.motion(portrait, speech[:6400], seed=1, atom_steps=1).landmarks, frames
+
+    motion, frames = made()
+    released, shown = made(inputs="released")
+    assert np.abs(released - motion).max() > 1e-3
+    assert (shown[:16] != frames[:16]).any()
+    again, first = made(chain="first")
+    np.testing.assert_array_equal(again, motion)
+    np.testing.assert_array_equal(first[:16], frames[:16])
+    assert (first[16:] != frames[16:]).any()
+
+
 def test_inputs_and_chain_are_kept_with_a_preset(paper: PaperPipeline, tmp_path: Path) -> None:
     changed = PaperPipeline(**paper.components, inputs="released", chain="first")
     changed.save_pretrained(tmp_path)

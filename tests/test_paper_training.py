@@ -24,6 +24,7 @@ from moditalker.face.geometry import FaceFrame, aligning_matrix
 from moditalker.face.layout import mouth_opening
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.denoiser import PaperMotionToVideo
+from moditalker.paper.identity import frontal_face
 from moditalker.training.data.clip_lists import write_clip_list
 from moditalker.training.data.paper_clips import ConditionedBlocks, MotionWindows, VideoBlocks, WindowBatches
 from moditalker.training.data.paper_shards import Shards, write_shards
@@ -176,9 +177,9 @@ def test_video_samples(shards: Path) -> None:
     clip = split.clips[0]
     real = torch.from_numpy(split.frames(clip, np.arange(5, 21))).permute(3, 0, 1, 2)
     for seed in range(4):
-        video = VideoBlocks(split, 16, drawn=False)(clip, 5, np.random.default_rng(seed))["video"]
+        video = VideoBlocks(split, 16)(clip, 5, np.random.default_rng(seed))["video"]
         assert torch.equal(video, real) or torch.equal(video, real.flip(-1))
-    drawn = VideoBlocks(split, 16, drawn=True)(clip, 5, np.random.default_rng(0))["video"]
+    drawn = VideoBlocks(split, 16, drawn="ours")(clip, 5, np.random.default_rng(0))["video"]
     assert drawn.shape == real.shape
     assert (drawn == 0).float().mean() > 0.5
     kinds = {}
@@ -196,6 +197,28 @@ def test_video_samples(shards: Path) -> None:
     item = ConditionedBlocks(split, 16, (4, 96), following=1.0)(clip, 5, np.random.default_rng(0))
     shown = item["portrait"].permute(1, 2, 0).numpy()
     assert (shown == before).all() or (shown == before[:, ::-1]).all()
+
+
+def test_released_samples(shards: Path) -> None:
+    split = Shards(shards, "train")
+    clip = split.clips[0]
+    made = {
+        inputs: MotionWindows(split, 12, 1.0, 0.0, inputs)(clip, 3, np.random.default_rng(0))
+        for inputs in ("ours", "released")
+    }
+    identity = made["ours"]["identity"].reshape(68, 3).numpy()
+    frontal = frontal_face(identity)
+    np.testing.assert_allclose(made["released"]["identity"].reshape(68, 3), frontal.identity, atol=1e-6)
+    back = frontal.into_portrait(made["released"]["residual"].reshape(12, 68, 3).numpy())
+    np.testing.assert_allclose(back, made["ours"]["residual"].reshape(12, 68, 3), atol=1e-5)
+    lip = made["released"]["residual"].reshape(12, 68, 3)[:, 57, 1]
+    assert 0.5 < lip.max() - lip.min() < 1.5  # the mouth opens by a centimetre
+    drawn = VideoBlocks(split, 16, drawn="released")(clip, 5, np.random.default_rng(0))["video"]
+    assert set(drawn.unique().tolist()) == {0, 255}
+    assert torch.equal(drawn[0], drawn[2])
+    item = ConditionedBlocks(split, 16, (4, 96), inputs="released")(clip, 5, np.random.default_rng(0))
+    assert torch.equal(item["drawn"][0], item["drawn"][2])
+    assert torch.equal(item["visible"].all(-1), item["visible"].any(-1))  # whole rows are hidden
 
 
 def recipe(folder: Path, network: str, **training: object) -> Path:
@@ -289,6 +312,15 @@ def test_what_does_not_fit_is_said(
     assert "There is no network in" in refused("atom", "--start", tmp_path)
     wrong.write_text('{"network": {"size": 64}}')
     assert "takes frames of 64 pixels and the shards hold 32" in refused("autoencoder-rgb", config=wrong)
+    wrong.write_text('{"network": {"inputs": "theirs"}}')
+    assert "inputs must be 'released' or 'ours', got 'theirs'" in refused("autoencoder-motion", config=wrong)
+    wrong.write_text(
+        json.dumps({"network": {**{k: v for k, v in TINY["mtov"].items() if k != "side"}, "inputs": "released"}})
+    )
+    both = ["--autoencoder", trained / "autoencoder-rgb" / "model"]
+    both += ["--landmark-autoencoder", trained / "autoencoder-motion" / "model"]
+    error = refused("mtov", *both, config=wrong)
+    assert "MToV shall see released inputs and its autoencoder of landmarks was trained on ours" in error
     assert cli(["train", "head", "--preset", "paper", "--data", str(shards)]) == 2
     assert "The paper preset trains atom" in capsys.readouterr().err
     assert cli(["train", "autoencoder-rgb", "--data", str(shards)]) == 2

@@ -174,6 +174,10 @@ def _add_assemble(commands: Commands) -> None:
     command.add_argument(
         "--preset", choices=("compact", "paper"), default="compact", help="paper: atom, autoencoder-rgb, -motion, mtov"
     )
+    paper = command.add_argument_group("paper preset (default: as the networks were converted or trained)")
+    paper.add_argument("--inputs", choices=("released", "ours"), help="what the networks are shown")
+    paper.add_argument("--chain", choices=("first", "last"), help="frame that blocks start from: portrait, or the last")
+    paper.add_argument("--speech-encoder", metavar="DIR_OR_ID", help="HuBERT's folder or hub id")
     command.set_defaults(run=_assemble)
 
 
@@ -181,7 +185,13 @@ def _assemble(options: argparse.Namespace) -> None:
     from moditalker.release.assemble import assemble
     from moditalker.release.assemble_paper import assemble_paper
 
-    size = (assemble_paper if options.preset == "paper" else assemble)(options.runs, options.output)
+    of_paper = (options.inputs, options.chain, options.speech_encoder)
+    if options.preset == "paper":
+        size = assemble_paper(options.runs, options.output, *of_paper)
+    elif any(of_paper):
+        raise InputError("--inputs, --chain and --speech-encoder belong to the paper preset; add --preset paper.")
+    else:
+        size = assemble(options.runs, options.output)
     print(f"{options.output}: {size / 1e6:.1f} MB of weights")
 
 
@@ -200,6 +210,10 @@ def _add_convert(commands: Commands) -> None:
         "--weights", choices=("model", "ema"), default="model", help="of a file with both (the authors read model)"
     )
     command.add_argument(
+        "--inputs", choices=("released", "ours"), default="released", help="what the network was trained on"
+    )
+    command.add_argument("--speech-encoder", metavar="DIR_OR_ID", help="atom: HuBERT's folder or hub id")
+    command.add_argument(
         "--config", type=Path, metavar="FILE.json", help="sizes, where they are not the published ones"
     )
     command.set_defaults(run=_convert)
@@ -211,7 +225,15 @@ def _convert(options: argparse.Namespace) -> None:
     config = read_config(options.config)
     if options.network == "atom":
         config = {"conditioning": options.conditioning, **config}
-    done = convert(options.network, options.file, options.output, config, options.weights)
+    done = convert(
+        options.network,
+        options.file,
+        options.output,
+        config,
+        weights=options.weights,
+        inputs=options.inputs,
+        speech_encoder=options.speech_encoder,
+    )
     print(f"{options.output}: {done}")
 
 

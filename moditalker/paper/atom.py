@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from moditalker.face.layout import LIP_BRANCH, OTHER_BRANCH, POINTS
 from moditalker.paper.atom_layers import Conditioning, Conditions, DecoderLayer, Encoded, EncoderLayer, RotaryTime
+from moditalker.paper.inputs import Inputs, check_choice
 
 # What the published checkpoint carries and its forward pass never reads: a head pose that was to be a third condition.
 _UNREAD_FACE, _UNREAD_POSE = 96, 198
@@ -31,7 +32,9 @@ class PaperAudioToMotion(ModelMixin, ConfigMixin):
             draws it. ``released``: time + twice the identity + speech for both halves. In the released code the two
             names are one tensor, and each half adds its identity to it in place.
         speech_encoder: name of the encoder the features come from, see ``make_speech_encoder``.
-        motion_scale: how much the network's unit of length is to an inter-ocular distance; its x0 is kept in [-1, 1].
+        motion_scale: how much the network's unit of length is to that of its inputs; its x0 is kept in [-1, 1].
+        inputs: whose identity and motion it was trained on, see ``sample_motion``; the unit is a centimetre with
+            ``released`` and the inter-ocular distance with ``ours``.
         dropout: while training.
         keep_unread: keep the parameters that the published checkpoint carries without using them, so that a file goes
             in whole; they are never trained.
@@ -51,12 +54,14 @@ class PaperAudioToMotion(ModelMixin, ConfigMixin):
         conditioning: Conditioning = "paper",
         speech_encoder: str = "hubert",
         motion_scale: float = 1.0,
+        inputs: Inputs = "ours",
         dropout: float = 0.1,
         keep_unread: bool = True,
     ) -> None:
         super().__init__()
         if conditioning not in ("released", "paper"):
             raise ValueError(f"conditioning must be 'released' or 'paper', got {conditioning!r}")
+        check_choice(inputs)
         self.rotary = RotaryTime(width)
         self.time_embedding = nn.Linear(width, 4 * width)
         self.time_vector = nn.Linear(4 * width, width)

@@ -9,6 +9,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 
+from moditalker.paper.inputs import Inputs, check_choice
 from moditalker.paper.timesformer import AxisPooling, TimeSformer
 
 PLANES = ("xy", "yt", "xt")
@@ -26,6 +27,7 @@ class PaperAutoencoder(ModelMixin, ConfigMixin):
         heads, head_dim: of their attentions.
         latent_channels: of each plane.
         pooling_depth, pooling_heads, pooling_inner: of the transformers that sum up an axis.
+        inputs: of drawn landmarks: whose drawings, see ``moditalker.paper.inputs``; None for pictures.
     """
 
     @register_to_config
@@ -42,8 +44,10 @@ class PaperAutoencoder(ModelMixin, ConfigMixin):
         pooling_depth: int = 4,
         pooling_heads: int = 4,
         pooling_inner: int = 512,
+        inputs: Inputs | None = None,
     ) -> None:
         super().__init__()
+        check_choice(inputs)
         if size % patch:
             raise ValueError(f"size must be a multiple of patch, but size={size}, patch={patch}")
         side = size // patch

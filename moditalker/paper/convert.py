@@ -14,7 +14,9 @@ from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.checkpoint import State, Weights, read_state
 from moditalker.paper.denoiser import PaperMotionToVideo
+from moditalker.paper.inputs import Inputs, check_choice
 from moditalker.paper.names import ATOM, AUTOENCODER, MTOV, NOT_WEIGHTS, Rule, our_name
+from moditalker.paper.speech_encoder import speech_encoder_name
 from moditalker.utils.errors import InputError
 
 _LISTED = 40
@@ -22,15 +24,22 @@ _LISTED = 40
 
 @dataclass(frozen=True)
 class Kind:
-    """A network that can be converted: its class, and the rules for its names."""
+    """A network that can be converted.
+
+    Attributes:
+        network: its class.
+        rules: for its names.
+        shown: whether it sees landmarks, which the released code prepares in its own way, see ``paper.inputs``.
+    """
 
     network: type[ModelMixin]
     rules: list[Rule]
+    shown: bool = True
 
 
 KINDS = {
     "atom": Kind(PaperAudioToMotion, ATOM),
-    "autoencoder-rgb": Kind(PaperAutoencoder, AUTOENCODER),
+    "autoencoder-rgb": Kind(PaperAutoencoder, AUTOENCODER, shown=False),
     "autoencoder-motion": Kind(PaperAutoencoder, AUTOENCODER),
     "mtov": Kind(PaperMotionToVideo, MTOV),
 }
@@ -60,7 +69,13 @@ class Converted:
 
 
 def convert(
-    kind: str, file: Path, output: Path, config: Mapping[str, Any] | None = None, weights: Weights = "model"
+    kind: str,
+    file: Path,
+    output: Path,
+    config: Mapping[str, Any] | None = None,
+    weights: Weights = "model",
+    inputs: Inputs = "released",
+    speech_encoder: str | None = None,
 ) -> Converted:
     """Write one of our networks with the weights of a published checkpoint file.
 
@@ -70,11 +85,21 @@ def convert(
         output: folder, as ``from_pretrained`` takes it; what else lies in it stays.
         config: of the network, where it differs from the published sizes.
         weights: which of a file that holds two kinds, see ``read_state``.
+        inputs: what the network was trained on; it is written into its configuration.
+        speech_encoder: of AToM: folder or hub id of the encoder it hears with; the configuration's when None.
     Raises:
-        InputError: the file cannot be read, or does not hold exactly this network.
+        InputError: the file cannot be read, or does not hold exactly this network; the folder holds no such encoder;
+            or the network hears nothing.
     """
     state, part, other = read_state(file, weights)
-    network = load_published(kind, state, config, str(file))
+    check_choice(inputs)
+    shown = {"inputs": inputs} if KINDS[kind].shown else {}
+    network = load_published(kind, state, {**shown, **(config or {})}, str(file))
+    if speech_encoder is not None:
+        if kind != "atom":
+            raise InputError(f"{kind} hears nothing; --speech-encoder belongs to atom.")
+        name = speech_encoder_name(speech_encoder, network.config["speech_dim"])
+        network.register_to_config(speech_encoder=name)
     fresh = output.with_name(f".{output.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     try:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from moditalker.paper.autoencoder import split_planes
+from moditalker.paper.inputs import Inputs, check_choice
 from moditalker.paper.unet_layers import GROUPS, Attention, PlaneBlock, ResidualBlock
 
 Planes = list[torch.Tensor]
@@ -28,6 +29,7 @@ class PaperMotionToVideo(ModelMixin, ConfigMixin):
         attention_levels: levels, counted from 0, whose blocks attend within a plane.
         frames: of a block.
         side: rows, and columns, of the xy plane.
+        inputs: whose drawn landmarks and pose frames it was trained on, see ``moditalker.paper.inputs``.
         dropout: while training.
         keep_unread: keep the second decoder that the published checkpoint carries without using it; never trained.
     """
@@ -43,10 +45,12 @@ class PaperMotionToVideo(ModelMixin, ConfigMixin):
         attention_levels: tuple[int, ...] = (0, 1, 2),
         frames: int = 16,
         side: int = 32,
+        inputs: Inputs = "ours",
         dropout: float = 0.0,
         keep_unread: bool = True,
     ) -> None:
         super().__init__()
+        check_choice(inputs)
         smallest = 2 ** (len(multipliers) - 1)
         if frames % smallest or side % smallest:
             raise ValueError(f"frames and side must be multiples of {smallest}, got {frames} and {side}")

@@ -59,7 +59,6 @@ class PaperPipeline(MoDiTalkerPipeline):
 
     _optional_components = ["head"]  # noqa: RUF012  diffusers declares it so
     _networks = ("atom", "head", "autoencoder", "landmark_autoencoder", "denoiser")
-    _sample_residual = staticmethod(sample_motion)
 
     def __init__(
         self,
@@ -97,6 +96,9 @@ class PaperPipeline(MoDiTalkerPipeline):
             where = self.autoencoder.device
             identity = self.autoencoder.encode_still(to_unit(square.to(where))[None].to(self.autoencoder.dtype))
         return EncodedFace(square, landmarks, matrix, identity)
+
+    def _sample_residual(self, *arguments: Any, **options: Any) -> np.ndarray:
+        return sample_motion(*arguments, **options, inputs=self.config["inputs"])
 
     def motion(self, *arguments: Any, **options: Any) -> MotionOutput:
         """As in ``MoDiTalkerPipeline``, with the published defaults."""

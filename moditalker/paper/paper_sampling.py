@@ -13,6 +13,7 @@ from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.head_square import drawn_frames, hide, into_crop, visible_frames, warped_frames
+from moditalker.paper.identity import frontal_face
 from moditalker.paper.inputs import Chain, Inputs, check_choice
 from moditalker.paper.schedule import PublishedDDIM
 from moditalker.utils.windows import agree, cut_windows, join
@@ -31,6 +32,8 @@ def sample_motion(
     guidance: float,
     generator: torch.Generator,
     callback: StepCallback | None = None,
+    inputs: Inputs = "ours",
+    own_identity: np.ndarray | None = None,
 ) -> np.ndarray:
     """Speech of any length to landmark residuals.
 
@@ -44,10 +47,20 @@ def sample_motion(
         guidance: unconditional + guidance (conditional - unconditional); the published one is 2.
         generator: on the processor, so that a seed means the same on every machine.
         callback: see ``StepCallback``.
+        inputs: what AToM is given of the portrait and in which unit and axes it moves: ``ours``: the portrait as it is,
+            in inter-ocular distances; ``released``: its difference from a mean face, frontal, in centimetres, see
+            ``moditalker.paper.identity``.
+        own_identity: (68, 3) with ``released``, that of the user's own 3DMM in place of the tracker's.
     Returns:
         (T, 68, 3) float32, inter-ocular distances.
+    Raises:
+        InputError: ``inputs`` is none of the choices.
     """
+    check_choice(inputs)
     window, scale = atom.config["window"], atom.config["motion_scale"]
+    frontal = frontal_face(identity, own_identity) if inputs == "released" else None
+    if frontal is not None:
+        identity = frontal.identity
     frames = len(speech) // 2
     layout = Layout.of(max(frames, window), window, atom.config["overlap"])
     padded = np.pad(speech[: 2 * frames], ((0, 2 * (layout.length - frames)), (0, 0)), mode="edge")
@@ -73,8 +86,8 @@ def sample_motion(
         sample = scheduler.step(clean, timestep, sample, variance_noise=fresh()).prev_sample
         if callback is not None:
             callback(number, steps)
-    residual = join(sample, layout.overlap, frames).unflatten(-1, (POINTS, 3)) / scale
-    return residual.float().cpu().numpy()
+    residual = (join(sample, layout.overlap, frames).unflatten(-1, (POINTS, 3)) / scale).float().cpu().numpy()
+    return residual if frontal is None else frontal.into_portrait(residual)
 
 
 class BlockChain:

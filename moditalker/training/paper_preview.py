@@ -29,7 +29,7 @@ Measures = dict[str, float]
 @torch.no_grad()
 def clip_row(pipeline: PaperPipeline, shards: Shards, clip: ShardedClip, steps: int) -> tuple[np.ndarray, Measures]:
     """A row of the sheet (S, 6 S, 3) uint8 and a clip's PSNRs, over its whole blocks, two at most."""
-    size, block = shards.size, pipeline.autoencoder.config["frames"]
+    size, block, inputs = shards.size, pipeline.autoencoder.config["frames"], pipeline.config["inputs"]
     motion = shards.motion(clip)
     count = min(2, clip.frames // block) * block
     landmarks = motion.landmarks[:count]
@@ -46,14 +46,17 @@ def clip_row(pipeline: PaperPipeline, shards: Shards, clip: ShardedClip, steps: 
         steps=steps,
         start=pipeline.config["mtov_start"],
         generator=torch.Generator().manual_seed(0),
+        inputs=inputs,
+        chain=pipeline.config["chain"],
     )
     generated = np.concatenate(list(chain(landmarks)))
     video = to_unit(torch.from_numpy(real)).permute(3, 0, 1, 2).unflatten(1, (-1, block)).transpose(0, 1)
     again = pipeline.autoencoder.decode(pipeline.autoencoder.encode(video)).transpose(0, 1).flatten(1, 2)
-    pose = hide(to_unit(warped_frames(square, motion.landmarks[0], landmarks)), visible_frames(landmarks, size))
+    visible = visible_frames(landmarks, size, inputs)
+    pose = hide(to_unit(warped_frames(square, motion.landmarks[0], landmarks)), visible)
     columns = {
         "portrait": np.repeat(real[:1], count, 0),
-        "landmarks": drawn_frames(landmarks, size).permute(1, 2, 3, 0).numpy(),
+        "landmarks": drawn_frames(landmarks, size, inputs).permute(1, 2, 3, 0).numpy(),
         "pose": _pictures(pose),
         "MToV": generated,
         "autoencoder": _pictures(again),
@@ -87,6 +90,7 @@ def lips_correlation(pipeline: PaperPipeline, shards: Shards, clip: ShardedClip,
         steps=steps,
         guidance=1.0,
         generator=torch.Generator().manual_seed(0),
+        inputs=pipeline.config["inputs"],
     )
     frames = min(len(residual), len(motion.landmarks))
     heard, real = mouth_opening(residual + shape)[:frames], mouth_opening(motion.landmarks)[:frames]

@@ -12,6 +12,8 @@ import torch
 
 from moditalker.face.geometry import FaceFrame
 from moditalker.paper.head_square import drawn_frames, visible_frames, warped_frames
+from moditalker.paper.identity import frontal_face
+from moditalker.paper.inputs import Inputs
 from moditalker.training.data.clips import MIRROR
 from moditalker.training.data.paper_shards import Motion, ShardedClip, Shards
 from moditalker.training.loop import Batch
@@ -93,10 +95,12 @@ class MotionWindows:
         window: frames.
         motion_scale: see ``PaperAudioToMotion``.
         drop: how often speech and identity are left out, so that guidance has something to push away from.
+        inputs: unit and axes of identity and residual, see ``sample_motion``.
     """
 
-    def __init__(self, shards: Shards, window: int, motion_scale: float, drop: float) -> None:
+    def __init__(self, shards: Shards, window: int, motion_scale: float, drop: float, inputs: Inputs = "ours") -> None:
         self.shards, self.window, self.motion_scale, self.drop = shards, window, motion_scale, drop
+        self.inputs = inputs
 
     def __call__(self, clip: ShardedClip, first: int, rng: np.random.Generator) -> Item:
         """``residual`` and ``noise`` (T, 204), ``identity`` (204,), ``speech`` (2T, D), ``timestep``, ``keep``."""
@@ -104,9 +108,13 @@ class MotionWindows:
         landmarks = motion.landmarks[first : first + self.window]
         frame = FaceFrame(motion.landmarks[rng.integers(clip.frames)])
         residual, _ = frame.analyse(landmarks)
+        identity = frame.shape
+        if self.inputs == "released":
+            frontal = frontal_face(identity)
+            residual, identity = frontal.into_model(residual), frontal.identity
         return {
             "residual": torch.from_numpy(self.motion_scale * residual).flatten(1),
-            "identity": torch.from_numpy(self.motion_scale * frame.shape).flatten(),
+            "identity": torch.from_numpy(self.motion_scale * identity).flatten(),
             "speech": torch.from_numpy(motion.features[2 * first : 2 * (first + self.window)].astype(np.float32)),
             "keep": torch.tensor(bool(rng.random() >= self.drop and motion.heard)),
             **_noise((self.window, residual[0].size), rng),
@@ -119,16 +127,17 @@ class VideoBlocks:
     Args:
         shards: of one split.
         block: frames.
-        drawn: landmarks are drawn in place of the pictures.
+        drawn: whose drawings of the landmarks stand in place of the pictures; None for the pictures.
     """
 
-    def __init__(self, shards: Shards, block: int, drawn: bool) -> None:
+    def __init__(self, shards: Shards, block: int, drawn: Inputs | None = None) -> None:
         self.shards, self.block, self.drawn = shards, block, drawn
 
     def __call__(self, clip: ShardedClip, first: int, rng: np.random.Generator) -> Item:
         """``video`` (3, T, S, S) uint8, and ``look``, the frame that the perceptual loss looks at."""
-        if self.drawn:
-            video = drawn_frames(self.shards.motion(clip).landmarks[first : first + self.block], self.shards.size)
+        if self.drawn is not None:
+            landmarks = self.shards.motion(clip).landmarks[first : first + self.block]
+            video = drawn_frames(landmarks, self.shards.size, self.drawn)
         else:
             video = _video(self.shards.frames(clip, np.arange(first, first + self.block)))
         video = video.flip(-1) if rng.random() < 0.5 else video
@@ -144,11 +153,20 @@ class ConditionedBlocks:
         latent: (channels, places) of a latent.
         warped: how often pose frames are the warped portrait, as without a driving video, instead of the clip's own.
         following: how often the portrait is the frame just before the block, as in a chain of blocks, instead of any.
+            With 0 it is trained for ``chain="first"``.
+        inputs: how landmarks are drawn and what of the pose frames is hidden, see ``moditalker.paper.inputs``.
     """
 
     def __init__(
-        self, shards: Shards, block: int, latent: tuple[int, int], warped: float = 0.5, following: float = 0.5
+        self,
+        shards: Shards,
+        block: int,
+        latent: tuple[int, int],
+        warped: float = 0.5,
+        following: float = 0.5,
+        inputs: Inputs = "ours",
     ) -> None:
+        self.inputs = inputs
         self.shards, self.block, self.latent = shards, block, latent
         self.warped, self.following = warped, following
 
@@ -172,8 +190,8 @@ class ConditionedBlocks:
             "video": video,
             "portrait": portrait,
             "pose": warped_frames(portrait, portrait_landmarks, landmarks) if warped else video,
-            "drawn": drawn_frames(landmarks, size).contiguous(),
-            "visible": visible_frames(landmarks, size),
+            "drawn": drawn_frames(landmarks, size, self.inputs).contiguous(),
+            "visible": visible_frames(landmarks, size, self.inputs),
             **_noise(self.latent, rng),
         }
 

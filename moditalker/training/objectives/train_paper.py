@@ -18,6 +18,7 @@ from torch import nn
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
+from moditalker.paper.inputs import Inputs
 from moditalker.training.data.paper_clips import ConditionedBlocks, MotionWindows, VideoBlocks, WindowBatches
 from moditalker.training.data.paper_shards import Shards
 from moditalker.training.loop import TrainingConfig, fit
@@ -129,27 +130,36 @@ def _parts(
             )
         rest = dict(recipe.objective)
         drop, scale = rest.pop("drop", 0.25), atom.config["motion_scale"]
-        window = atom.config["window"]
-        return atom, PaperAtomObjective(atom, **rest), window, lambda s: MotionWindows(s, window, scale, drop)
+        window, inputs = atom.config["window"], atom.config["inputs"]
+        return atom, PaperAtomObjective(atom, **rest), window, lambda s: MotionWindows(s, window, scale, drop, inputs)
     if network == "mtov":
         pictures, landmarks = (_trained(folder) for folder in autoencoders)
         sizes = {"frames": pictures.config["frames"], "side": pictures.side}
         sizes["latent_channels"] = pictures.config["latent_channels"]
         denoiser = _network(PaperMotionToVideo, {**sizes, **recipe.network}, start)
         _check_size(pictures, shards)
+        shown = denoiser.config["inputs"]
+        if landmarks.config["inputs"] not in (None, shown):
+            raise InputError(
+                f"MToV shall see {shown} inputs and its autoencoder of landmarks was trained on "
+                f"{landmarks.config['inputs']} ones; change 'inputs' in one of the recipes."
+            )
         frames, latent = pictures.config["frames"], (pictures.config["latent_channels"], pictures.latent_length)
         return (
             denoiser,
             PaperMtovObjective(denoiser, pictures, landmarks),
             frames,
-            lambda s: ConditionedBlocks(s, frames, latent, **recipe.objective),
+            lambda s: ConditionedBlocks(s, frames, latent, **recipe.objective, inputs=shown),
         )
-    autoencoder = _network(PaperAutoencoder, {"size": shards.size, **recipe.network}, start)
+    drawn = network == "autoencoder-motion"
+    seen = {"size": shards.size, "inputs": "ours" if drawn else None}
+    autoencoder = _network(PaperAutoencoder, {**seen, **recipe.network}, start)
     _check_size(autoencoder, shards)
     frames = autoencoder.config["frames"]
-    drawn = network == "autoencoder-motion"
     objective = PaperAutoencoderObjective(autoencoder, **recipe.objective)
-    return autoencoder, objective, frames, lambda s: VideoBlocks(s, frames, drawn)
+    before_the_choice: Inputs = "ours"
+    inputs = (autoencoder.config["inputs"] or before_the_choice) if drawn else None
+    return autoencoder, objective, frames, lambda s: VideoBlocks(s, frames, inputs)
 
 
 def _network(kind: type[ModelMixin], sizes: dict[str, Any], start: Path | None) -> Any:
