@@ -18,9 +18,9 @@ from moditalker.study import hub
 from moditalker.study.collector import Collector
 from moditalker.study.definition import Study
 from moditalker.study.design import answers_expected
-from moditalker.study.journal import Journal
+from moditalker.study.journal import Journal, read_json_lines
 from moditalker.study.parts import SoundCheck, Training
-from moditalker.study.store import Store, open_store, read_json_lines
+from moditalker.study.store import Store, open_store
 from moditalker.utils.errors import InputError
 
 MOMENT = 0.02
@@ -83,9 +83,9 @@ def test_from_consent_to_the_code(collector: Collector, store: Store, study: Stu
 
 
 def test_nothing_is_asked_without_consent_and_age(collector: Collector, store: Store) -> None:
-    for consent, age in [(False, True), (True, False), ("yes", True)]:
-        with pytest.raises(InputError, match="18 or older"):
-            collector.begin(consent, age, {})  # type: ignore[arg-type]
+    for consent, age, client in [(False, True, {}), (True, False, {}), ("yes", True, {}), (True, True, {"touch": 1})]:
+        with pytest.raises(InputError, match="18 or older|'consent' must be true or false|'touch' .* must be a text"):
+            collector.begin(consent, age, client)  # type: ignore[arg-type]
     assert begin(collector)[0]
 
 
@@ -95,9 +95,13 @@ def test_nothing_is_asked_without_consent_and_age(collector: Collector, store: S
         ({"plays": [1, 0]}, "Play every video to its end"),
         ({"plays": [1]}, "Play every video to its end"),
         ({"plays": [1, 900]}, "sooner than the videos last"),
-        ({"plays": [1, -1]}, "whole numbers"),
-        ({"milliseconds": 1.5}, "whole numbers"),
-        ({"milliseconds": 10**9}, "longer than a day"),
+        ({"plays": [1, -1]}, "'plays' must be greater than or equal to 0, and is -1; correct it"),
+        ({"plays": "11"}, "'plays' must be a list, and is '11'"),
+        ({"milliseconds": 1.5}, "'milliseconds' must be a whole number, and is 1.5"),
+        ({"milliseconds": True}, "'milliseconds' must be a whole number"),
+        ({"milliseconds": 10**9}, "'milliseconds' must be less than or equal to 86400000"),
+        ({"rater_id": None}, "'rater_id' must be a text, and is None"),
+        ({"token": "\ud800"}, "'token' must be a text"),
         ({"answer": "5"}, "no answer to this question"),
         ({"token": "another"}, "not one of yours"),
         ({"question_id": "another"}, "not one of yours"),

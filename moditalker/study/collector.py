@@ -2,21 +2,24 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
+
+from pydantic import Field
 
 from moditalker.study.definition import SCHEMA, Study
 from moditalker.study.design import Trial, trials
 from moditalker.study.parts import LEFT, PAIRED, RIGHT, Question
 from moditalker.study.store import Line, Rater, Store
 from moditalker.utils.errors import InputError
+from moditalker.utils.validation import Flag, Short, Whole, checked
 
 Screen = dict[str, Any]
 """What a page shows next, as JSON; ``kind`` is ``sound``, ``question`` or ``thanks``."""
 
 TOLERANCE = 0.97
 """A browser's clock and a video's last frame may make a playback shorter than the file says it is."""
-MAX_MILLISECONDS = 24 * 3600 * 1000
-MAX_PLAYS = 1000
+Milliseconds = Annotated[Whole, Field(le=24 * 3600 * 1000)]
+Plays = Annotated[Whole, Field(le=1000)]
 
 CLIENT_FACTS = {"browser": 20, "language": 3, "touch": 3, "width": 5}
 """What a browser may tell of itself, and how many characters of it are kept: a family of browsers (``Firefox``), a
@@ -45,7 +48,8 @@ class Collector:
         self._questions = {question.id: question for question in study.questions}
         self._stimuli = {stimulus.id: stimulus for stimulus in study.stimuli}
 
-    def begin(self, consent: bool, age: bool, client: dict[str, Any]) -> tuple[str, Screen]:
+    @checked
+    def begin(self, consent: Flag, age: Flag, client: dict[Short, Short]) -> tuple[str, Screen]:
         """Let a new rater in.
 
         Args:
@@ -59,18 +63,19 @@ class Collector:
         Raises:
             InputError: no consent, not old enough, or nobody else is wanted.
         """
-        if consent is not True or age is not True:
+        if not (consent and age):
             raise InputError(
                 f"Nobody is asked without consent and the word to be {self._study.minimum_age} or older: tick both."
             )
         design = self._study.design
-        facts = {key: str(client[key])[:size] for key, size in CLIENT_FACTS.items() if key in client}
+        facts = {key: client[key][:size] for key, size in CLIENT_FACTS.items() if key in client}
         rater = self._store.begin(design.raters, design.abandoned_after, facts)
         if rater is None:
             raise InputError("This study has all the answers it needs: thank you for coming.")
         return rater.id, self._screen(rater)
 
-    def next(self, rater_id: str) -> Screen:
+    @checked
+    def next(self, rater_id: Short) -> Screen:
         """What a rater sees now, whatever he has seen before.
 
         Raises:
@@ -78,7 +83,8 @@ class Collector:
         """
         return self._screen(self._rater(rater_id))
 
-    def hear(self, rater_id: str, digits: str) -> tuple[bool, Screen]:
+    @checked
+    def hear(self, rater_id: Short, digits: Short) -> tuple[bool, Screen]:
         """Check the digits that a rater heard; returns whether they are right, and what comes next."""
         rater = self._rater(rater_id)
         check = self._study.sound_check
@@ -88,8 +94,15 @@ class Collector:
             rater = self._rater(rater_id)
         return right, self._screen(rater)
 
+    @checked
     def answer(
-        self, rater_id: str, token: str, question_id: str, answer: str, milliseconds: int, plays: list[int]
+        self,
+        rater_id: Short,
+        token: Short,
+        question_id: Short,
+        answer: Short,
+        milliseconds: Milliseconds,
+        plays: list[Plays],
     ) -> tuple[Line, Screen]:
         """Keep an answer; it is on the disk when this returns. To give one again changes nothing.
 
@@ -115,7 +128,7 @@ class Collector:
         question = self._questions[question_id]
         if answer not in question.answers:
             raise InputError(f"{answer!r} is no answer to this question: choose one of {', '.join(question.answers)}.")
-        elapsed = self._elapsed(rater, trial, milliseconds, plays)
+        elapsed = self._elapsed(rater, trial, plays)
         line = {
             "schema": SCHEMA,
             "study": self._study.hash,
@@ -142,7 +155,8 @@ class Collector:
             self._keeper.catch_up()
         return kept, self._screen(rater)
 
-    def withdraw(self, rater_id: str) -> int:
+    @checked
+    def withdraw(self, rater_id: Short) -> int:
         """Delete a rater's answers; returns how many.
 
         Raises:
@@ -164,13 +178,8 @@ class Collector:
     def _trials(self, rater: Rater) -> list[Trial]:
         return trials(self._study, rater.id, rater.block)
 
-    def _elapsed(self, rater: Rater, trial: Trial, milliseconds: int, plays: list[int]) -> float:
+    def _elapsed(self, rater: Rater, trial: Trial, plays: list[int]) -> float:
         """Seconds since the trial was first shown; refuses what cannot have happened in them."""
-        for count in (milliseconds, *plays):
-            if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-                raise InputError("Times and playbacks must be whole numbers of zero or more: reload the page.")
-        if milliseconds > MAX_MILLISECONDS or any(count > MAX_PLAYS for count in plays):
-            raise InputError("This answer took longer than a day: reload the page.")
         if len(plays) != len(trial.stimuli) or min(plays) < 1:
             raise InputError("Play every video to its end before you answer.")
         shown = self._store.shown_at(rater.id, trial.token)

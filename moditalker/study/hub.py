@@ -9,8 +9,9 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from moditalker.study.definition import Study
 from moditalker.study.design import answers_expected
-from moditalker.study.journal import Journal
-from moditalker.study.store import Line, Store, read_json_lines
+from moditalker.study.journal import Journal, read_json_lines
+from moditalker.study.private_files import keep_private
+from moditalker.study.store import Line, Store
 from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def keep_on_hub(study: Study, store: Store, repo_id: str, folder: Path, minutes:
         api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
         if not api.repo_info(repo_id, repo_type="dataset").private:
             raise InputError(f"The dataset {repo_id} is public: make it private, or name another for the answers.")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         snapshot_download(repo_id, repo_type="dataset", local_dir=folder, allow_patterns="*.jsonl")
     except (HfHubHTTPError, OSError, ValueError) as error:
         if isinstance(error, InputError):
@@ -49,6 +51,8 @@ def keep_on_hub(study: Study, store: Store, repo_id: str, folder: Path, minutes:
         raise InputError(
             f"The dataset {repo_id} cannot be used ({error}): set HF_TOKEN to one that may write to it."
         ) from error
+    for path in folder.glob("*.jsonl"):
+        keep_private(path)
     taken = store.restore(_of_study(folder, study.hash), answers_expected(study))
     if taken:
         logger.info("%d answers were fetched from %s", taken, repo_id)

@@ -6,7 +6,8 @@ import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from moditalker.study.store import Line, Store, read_json_lines
+from moditalker.study.private_files import keep_private
+from moditalker.study.store import Line, Store
 from moditalker.utils.errors import InputError
 
 
@@ -14,7 +15,7 @@ class Journal:
     """A file to which a store's answers are appended, in the order they came.
 
     Args:
-        path: ``.jsonl``; made when missing. What is in it already is not written again.
+        path: ``.jsonl``; made when missing, and readable by its owner alone. What is in it is not written again.
         store: whose answers.
         lock: held while the file is written; an uploader's, where there is one.
 
@@ -24,11 +25,9 @@ class Journal:
 
     def __init__(self, path: Path, store: Store, lock: AbstractContextManager[object]) -> None:
         self.path, self._store, self._lock = path, store, lock
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines: list[Line] = []
-        if path.exists():
-            _cut_unfinished(path)
-            lines = read_json_lines(path)
+        keep_private(path)
+        _cut_unfinished(path)
+        lines = read_json_lines(path)
         for line in lines[-1:]:
             if line["study"] != store.study_hash or line.get("store") != store.id:
                 raise InputError(f"{path} holds other answers than {store.path}: name another file.")
@@ -68,6 +67,28 @@ def forget(path: Path, rater: str) -> int:
             os.fsync(file.fileno())
         Path(file.name).replace(path)
     return len(lines) - len(kept)
+
+
+def read_json_lines(path: Path) -> list[Line]:
+    """The answers in a JSONL file; what a killed process left unfinished at its end is not one.
+
+    Raises:
+        InputError: missing, or a line that is no answer.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error}): name a file of answers.") from error
+    lines = []
+    for number, row in enumerate(text.split("\n")[:-1], 1):
+        try:
+            line = json.loads(row)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}, line {number}, is not JSON: export the answers again.") from error
+        if not isinstance(line, dict) or "rater" not in line or "question" not in line:
+            raise InputError(f"{path}, line {number}, is no answer of a study: name a file that 'study export' wrote.")
+        lines.append(line)
+    return lines
 
 
 def _row(line: Line) -> str:

@@ -1,6 +1,5 @@
 """Where answers are kept: SQLite through SQLAlchemy, one transaction an answer, written through to the disk."""
 
-import json
 import secrets
 import threading
 import time
@@ -13,53 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from moditalker.study.private_files import keep_private
+from moditalker.study.store_tables import ANSWERS, FACTS, METADATA, RATERS, SHOWN, WITHDRAWALS, connect
 from moditalker.utils.errors import InputError
 
-_BUSY_SECONDS = 30.0
 _SEEN_SECONDS = 20.0
 """A sign of life is written down again after so long: each one is a write to the disk."""
-
-_tables = sa.MetaData()
-_facts = sa.Table("facts", _tables, sa.Column("name", sa.String, primary_key=True), sa.Column("value", sa.String))
-_raters = sa.Table(
-    "raters",
-    _tables,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("block", sa.Integer, nullable=False),
-    sa.Column("released", sa.Boolean, nullable=False),
-    sa.Column("begun", sa.Float, nullable=False),
-    sa.Column("seen", sa.Float, nullable=False),
-    sa.Column("heard", sa.Boolean, nullable=False),
-    sa.Column("finished", sa.Float),
-    sa.Column("code", sa.String, nullable=False),
-    sa.Column("client", sa.JSON, nullable=False),
-)
-_shown = sa.Table(
-    "shown",
-    _tables,
-    sa.Column("rater", sa.ForeignKey("raters.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("trial", sa.String, primary_key=True),
-    sa.Column("at", sa.Float, nullable=False),
-)
-_answers = sa.Table(
-    "answers",
-    _tables,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("rater", sa.ForeignKey("raters.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("trial", sa.String, nullable=False),
-    sa.Column("question", sa.String, nullable=False),
-    sa.Column("line", sa.JSON, nullable=False),
-    sa.UniqueConstraint("rater", "trial", "question"),
-    # An id is never used twice: what follows the last exported one is new.
-    sqlite_autoincrement=True,
-)
-_withdrawals = sa.Table(
-    "withdrawals",
-    _tables,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("day", sa.String, nullable=False),
-    sa.Column("answers", sa.Integer, nullable=False),
-)
 
 Line = dict[str, Any]
 """All that is known of one answer; see `collector.Collector`."""
@@ -93,7 +51,7 @@ class Store:
     ``synchronous=FULL``: on the disk) when it returns.
 
     Args:
-        path: SQLite file, made when missing.
+        path: SQLite file, made when missing; only its owner may read it from now on.
         study_hash: of the study; a file belongs to one.
 
     Raises:
@@ -102,20 +60,22 @@ class Store:
 
     def __init__(self, path: Path, study_hash: str) -> None:
         self.path, self.study_hash = path, study_hash
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
-        sa.event.listen(self._engine, "connect", _prepare)
-        sa.event.listen(self._engine, "begin", _begin)
+        keep_private(path)
+        # SQLite gives new logs the rights of their file; those that a killed server left keep what they have.
+        for log in (Path(f"{path}-wal"), Path(f"{path}-shm")):
+            if log.exists():
+                keep_private(log)
+        self._engine = connect(path)
         # SQLite lets one write at a time and makes the others poll; threads of this process queue instead.
         self._turn = threading.Lock()
         try:
             with self._transaction() as connection:
-                _tables.create_all(connection)
-                connection.execute(insert(_facts).values(name="study", value=study_hash).on_conflict_do_nothing())
+                METADATA.create_all(connection)
+                connection.execute(insert(FACTS).values(name="study", value=study_hash).on_conflict_do_nothing())
                 connection.execute(
-                    insert(_facts).values(name="store", value=secrets.token_hex(8)).on_conflict_do_nothing()
+                    insert(FACTS).values(name="store", value=secrets.token_hex(8)).on_conflict_do_nothing()
                 )
-                facts = {row.name: row.value for row in connection.execute(sa.select(_facts))}
+                facts = {row.name: row.value for row in connection.execute(sa.select(FACTS))}
         except sa.exc.DatabaseError as error:
             raise InputError(f"{path} cannot be used for answers ({error.orig}): name another file.") from error
         if facts["study"] != study_hash:
@@ -138,23 +98,23 @@ class Store:
         now = time.time()
         rater = Rater(secrets.token_hex(16), 0, False, None, secrets.token_hex(4).upper(), client)
         with self._transaction() as connection:
-            late = _raters.c.finished.is_(None) & (_raters.c.seen < now - abandoned_after)
-            connection.execute(sa.update(_raters).where(late).values(released=True))
-            held = set(connection.scalars(sa.select(_raters.c.block).where(~_raters.c.released)))
+            late = RATERS.c.finished.is_(None) & (RATERS.c.seen < now - abandoned_after)
+            connection.execute(sa.update(RATERS).where(late).values(released=True))
+            held = set(connection.scalars(sa.select(RATERS.c.block).where(~RATERS.c.released)))
             free = next(number for number in range(len(held) + 1) if number not in held)
             if free >= wanted:
                 return None
             values = {"id": rater.id, "block": free, "released": False, "begun": now, "seen": now, "heard": False}
-            connection.execute(sa.insert(_raters).values(**values, code=rater.code, client=client))
+            connection.execute(sa.insert(RATERS).values(**values, code=rater.code, client=client))
         return Rater(rater.id, free, False, None, rater.code, client)
 
     def rater(self, rater_id: str) -> Rater | None:
         """A rater, who is noted as seen now; None when nobody has that id."""
         with self._transaction() as connection:
             now = time.time()
-            stale = (_raters.c.id == rater_id) & (_raters.c.seen < now - _SEEN_SECONDS)
-            connection.execute(sa.update(_raters).where(stale).values(seen=now))
-            row = connection.execute(sa.select(_raters).where(_raters.c.id == rater_id)).first()
+            stale = (RATERS.c.id == rater_id) & (RATERS.c.seen < now - _SEEN_SECONDS)
+            connection.execute(sa.update(RATERS).where(stale).values(seen=now))
+            row = connection.execute(sa.select(RATERS).where(RATERS.c.id == rater_id)).first()
         if row is None:
             return None
         return Rater(row.id, row.block, row.heard, row.finished, row.code, row.client)
@@ -162,46 +122,46 @@ class Store:
     def hear(self, rater_id: str) -> None:
         """Note that the sound check was passed."""
         with self._transaction() as connection:
-            connection.execute(sa.update(_raters).where(_raters.c.id == rater_id).values(heard=True))
+            connection.execute(sa.update(RATERS).where(RATERS.c.id == rater_id).values(heard=True))
 
     def finish(self, rater_id: str) -> None:
         """Note that a rater has answered everything; his block is held from now on."""
         with self._transaction() as connection:
-            mine = (_raters.c.id == rater_id) & _raters.c.finished.is_(None)
-            connection.execute(sa.update(_raters).where(mine).values(finished=time.time()))
+            mine = (RATERS.c.id == rater_id) & RATERS.c.finished.is_(None)
+            connection.execute(sa.update(RATERS).where(mine).values(finished=time.time()))
 
     def show(self, rater_id: str, trial: str) -> float:
         """Note that a trial is shown; returns when it was first, in seconds since 1970."""
         with self._transaction() as connection:
             values = {"rater": rater_id, "trial": trial, "at": time.time()}
-            connection.execute(insert(_shown).values(**values).on_conflict_do_nothing())
-            where = (_shown.c.rater == rater_id) & (_shown.c.trial == trial)
-            return float(connection.execute(sa.select(_shown.c.at).where(where)).scalar_one())
+            connection.execute(insert(SHOWN).values(**values).on_conflict_do_nothing())
+            where = (SHOWN.c.rater == rater_id) & (SHOWN.c.trial == trial)
+            return float(connection.execute(sa.select(SHOWN.c.at).where(where)).scalar_one())
 
     def shown_at(self, rater_id: str, trial: str) -> float | None:
         """When a trial was first shown; None if it was not."""
         with self._transaction() as connection:
-            where = (_shown.c.rater == rater_id) & (_shown.c.trial == trial)
-            return connection.execute(sa.select(_shown.c.at).where(where)).scalar_one_or_none()
+            where = (SHOWN.c.rater == rater_id) & (SHOWN.c.trial == trial)
+            return connection.execute(sa.select(SHOWN.c.at).where(where)).scalar_one_or_none()
 
     def record(self, rater_id: str, trial: str, question: str, line: Line) -> Line:
         """Keep an answer, unless the question was answered before; returns what is kept."""
         with self._transaction() as connection:
             values = {"rater": rater_id, "trial": trial, "question": question, "line": line}
-            connection.execute(insert(_answers).values(**values).on_conflict_do_nothing())
-            where = (_answers.c.rater == rater_id) & (_answers.c.trial == trial) & (_answers.c.question == question)
-            return connection.execute(sa.select(_answers.c.line).where(where)).scalar_one()
+            connection.execute(insert(ANSWERS).values(**values).on_conflict_do_nothing())
+            where = (ANSWERS.c.rater == rater_id) & (ANSWERS.c.trial == trial) & (ANSWERS.c.question == question)
+            return connection.execute(sa.select(ANSWERS.c.line).where(where)).scalar_one()
 
     def answered(self, rater_id: str) -> set[tuple[str, str]]:
         """(trial, question) of all that a rater has answered."""
         with self._transaction() as connection:
-            columns = sa.select(_answers.c.trial, _answers.c.question).where(_answers.c.rater == rater_id)
+            columns = sa.select(ANSWERS.c.trial, ANSWERS.c.question).where(ANSWERS.c.rater == rater_id)
             return {(row.trial, row.question) for row in connection.execute(columns)}
 
     def lines(self, after: int = 0) -> list[Line]:
         """All answers in the order they came, from the one after an id on; each with its ``id``."""
         with self._transaction() as connection:
-            rows = connection.execute(sa.select(_answers).where(_answers.c.id > after).order_by(_answers.c.id))
+            rows = connection.execute(sa.select(ANSWERS).where(ANSWERS.c.id > after).order_by(ANSWERS.c.id))
             return [{"id": row.id, **row.line} for row in rows]
 
     def withdraw(self, rater_id: str) -> int | None:
@@ -210,12 +170,12 @@ class Store:
         What is kept is that somebody withdrew, on which day, and how many answers it were.
         """
         with self._transaction() as connection:
-            mine = _answers.c.rater == rater_id
-            count = connection.execute(sa.select(sa.func.count()).select_from(_answers).where(mine)).scalar_one()
-            gone = connection.execute(sa.delete(_raters).where(_raters.c.id == rater_id))
+            mine = ANSWERS.c.rater == rater_id
+            count = connection.execute(sa.select(sa.func.count()).select_from(ANSWERS).where(mine)).scalar_one()
+            gone = connection.execute(sa.delete(RATERS).where(RATERS.c.id == rater_id))
             if not gone.rowcount:
                 return None
-            connection.execute(sa.insert(_withdrawals).values(day=time.strftime("%Y-%m-%d"), answers=count))
+            connection.execute(sa.insert(WITHDRAWALS).values(day=time.strftime("%Y-%m-%d"), answers=count))
         # Not only unlinked: the pages are overwritten (secure_delete), and the log that still has them is emptied.
         with self._turn, closing(self._engine.raw_connection()) as raw:
             raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -224,7 +184,7 @@ class Store:
     def withdrawals(self) -> int:
         """How many raters withdrew."""
         with self._transaction() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(_withdrawals)).scalar_one())
+            return int(connection.execute(sa.select(sa.func.count()).select_from(WITHDRAWALS)).scalar_one())
 
     def restore(self, lines: Sequence[Line], expected: int) -> int:
         """Take in answers that another store wrote down, and the raters that they name.
@@ -255,41 +215,27 @@ class Store:
                     "code": theirs[0]["code"],
                     "client": theirs[0]["client"],
                 }
-                connection.execute(insert(_raters).values(**values).on_conflict_do_nothing())
+                connection.execute(insert(RATERS).values(**values).on_conflict_do_nothing())
                 for line in theirs:
                     kept = {key: value for key, value in line.items() if key != "id"}
                     row = {"rater": rater, "trial": line["trial"], "question": line["question"], "line": kept}
-                    taken += connection.execute(insert(_answers).values(**row).on_conflict_do_nothing()).rowcount
-            newest = connection.execute(sa.select(sa.func.max(_answers.c.id))).scalar_one_or_none() or 0
+                    taken += connection.execute(insert(ANSWERS).values(**row).on_conflict_do_nothing()).rowcount
+            newest = connection.execute(sa.select(sa.func.max(ANSWERS.c.id))).scalar_one_or_none() or 0
             if taken:
-                changed = insert(_facts).values(name="restored", value=str(newest))
+                changed = insert(FACTS).values(name="restored", value=str(newest))
                 connection.execute(changed.on_conflict_do_update(["name"], set_={"value": str(newest)}))
         return taken
 
     def restored_up_to(self) -> int:
         """The id of the last answer that `restore` took in; 0 for none."""
         with self._transaction() as connection:
-            where = _facts.c.name == "restored"
-            return int(connection.execute(sa.select(_facts.c.value).where(where)).scalar_one_or_none() or 0)
+            where = FACTS.c.name == "restored"
+            return int(connection.execute(sa.select(FACTS.c.value).where(where)).scalar_one_or_none() or 0)
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
         with self._turn, self._engine.begin() as connection:
             yield connection
-
-
-def _prepare(connection: Any, record: Any) -> None:
-    """Of every new connection. Python's own handling of transactions is off; `_begin` starts them."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    """With the write lock from the start: a transaction that reads first can then not fail at its first write."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def open_store(path: Path, study_hash: str) -> Store:
@@ -301,25 +247,3 @@ def open_store(path: Path, study_hash: str) -> Store:
     if not path.is_file():
         raise InputError(f"There is no file {path}: name the one that 'study serve --answers' wrote.")
     return Store(path, study_hash)
-
-
-def read_json_lines(path: Path) -> list[Line]:
-    """The answers in a JSONL file; what a killed process left unfinished at its end is not one.
-
-    Raises:
-        InputError: missing, or a line that is no answer.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}): name a file of answers.") from error
-    lines = []
-    for number, row in enumerate(text.split("\n")[:-1], 1):
-        try:
-            line = json.loads(row)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}, is not JSON: export the answers again.") from error
-        if not isinstance(line, dict) or "rater" not in line or "question" not in line:
-            raise InputError(f"{path}, line {number}, is no answer of a study: name a file that 'study export' wrote.")
-        lines.append(line)
-    return lines

@@ -1,16 +1,19 @@
 """Checks what comes from outside with pydantic; what is wrong is one sentence that names the key."""
 
 import difflib
+import functools
+import inspect
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, validate_call
 
 from moditalker.utils.errors import InputError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # What pydantic calls by Python's names.
@@ -20,7 +23,9 @@ _PLAIN = {
     "dict_type": "must be a table",
     "float_type": "must be a number",
     "int_type": "must be a whole number",
+    "list_type": "must be a list",
     "string_type": "must be a text",
+    "string_unicode": "must be a text",
     "tuple_type": "must be a list",
 }
 
@@ -32,6 +37,8 @@ def _not_blank(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_not_blank)]
+Short = Annotated[str, Field(max_length=200)]
+"""A text from a browser. A lone surrogate, which no file takes, is refused too: with a limit, pydantic looks."""
 Whole = Annotated[int, Field(strict=True, ge=0)]
 """A whole number from 0 on; neither true nor "1"."""
 Number = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
@@ -81,19 +88,36 @@ def validated(kind: type[T], values: dict[str, Any], path: Path, **added: Any) -
         raise InputError(f"{path}: {sentence(error, known)}") from error
 
 
-def sentence(error: ValidationError, known: Iterable[str] = ()) -> str:
+def checked(function: Callable[P, T]) -> Callable[P, T]:
+    """A function whose arguments are checked against their annotations: an `InputError` names the one that is wrong."""
+    call, names = validate_call(function), list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checking(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return call(*args, **kwargs)
+        except ValidationError as error:
+            raise InputError(sentence(error, arguments=names)) from error
+
+    return checking
+
+
+def sentence(error: ValidationError, known: Iterable[str] = (), arguments: Sequence[str] = ()) -> str:
     """The first thing that is wrong.
 
     Args:
         error: that pydantic raised. An `InputError` of a validator is taken as it is; another ValueError ends the
             sentence that begins with the key ("must be ...").
         known: names of entries, one of which may be what a misspelt one meant.
+        arguments: names of a function's, which pydantic numbers.
     """
     first = error.errors(include_url=False)[0]
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
         return str(cause)
     *place, key = first["loc"]
+    if arguments and isinstance(first["loc"][0], int):
+        *place, key = arguments[first["loc"][0]], *first["loc"][1:]
     # The third text of a list is named by the list.
     while isinstance(key, int) and place:
         key = place.pop()

@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from moditalker.study.definition import Study
+from moditalker.study.journal import read_json_lines
 from moditalker.study.parts import LEFT, PAIRED, RIGHT
-from moditalker.study.store import Line, open_store, read_json_lines
+from moditalker.study.store import Line, open_store
 from moditalker.utils.errors import InputError
 
 COLUMNS = (

@@ -1,14 +1,17 @@
 """Serves a study alone, without any model."""
 
+import inspect
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from moditalker.study.definition import read_study
 from moditalker.ui.page import launch_options
 from moditalker.ui.shared.settings import Settings
+from moditalker.ui.study.doors import StudyDoors
 from moditalker.ui.study.setup import open_study
-from moditalker.ui.study.study_tab import StudyTab
+from moditalker.ui.study.study_tab import PREFIX, StudyTab
 
 
 def build_study_page(tab: StudyTab, title: str) -> gr.Blocks:
@@ -19,12 +22,19 @@ def build_study_page(tab: StudyTab, title: str) -> gr.Blocks:
 
 
 def serve(path: Path, answers: Path, dataset: str | None, host: str, port: int) -> None:
-    """Serve a study alone until interrupted; no model is loaded.
+    """Serve a study alone until interrupted; no model is loaded, and nothing is taken but answers.
 
     Raises:
         InputError: see `open_study`.
     """
     tab = open_study(path, answers, dataset)
     page = build_study_page(tab, read_study(path).title)
-    options = launch_options(Settings()) | {"mcp_server": False, "footer_links": []}
+    requests = {
+        f"{PREFIX}/run/{name}": len(inspect.signature(function).parameters) for name, function in tab.endpoints.items()
+    }
+    options = launch_options(Settings()) | {
+        "mcp_server": False,
+        "footer_links": [],
+        "app_kwargs": {"middleware": [Middleware(StudyDoors, requests=requests)]},
+    }
     page.launch(**options, server_name=host, server_port=port)

@@ -59,7 +59,14 @@ class StudyTab:
             js_on_load=SCRIPT.read_text(encoding="utf-8"),
             elem_id="study",
         )
-        endpoints: dict[str, Callable[..., Any]] = {
+        for name, function in self.endpoints.items():
+            # Answered at once, beside the queue of the models; no tools for assistants, whose opinion is not asked.
+            gr.api(function, api_name=name, api_visibility="undocumented", queue=False)
+
+    @property
+    def endpoints(self) -> dict[str, Callable[..., dict[str, Any]]]:
+        """What a rater's browser calls, by its name."""
+        return {
             "study_about": self.about,
             "study_begin": self.begin,
             "study_next": self.next,
@@ -67,9 +74,6 @@ class StudyTab:
             "study_answer": self.answer,
             "study_withdraw": self.withdraw,
         }
-        for name, function in endpoints.items():
-            # Answered at once, beside the queue of the models; no tools for assistants, whose opinion is not asked.
-            gr.api(function, api_name=name, api_visibility="undocumented", queue=False)
 
     def about(self) -> dict[str, Any]:
         """What a rater is told before it starts."""
@@ -79,7 +83,7 @@ class StudyTab:
     def begin(self, consent: bool, age: bool, client: dict[str, Any]) -> dict[str, Any]:
         """See `Collector.begin`; returns ``rater`` and ``screen``."""
         with _refusals():
-            rater, screen = self._study_collector().begin(consent, age, client or {})
+            rater, screen = self._study_collector().begin(consent, age, client)
         return {"rater": rater, "screen": screen}
 
     def next(self, rater: str) -> dict[str, Any]:
