@@ -8,17 +8,14 @@ import os
 import shutil
 from pathlib import Path
 
-import torch
-from diffusers.utils.logging import disable_progress_bar
 
 from moditalker.utils.errors import InputError
-from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.ui.shared.deletion import delete_by_age
 from moditalker.ui.page import build_page, launch_options, make_tabs
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.warm_up import warm_up
 from moditalker.ui.shared.workspace import Workspace
-from moditalker.loading import default_weights
+from moditalker.loading import load_pipeline
 
 
 def main() -> None:
@@ -29,14 +26,11 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    disable_progress_bar()
     settings = Settings(mark=not options.no_mark)
     try:
-        pipeline = MoDiTalkerPipeline.from_pretrained(options.weights or default_weights())
+        pipeline = load_pipeline(options.weights or "compact")
     except InputError as error:
         raise SystemExit(str(error)) from error
-    # On a ZeroGPU Space too: there, what is put on "cuda" now is moved when a GPU is lent.
-    pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
     warm_up(pipeline)
     workspace = Workspace()
     # Gradio's own copies of uploads and results: in this server's folder, which no other program shares.

@@ -2,11 +2,11 @@
 
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
-from moditalker.loading import default_weights
+from moditalker.loading import default_weights, load_pipeline
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
-from moditalker.outputs import MoDiTalkerOutput, MotionOutput
 from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput
 from moditalker.portrait import Portrait
 from moditalker.utils.errors import InputError
 
@@ -21,4 +21,5 @@ __all__ = [
     "Portrait",
     "TriplaneAutoencoder",
     "default_weights",
+    "load_pipeline",
 ]

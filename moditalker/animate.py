@@ -1,57 +1,147 @@
-"""The report that lies beside every video."""
+"""Files in, an MP4 and its report out."""
 
 import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from moditalker.audio.load import load_audio
+from moditalker.audio.speech_frames import frame_count
+from moditalker.constants import FPS, SAMPLE_RATE
+from moditalker.face.driven_pose import driving_video
+from moditalker.face.landmark_file import write_landmarks
+from moditalker.options import AnimateOptions
+from moditalker.portrait import Portrait, PortraitSource
+from moditalker.utils.progress import Progress, unasked
+from moditalker.utils.seeds import seed_or_new
+from moditalker.utils.stopwatch import Stopwatch
+from moditalker.video.provenance import TAGS, add_provenance
+from moditalker.video.watermark import Watermark
+from moditalker.video.write import VideoWriter
+
+logger = logging.getLogger(__name__)
+
+
+def animate(
+    pipeline: Any,
+    portrait: PortraitSource | Portrait,
+    audio: str | Path,
+    output: str | Path,
+    *,
+    landmarks: np.ndarray | None = None,
+    save_landmarks: str | Path | None = None,
+    head_motion: str | Path = "natural",
+    on_frames: Callable[[np.ndarray], None] | None = None,
+    progress: Progress | None = None,
+    **given: Any,
+) -> dict[str, Any]:
+    """Animate a portrait into an MP4 file, with a report beside it (the same name, ``.json``).
+
+    Args:
+        pipeline: a ``TalkingPipeline``.
+        portrait: see ``encode_portrait``.
+        audio: recording; the video is as long as it is.
+        output: ``.mp4``; its folder is made when missing.
+        landmarks: (T, 68, 3) to be used instead of AToM's; the shorter of them and the recording sets the length.
+        save_landmarks: ``.npz`` to write the landmarks to.
+        head_motion: ``natural``, ``still``, or a video whose head is followed.
+        on_frames: called with each (n, H, W, 3) uint8 that was written, in order; may raise to cancel.
+        progress: see ``Progress``; raise in it to cancel. Nothing is left behind then.
+        **given: fields of ``AnimateOptions``; what is not given is the preset's own.
+    Returns:
+        The report: seed, every parameter, hashes of the weights, seconds a stage, real-time factor, warnings.
+    Raises:
+        InputError: input that cannot be used.
+    """
+    # 1. check
+    options: AnimateOptions = pipeline.check_inputs(**given)
+    report, clock, output = progress or unasked, Stopwatch(), Path(output)
+    started = time.perf_counter()
+    # 2. read the recording and encode the portrait
+    with clock("audio"):
+        samples = load_audio(audio, options.max_seconds)
+    with clock("face"):
+        report("face", 0, 1)
+        encoded: Portrait = pipeline.encode_portrait(portrait, options.crop)
+        report("face", 1, 1)
+    for warning in encoded.warnings:
+        logger.warning(warning)
+    own, seed = landmarks is None, options.seed
+    height, width = encoded.picture.shape[:2]
+    watermark = Watermark((width, height)) if options.mark else None
+    if landmarks is not None:
+        frames = min(frame_count(samples), len(landmarks))
+        samples, landmarks = samples[: frames * SAMPLE_RATE // FPS], landmarks[:frames]
+    with VideoWriter(output, (width, height), FPS, samples, SAMPLE_RATE, TAGS) as writer:
+        # 3. speech to motion
+        if landmarks is None:
+            motion = pipeline.motion(
+                encoded,
+                samples,
+                atom_steps=options.atom_steps,
+                guidance=options.guidance,
+                seed=seed,
+                lip_scale=options.lip_scale,
+                head_motion=head_motion,
+                head_scale=options.head_scale,
+                blink_scale=options.blink_scale,
+                progress=progress,
+            )
+            landmarks, seed = motion.landmarks, motion.seed
+            clock.seconds.update(motion.timings)
+        else:
+            seed = seed_or_new(seed)
+        # 4. motion to video
+        with clock("video"):
+            for chunk in pipeline.render(
+                encoded,
+                landmarks,
+                own=own,
+                mtov_steps=options.mtov_steps,
+                seed=seed,
+                head_video=driving_video(head_motion),
+                progress=progress,
+            ):
+                shown = chunk if watermark is None else watermark(chunk)
+                for frame in shown:
+                    writer.write(frame)
+                if on_frames is not None:
+                    on_frames(shown)
+        # Still inside: when this fails, no video without its landmarks and report is left behind.
+        if save_landmarks is not None:
+            write_landmarks(Path(save_landmarks), landmarks)
+    # 5. say how it was made
+    spent = time.perf_counter() - started
+    add_provenance(output, seed=seed, weights=pipeline.weight_hashes())
+    parameters = {
+        "portrait": name_of(portrait),
+        "audio": Path(audio).name,
+        **{name: value for name, value in asdict(options).items() if name not in ("seed", "max_seconds")},
+        "head_motion": Path(head_motion).name,
+        "landmarks": not own,
+    }
+    written = {
+        "output": str(output),
+        "seed": seed,
+        "parameters": parameters,
+        "preset": Path(str(pipeline.config.get("_name_or_path", ""))).name,
+        "weights": pipeline.weight_hashes(),
+        "seconds": {stage: round(value, 3) for stage, value in clock.seconds.items()},
+        "frames": len(landmarks),
+        "fps": FPS,
+        "audio_seconds": round(len(samples) / SAMPLE_RATE, 3),
+        "real_time_factor": round(spent / (len(landmarks) / FPS), 3),
+        "warnings": list(encoded.warnings),
+    }
+    output.with_suffix(".json").write_text(json.dumps(written, indent=1))
+    return written
 
 
 def name_of(given: object) -> str:
     """A file's name without its folders, which are nobody's business; of what is no file, what it is."""
     return Path(given).name if isinstance(given, (str, Path)) else type(given).__name__
-
-
-def write_report(
-    video: Path,
-    *,
-    seed: int | None,
-    parameters: dict[str, Any],
-    preset: str,
-    weights: dict[str, str],
-    seconds: dict[str, float],
-    spent: float,
-    frames: int,
-    fps: int,
-    audio_seconds: float,
-    warnings: tuple[str, ...],
-) -> dict[str, Any]:
-    """Write how a video was made into the file of the same name that ends in ``.json``.
-
-    Args:
-        video: the file that was made.
-        seed: of everything random.
-        parameters: every option, and the names of what went in.
-        preset: name of the folder of weights.
-        weights: hash of each network, see ``weight_hashes``.
-        seconds: each stage took.
-        spent: seconds from the recording's reading to the video's end.
-        frames, fps: of the video.
-        audio_seconds: length of its sound.
-        warnings: for the user.
-    Returns:
-        What was written.
-    """
-    report = {
-        "output": str(video),
-        "seed": seed,
-        "parameters": parameters,
-        "preset": preset,
-        "weights": weights,
-        "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
-        "frames": frames,
-        "fps": fps,
-        "audio_seconds": round(audio_seconds, 3),
-        "real_time_factor": round(spent / (frames / fps), 3),
-        "warnings": list(warnings),
-    }
-    video.with_suffix(".json").write_text(json.dumps(report, indent=1))
-    return report

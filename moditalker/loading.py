@@ -1,13 +1,17 @@
-"""Where a preset's weights lie, and what names them."""
+"""From a preset's name, a folder or a hub id to a pipeline on a device."""
 
-from hashlib import sha256
 from pathlib import Path
 
 import torch
+from diffusers.utils.logging import disable_progress_bar
 
+from moditalker.paper.paper_pipeline import PaperPipeline
+from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.pipeline_base import TalkingPipeline
 from moditalker.utils.errors import InputError
 
 PRESETS = ("compact",)
+"""Presets whose weights are in this repository."""
 
 
 def default_weights(preset: str = "compact") -> Path:
@@ -30,9 +34,28 @@ def default_weights(preset: str = "compact") -> Path:
     return folder
 
 
-def digest(network: torch.nn.Module) -> str:
-    total = sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        total.update(name.encode())
-        total.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return total.hexdigest()[:16]
+def load_pipeline(source: str | Path = "compact", device: str | None = None) -> TalkingPipeline:
+    """Load a pipeline: ``MoDiTalkerPipeline`` or ``PaperPipeline``, as the source says.
+
+    Args:
+        source: a preset's name, a folder of weights, or a hub id.
+        device: ``cpu`` or ``cuda``; None takes CUDA where there is one. On a ZeroGPU Space that is right too: what is
+            put on "cuda" there is moved when a GPU is lent.
+    Raises:
+        InputError: there are no weights, or they cannot be read.
+    """
+    named = str(source) in (*PRESETS, "paper")
+    place = str(default_weights(str(source)) if named else source)
+    disable_progress_bar()
+    try:
+        kind = MoDiTalkerPipeline.load_config(place).get("_class_name")
+        pipeline = (PaperPipeline if kind == "PaperPipeline" else MoDiTalkerPipeline).from_pretrained(place)
+    # ValueError is what diffusers raises for a path that does not exist and that cannot be a hub id either.
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"No weights could be loaded from {place!r}; give a preset ({', '.join(PRESETS)}), a folder, or a hub id."
+        ) from error
+    loaded: TalkingPipeline = pipeline.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return loaded

@@ -1,11 +1,101 @@
-"""What a run does when nobody says otherwise: chosen by ``benchmark`` on the validation speakers."""
+"""What can be set about a video: every default, range and check, once. Command line, app and API read it."""
 
-ATOM_STEPS = 15
-"""Of AToM and of the head. Lips are as good with 10, but blinks are rare and a coarse sampler rounds some off: 40 s of
-speech, two seeds, 20 a minute with 25 steps and with 15, 16 with 10."""
-MTOV_STEPS = 2
-"""34 unseen clips cut to three seconds, 1, 2 and 4 steps: mouth PSNR 28.43, 28.46 and 28.47 dB, LPIPS there 0.0429,
-0.0426 and 0.0425."""
-GUIDANCE = 1.6
-"""1 is none and halves the work, but mouths then move less than real ones do. 150 unseen clips, 1.5, 1.6 and 1.8: lips
-that are asked for open by 1.09, 1.13 and 1.20 of what real ones do, and grow wide by 0.86, 0.90 and 0.97."""
+import math
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from moditalker.utils.errors import InputError
+
+MAX_SEED = 2**31 - 1
+
+
+def _number(
+    default: float | None, low: float, high: float, meaning: str, page: tuple[float, float] | None = None
+) -> Any:
+    """A number between two bounds; ``page`` are the narrower ones of the app's sliders."""
+    return field(default=default, metadata={"low": low, "high": high, "page": page or (low, high), "help": meaning})
+
+
+def _choice(default: str, choices: tuple[str, ...], meaning: str) -> Any:
+    return field(default=default, metadata={"choices": choices, "help": meaning})
+
+
+@dataclass(frozen=True)
+class AnimateOptions:
+    """Options of one video. The defaults are those of the compact preset, chosen on the validation speakers.
+
+    Attributes:
+        atom_steps: denoising steps of AToM and of the head. 10 do as well for lips, but lose rare blinks.
+        mtov_steps: denoising steps of MToV; 0 leaves the planes empty, so that only warp and decoder draw.
+        guidance: how far the lips lean towards the speech; 1 is none and halves the work. 1.6 opens real mouths' range.
+        lip_scale, head_scale, blink_scale: how far lips and head move, how far eyes close; 1 is as sampled.
+        crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
+        seed: of everything random; None draws a new one.
+        max_seconds: the longest recording that is taken.
+        mark: write "AI-generated" into a corner of the picture; the file's metadata says so either way.
+    """
+
+    atom_steps: int = _number(15, 1, 1000, "denoising steps, speech to motion", page=(1, 50))
+    mtov_steps: int = _number(2, 0, 1000, "denoising steps, motion to video", page=(1, 25))
+    guidance: float = _number(1.6, 0, 10, "how far the lips lean towards the speech; 1 is none", page=(1, 4))
+    lip_scale: float = _number(1.0, 0, 3, "how far the lips move", page=(0, 2))
+    head_scale: float = _number(1.0, 0, 3, "how far the head moves", page=(0, 2))
+    blink_scale: float = _number(1.0, 0, 3, "how far the eyes close", page=(0, 2))
+    crop: str = _choice("full", ("full", "face"), "the whole picture, or a square around the head")
+    seed: int | None = _number(None, 0, MAX_SEED, "the same seed gives the same frames; a new one when left out")
+    max_seconds: float = _number(600.0, 0.2, 36_000, "longest recording taken, seconds")
+    mark: bool = False
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value, rules = getattr(self, one.name), one.metadata
+            if "choices" in rules and value not in rules["choices"]:
+                raise InputError(f"{one.name} must be one of {', '.join(rules['choices'])}, got {value!r}.")
+            if "low" in rules and value is not None:
+                self._check_number(one.name, value, whole=isinstance(one.default, int) or one.name == "seed")
+
+    def _check_number(self, name: str, value: Any, *, whole: bool) -> None:
+        low, high = bounds(name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise InputError(f"{name} must be a number, got {value!r}.")
+        if whole and value != int(value):
+            raise InputError(f"{name} must be a whole number, got {value!r}.")
+        if not low <= value <= high:
+            raise InputError(f"{name} must be between {low:g} and {high:g}, got {value!r}.")
+
+    def but(self, **given: Any) -> "AnimateOptions":
+        """The same with other values; those that are None stay.
+
+        Raises:
+            InputError: a value out of its range.
+        """
+        return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+
+def _metadata(name: str) -> Any:
+    return AnimateOptions.__dataclass_fields__[name].metadata
+
+
+def bounds(name: str) -> tuple[float, float]:
+    """Lowest and highest value of a number among the options."""
+    return _metadata(name)["low"], _metadata(name)["high"]
+
+
+def page_bounds(name: str) -> tuple[float, float]:
+    """The same as the app's sliders have it."""
+    low, high = _metadata(name)["page"]
+    return low, high
+
+
+def help_of(name: str) -> str:
+    """What an option is, for a command line."""
+    return str(_metadata(name)["help"])
+
+
+def choices_of(name: str) -> tuple[str, ...] | None:
+    """The words that an option may be; None where it is a number."""
+    return _metadata(name).get("choices")
+
+
+DEFAULTS = AnimateOptions()
+"""Of the compact preset."""

@@ -1,242 +1,235 @@
 """``MoDiTalkerPipeline``: a portrait and speech in, video out. A diffusers pipeline around AToM and MToV."""
 
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import torch
-from PIL import Image
+from diffusers import SchedulerMixin
 
-from moditalker.animate import name_of, write_report
-from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.audio.speech_frames import frame_count
-from moditalker.face.driven_pose import driving_video
-from moditalker.face.landmark_file import FPS, write_landmarks
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
-from moditalker.outputs import MoDiTalkerOutput
-from moditalker.portrait import Portrait, PortraitSource
-from moditalker.stages import MoDiTalkerStages
-from moditalker.utils.callbacks import Progress, StepEnd, unasked
-from moditalker.utils.seeds import seed_or_new
+from moditalker.atom.head import HeadMotion
+from moditalker.atom.model import AudioToMotion
+from moditalker.atom.motion_sampling import sample_head, sample_residual
+from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
+from moditalker.audio.load import load_audio
+from moditalker.audio.speech_frames import frame_count, speech_features
+from moditalker.face.geometry import aligned_face, aligning_matrix
+from moditalker.face.tracker import make_tracker
+from moditalker.mtov.autoencoder import TriplaneAutoencoder
+from moditalker.mtov.block_sampling import BlockSampler, EncodedFace, encode_face
+from moditalker.mtov.denoiser import MotionToVideo
+from moditalker.mtov.detail import DetailGains
+from moditalker.mtov.flow import FlowRefiner
+from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput, TalkingPipeline, stepped, target_landmarks
+from moditalker.portrait import Portrait, PortraitSource, head_of
+from moditalker.render.compositing import composed
+from moditalker.render.lip_correction import calibrated
+from moditalker.utils.errors import InputError
+from moditalker.utils.progress import Progress, StepEnd, unasked
+from moditalker.utils.seeds import generators_of
 from moditalker.utils.stopwatch import Stopwatch
-from moditalker.video.provenance import TAGS, add_provenance
-from moditalker.video.watermark import Watermark
-from moditalker.video.write import VideoWriter
 
-__all__ = ["MoDiTalkerPipeline", "Progress", "StepEnd", "frame_count"]
+__all__ = ["MoDiTalkerOutput", "MoDiTalkerPipeline", "MotionOutput", "Progress", "StepEnd", "frame_count"]
 
 logger = logging.getLogger(__name__)
 
 
-class MoDiTalkerPipeline(MoDiTalkerStages):
-    """Animates a portrait with speech: both stages, one after the other.
+class MoDiTalkerPipeline(TalkingPipeline):
+    """Animates a portrait with speech: AToM, then MToV.
 
-    Its arguments are those of ``MoDiTalkerStages``, which also has ``encode_portrait``, ``motion`` and ``render``.
+    Args:
+        atom: speech to landmark residuals.
+        head: speech to head pose.
+        autoencoder: tri-planes to pictures and back.
+        denoiser: landmarks to tri-planes.
+        atom_scheduler: of ``atom`` and ``head``; any diffusers scheduler that takes x0 predictions.
+        mtov_scheduler: of ``denoiser``.
+        flow: how hair, neck and clothes go along with the head; None leaves them to the spline of the warp.
+        detail: how much detail a generated mouth lacks; None leaves it as it is.
+        tracker: name of the face tracker.
+        mtov_start: where in the noise schedule MToV starts, see ``BlockSampler``.
     """
 
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> "MoDiTalkerPipeline":
-        """As in diffusers; a folder of the paper's networks gives a ``PaperPipeline``."""
-        source = str(pretrained_model_name_or_path)
-        hub = {name: kwargs[name] for name in ("cache_dir", "revision", "token", "local_files_only") if name in kwargs}
-        if cls is MoDiTalkerPipeline and cls.load_config(source, **hub)["_class_name"] == "PaperPipeline":
-            from moditalker.paper.paper_pipeline import PaperPipeline
+    _optional_components: ClassVar[list[str]] = ["flow", "detail"]
 
-            return PaperPipeline.from_pretrained(source, **kwargs)
-        return super().from_pretrained(source, **kwargs)
+    def __init__(
+        self,
+        atom: AudioToMotion,
+        head: HeadMotion,
+        autoencoder: TriplaneAutoencoder,
+        denoiser: MotionToVideo,
+        atom_scheduler: SchedulerMixin,
+        mtov_scheduler: SchedulerMixin,
+        flow: FlowRefiner | None = None,
+        detail: DetailGains | None = None,
+        tracker: str = "mediapipe",
+        mtov_start: float = 0.25,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            atom=atom,
+            head=head,
+            autoencoder=autoencoder,
+            denoiser=denoiser,
+            atom_scheduler=atom_scheduler,
+            mtov_scheduler=mtov_scheduler,
+            flow=flow,
+            detail=detail,
+        )
+        self.register_to_config(tracker=tracker, mtov_start=mtov_start)
 
-    def __call__(
+    def encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
+        """Picture (H, W, 3) uint8 and landmarks (68, 3) in it -> the aligned face and its planes."""
+        return encode_face(self.autoencoder, aligned_face(picture, aligning_matrix(landmarks)), landmarks)
+
+    @torch.inference_mode()
+    def motion(  # type: ignore[override]
         self,
         portrait: PortraitSource | Portrait,
         audio: str | Path | np.ndarray,
         *,
-        atom_steps: int = ATOM_STEPS,
-        mtov_steps: int = MTOV_STEPS,
-        guidance: float = GUIDANCE,
+        atom_steps: int | None = None,
+        guidance: float | None = None,
         seed: int | None = None,
         generator: torch.Generator | None = None,
         lip_scale: float = 1.0,
         head_motion: str | Path = "natural",
         head_scale: float = 1.0,
         blink_scale: float = 1.0,
-        crop: str = "full",
-        output_type: str = "np",
         callback_on_step_end: StepEnd | None = None,
         progress: Progress | None = None,
-    ) -> MoDiTalkerOutput:
-        """Animate a portrait; all frames are held in memory (``animate`` writes a file instead).
+    ) -> MotionOutput:
+        """AToM alone: landmarks of the portrait saying what the recording says. Arguments as of ``__call__``.
 
-        Arguments are those of ``encode_portrait``, ``motion`` and ``render``; ``output_type`` is ``np`` or ``pil``.
-
-        Raises:
-            InputError: input that cannot be used, or a value out of its range.
-        """
-        # 1. check, 2. encode the portrait and the speech
-        self.check_inputs(atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, crop, output_type)
-        clock = Stopwatch()
-        with clock("face"):
-            encoded = self.encode_portrait(portrait, crop)
-        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
-        # 3. speech to motion
-        motion = self.motion(
-            encoded,
-            samples,
-            atom_steps=atom_steps,
-            guidance=guidance,
-            seed=seed,
-            generator=generator,
-            lip_scale=lip_scale,
-            head_motion=head_motion,
-            head_scale=head_scale,
-            blink_scale=blink_scale,
-            callback_on_step_end=callback_on_step_end,
-            progress=progress,
-        )
-        # 4. motion to video
-        with clock("video"):
-            chunks = self.render(
-                encoded,
-                motion.landmarks,
-                own=True,
-                mtov_steps=mtov_steps,
-                seed=motion.seed,
-                generator=generator,
-                head_video=driving_video(head_motion),
-                progress=progress,
-            )
-            frames: np.ndarray | list[Image.Image] = np.concatenate(list(chunks))
-        if output_type == "pil":
-            frames = [Image.fromarray(frame) for frame in frames]
-        timings = {"face": clock.seconds["face"], **motion.timings, "video": clock.seconds["video"]}
-        return MoDiTalkerOutput(
-            frames=frames, landmarks=motion.landmarks, fps=FPS, audio=samples, seed=motion.seed, timings=timings
-        )
-
-    def animate(
-        self,
-        portrait: PortraitSource | Portrait,
-        audio: str | Path,
-        output: str | Path,
-        *,
-        landmarks: np.ndarray | None = None,
-        save_landmarks: str | Path | None = None,
-        atom_steps: int = ATOM_STEPS,
-        mtov_steps: int = MTOV_STEPS,
-        guidance: float = GUIDANCE,
-        seed: int | None = None,
-        lip_scale: float = 1.0,
-        head_motion: str | Path = "natural",
-        head_scale: float = 1.0,
-        blink_scale: float = 1.0,
-        crop: str = "full",
-        max_seconds: float = 600.0,
-        mark: bool = False,
-        on_frames: Callable[[np.ndarray], None] | None = None,
-        progress: Progress | None = None,
-    ) -> dict[str, Any]:
-        """Animate a portrait into an MP4 file, with a report beside it (the same name, ``.json``).
-
-        Args:
-            portrait: see ``encode_portrait``.
-            audio: recording; the video is as long as it is.
-            output: ``.mp4``; its folder is made when missing.
-            landmarks: (T, 68, 3) to be used instead of AToM's; the shorter of them and the recording sets the length.
-            save_landmarks: ``.npz`` to write the landmarks to.
-            max_seconds: longest recording taken.
-            mark: write "AI-generated" into a corner of the picture; the file's metadata says so either way.
-            on_frames: called with each (n, H, W, 3) uint8 that was written, in order; may raise to cancel.
-            progress: see ``Progress``; raise in it to cancel. Nothing is left behind then.
-        Returns:
-            The report: seed, every parameter, hashes of the weights, seconds a stage, real-time factor, warnings.
         Raises:
             InputError: input that cannot be used.
         """
-        self.check_inputs(atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, crop)
-        report = progress or unasked
-        clock = Stopwatch()
-        output = Path(output)
-        parameters = {
-            "portrait": name_of(portrait),
-            "audio": Path(audio).name,
-            "atom_steps": atom_steps,
-            "mtov_steps": mtov_steps,
-            "guidance": guidance,
-            "lip_scale": lip_scale,
-            "head_motion": Path(head_motion).name,
-            "head_scale": head_scale,
-            "blink_scale": blink_scale,
-            "crop": crop,
-            "landmarks": landmarks is not None,
-            "mark": mark,
-        }
-        started = time.perf_counter()
-        with clock("audio"):
-            samples = load_audio(audio, max_seconds)
-        with clock("face"):
-            report("face", 0, 1)
-            encoded = self.encode_portrait(portrait, crop)
-            report("face", 1, 1)
-        for warning in encoded.warnings:
-            logger.warning(warning)
-        frames = frame_count(samples)
-        own = landmarks is None
-        if landmarks is not None:
-            frames = min(frames, len(landmarks))
-            samples = samples[: frames * SAMPLE_RATE // FPS]
-            landmarks = landmarks[:frames]
-            seed = seed_or_new(seed)
-        height, width = encoded.picture.shape[:2]
-        watermark = Watermark((width, height)) if mark else None
-        with VideoWriter(output, (width, height), FPS, samples, SAMPLE_RATE, TAGS) as writer:
-            if landmarks is None:
-                motion = self.motion(
-                    encoded,
-                    samples,
-                    atom_steps=atom_steps,
-                    guidance=guidance,
-                    seed=seed,
-                    lip_scale=lip_scale,
-                    head_motion=head_motion,
-                    head_scale=head_scale,
-                    blink_scale=blink_scale,
-                    progress=progress,
-                )
-                landmarks, seed = motion.landmarks, motion.seed
-                clock.seconds.update(motion.timings)
-            with clock("video"):
-                chunks = self.render(
-                    encoded,
-                    landmarks,
-                    own=own,
-                    mtov_steps=mtov_steps,
-                    seed=seed,
-                    head_video=driving_video(head_motion),
-                    progress=progress,
-                )
-                for chunk in chunks:
-                    shown = chunk if watermark is None else watermark(chunk)
-                    for frame in shown:
-                        writer.write(frame)
-                    if on_frames is not None:
-                        on_frames(shown)
-            # Still inside: when this fails, no video without its landmarks and report is left behind.
-            if save_landmarks is not None:
-                write_landmarks(Path(save_landmarks), landmarks)
-        spent = time.perf_counter() - started
-        add_provenance(output, seed=seed, weights=self.weight_hashes())
-        return write_report(
-            output,
+        options = self.check_inputs(
+            atom_steps=atom_steps,
+            guidance=guidance,
             seed=seed,
-            parameters=parameters,
-            preset=Path(str(self.config.get("_name_or_path", ""))).name,
-            weights=self.weight_hashes(),
-            seconds=clock.seconds,
-            spent=spent,
-            frames=frames,
-            fps=FPS,
-            audio_seconds=len(samples) / SAMPLE_RATE,
-            warnings=encoded.warnings,
+            lip_scale=lip_scale,
+            head_scale=head_scale,
+            blink_scale=blink_scale,
+        )
+        report, clock = progress or unasked, Stopwatch()
+        face = self.encode_portrait(portrait).frame
+        seed, generators = generators_of(seed, generator)
+        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        frames = frame_count(samples)
+        with clock("speech"):
+            report("speech", 0, 1)
+            encoder = self.atom.config["speech_encoder"]
+            speech = speech_features(samples, frames, encoder, lambda done, pieces: report("speech", done, pieces))
+        lips = partial(sample_residual, guidance=options.guidance, generator=generators["lips"])
+        samplers = MotionSamplers(
+            lambda call: lips(
+                self.atom, self.atom_scheduler, speech, face.shape, steps=options.atom_steps, callback=call
+            ),
+            lambda call: sample_head(
+                self.head,
+                self.atom_scheduler,
+                speech,
+                steps=options.atom_steps,
+                generator=generators["head"],
+                callback=call,
+            ),
+            lambda stage: stepped(self, stage, report, callback_on_step_end),
+        )
+        tracker = self.config["tracker"]
+        landmarks = spoken_motion(face, samples, frames, samplers, options, head_motion, tracker, clock, report)
+        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds)
+
+    def render(  # type: ignore[override]
+        self,
+        portrait: PortraitSource | Portrait,
+        landmarks: np.ndarray,
+        *,
+        own: bool = False,
+        mtov_steps: int | None = None,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        head_video: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[np.ndarray]:
+        """MToV alone: pictures of the portrait with these landmarks, a few at a time, so that memory stays bounded.
+
+        Args:
+            portrait: see ``encode_portrait``.
+            landmarks: (T, 68, 3) in the portrait's pixels, or of another video (then the motion is carried over).
+            own: the landmarks are the portrait's own, ``motion`` made them; otherwise it is found out.
+            mtov_steps: denoising steps; 0 leaves the planes empty, so only what warp and decoder tell is drawn.
+            head_video: the driving video, whose pictures the paper's networks look at; these do not.
+        Yields:
+            (n, H, W, 3) uint8, in order; T frames in all.
+        Raises:
+            InputError: input that cannot be used.
+        """
+        steps = self.check_inputs(mtov_steps=mtov_steps, seed=seed).mtov_steps
+        encoded = self.encode_portrait(portrait)
+        target = target_landmarks(encoded.frame, landmarks, own)
+        noise = generators_of(seed, generator)[1]["video"]
+        return self._frames(encoded, target, steps, noise, progress or unasked)
+
+    def _frames(
+        self, portrait: Portrait, target: np.ndarray, steps: int, noise: torch.Generator, report: Progress
+    ) -> Iterator[np.ndarray]:
+        """``render`` of an encoded portrait to landmarks (T, 68, 3) of its own."""
+        frames = len(target)
+        target = self._lip_corrected(portrait, target, steps, noise, lambda done: report("trial", done, frames))
+        sampler = self._sampler(portrait, steps, noise, lambda done: report("video", done, frames))
+        yield from composed(portrait, target, sampler(target))
+
+    def _lip_corrected(
+        self,
+        portrait: Portrait,
+        target: np.ndarray,
+        steps: int,
+        noise: torch.Generator,
+        callback: Callable[[int], None],
+    ) -> np.ndarray:
+        """Landmarks (T, 68, 3) to draw, see ``render.lip_correction``; where no tracker can read, as they are.
+
+        The trial has the noise of what is drawn after it, and takes none of it away.
+        """
+        tracker = make_tracker(self.config["tracker"])
+
+        def read(target: np.ndarray) -> np.ndarray:
+            head = head_of(portrait)
+            there = head.frame.compose(*portrait.frame.analyse(target))
+            sampler = self._sampler(head, steps, noise.clone_state(), callback, mouth_only=True)
+            chunks = composed(head, there, sampler(there), still_behind=False)
+            seen = tracker.track(frame for chunk in chunks for frame in chunk)
+            return portrait.frame.compose(*head.frame.analyse(seen))
+
+        try:
+            return calibrated(portrait.frame, target, read)
+        except InputError:
+            logger.info("no face is found in the trial; the lips are not corrected")
+            return target
+
+    def _sampler(
+        self,
+        portrait: Portrait,
+        steps: int,
+        generator: torch.Generator,
+        callback: Callable[[int], None],
+        mouth_only: bool = False,
+    ) -> BlockSampler:
+        return BlockSampler(
+            self.autoencoder,
+            self.denoiser,
+            self.mtov_scheduler,
+            portrait.face,
+            steps=steps,
+            start=self.config["mtov_start"],
+            generator=generator,
+            refiner=self.flow,
+            detail=self.detail,
+            group=4 if self.device.type == "cpu" else 32,
+            callback=callback,
+            mouth_only=mouth_only,
         )

@@ -14,8 +14,8 @@ from PIL import Image
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.schedulers import atom_scheduler, mtov_scheduler
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder

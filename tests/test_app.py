@@ -23,7 +23,7 @@ from PIL import Image
 
 from moditalker.audio.load import load_audio
 from moditalker.face.landmark_file import write_landmarks
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.options import DEFAULTS
 from moditalker.ui.animate.request import MAX_SEED
 from moditalker.ui.page import build_page, launch_options, make_tabs
 from moditalker.ui.shared.deletion import delete_by_age
@@ -37,9 +37,9 @@ NO_FACE = "No face was found in the portrait: use a picture with one face seen f
 DEFAULTS = {
     "head_motion": "natural",
     "crop": "full",
-    "atom_steps": ATOM_STEPS,
-    "mtov_steps": MTOV_STEPS,
-    "guidance": GUIDANCE,
+    "atom_steps": DEFAULTS.atom_steps,
+    "mtov_steps": DEFAULTS.mtov_steps,
+    "guidance": DEFAULTS.guidance,
     "lip_scale": 1.0,
     "head_scale": 1.0,
     "blink_scale": 1.0,

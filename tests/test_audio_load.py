@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.load import load_audio
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.constants import SAMPLE_RATE
 from moditalker.utils.errors import InputError
 
 

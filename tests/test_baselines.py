@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 from moditalker.atom.blinks import LID_POINTS
 from moditalker.atom.model import AudioToMotion
 from moditalker.audio.features import make_speech_encoder
-from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.load import load_audio
 from moditalker.baselines import built_in as local
 from moditalker.baselines import registry
 from moditalker.baselines.built_in import LOCAL, LocalMethod, Ours, RegressionTalker, RuleBased, Still, WarpedMotion
@@ -25,6 +25,7 @@ from moditalker.baselines.regression_model import SHIPPED, load_regression, regr
 from moditalker.baselines.rules import lip_curves, rule_residual
 from moditalker.cli.main import main as cli
 from moditalker.compare.inputs import Inputs, prepare_inputs
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import mouth_opening
 from moditalker.face.tracker import make_tracker

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.baselines.protocol import Options
 from moditalker.baselines.wav2lip.wav2lip_checkpoint import load_wav2lip
 from moditalker.baselines.wav2lip.wav2lip_mel import mel_spectrogram, mel_windows
 from moditalker.baselines.wav2lip.wav2lip_method import Wav2LipMethod, face_box
 from moditalker.baselines.wav2lip.wav2lip_network import Wav2Lip
 from moditalker.compare.inputs import prepare_inputs
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.tracker import make_tracker
 from moditalker.utils.errors import InputError
 from moditalker.video.read import read_video

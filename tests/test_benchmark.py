@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.benchmark.benchmark_table import markdown
 from moditalker.benchmark.footage import Footage, donor_of, find_footage
 from moditalker.benchmark.judge import Judge, Reference
@@ -18,6 +17,7 @@ from moditalker.benchmark.runner import benchmark
 from moditalker.benchmark.silence_rows import room_noise
 from moditalker.benchmark.systems import ROWS, Systems
 from moditalker.cli.main import main as cli
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import aligning_matrix
 from moditalker.face.layout import mouth_opening
 from moditalker.face.tracker import MediaPipeTracker

@@ -15,8 +15,8 @@ from app_server import ROOT, serve
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.constants import SAMPLE_RATE
 from moditalker.ui.animate.presets import DEFAULT_PRESET, PRESETS
 
 WEIGHTS = ROOT / "assets" / "compact" / "model_index.json"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import Talking
 
-from moditalker import stages
+from moditalker import pipeline as pipeline_module
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import OUTER_LIPS, interocular_distance, mouth_opening, mouth_width
 from moditalker.face.tracker import MediaPipeTracker
@@ -146,12 +146,12 @@ def test_the_trial_is_told_of_and_takes_no_noise_from_the_video(
         assert read(landmarks).shape == landmarks.shape
         return landmarks
 
-    monkeypatch.setattr(stages, "calibrated", only_tried)
+    monkeypatch.setattr(pipeline_module, "calibrated", only_tried)
     tried = frames()
     assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["trial", "video"]
     assert ("trial", 20, 20) in told
     assert told[-1] == ("video", 20, 20)
-    monkeypatch.setattr(stages, "calibrated", lambda _, landmarks, __: landmarks)
+    monkeypatch.setattr(pipeline_module, "calibrated", lambda _, landmarks, __: landmarks)
     np.testing.assert_array_equal(tried, frames())
 
 

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.cli.main import main as cli
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.landmark_file import read_landmarks
 from moditalker.face.layout import mouth_opening
 from moditalker.video.read import probe_video, read_video

@@ -13,7 +13,6 @@ import pytest
 import soundfile
 from PIL import Image
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.baselines.frame_writing import warped, write_frames
 from moditalker.baselines.protocol import Facts, Made, Options, Progress
 from moditalker.benchmark.judge import Judge, Reference
@@ -24,6 +23,7 @@ from moditalker.compare.measures import Measurer, read_real
 from moditalker.compare.pairs import compare_pairs, find_pairs
 from moditalker.compare.runner import FAILED, Outcome, run_methods
 from moditalker.compare.stitch import STRIP, stitch
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.tracker import make_tracker
 from moditalker.metrics.talking_video import read_talking_video
 from moditalker.pipeline import MoDiTalkerPipeline

@@ -15,11 +15,12 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Page, sync_playwright
 from test_browser import CHROMIUM, CHROMIUM_OPTIONS, complaints_of
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.load import load_audio
 from moditalker.baselines.frame_writing import write_frames
 from moditalker.baselines.protocol import Facts, Made, Options, Progress
 from moditalker.compare.comparison_page import Shown, write_page
 from moditalker.compare.inputs import Inputs, prepare_inputs
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
 from moditalker.ui.animate.request import Request

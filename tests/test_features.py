@@ -16,8 +16,8 @@ from moditalker.audio.features import (
     make_speech_encoder,
     normalise_loudness,
 )
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.constants import SAMPLE_RATE
 from moditalker.utils.errors import InputError
 
 

@@ -16,7 +16,7 @@ from moditalker.audio.features import make_speech_encoder
 from moditalker.cli.main import main as cli
 from moditalker.face.layout import STABLE, interocular_distance
 from moditalker.face.tracker import MediaPipeTracker
-from moditalker.loading import default_weights
+from moditalker.loading import default_weights, load_pipeline
 from moditalker.mtov.block_sampling import EncodedFace
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
@@ -35,7 +35,6 @@ from moditalker.paper.head_square import (
 from moditalker.paper.paper_pipeline import PaperPipeline
 from moditalker.paper.paper_sampling import BlockChain, sample_motion
 from moditalker.paper.schedule import paper_atom_scheduler, paper_mtov_scheduler
-from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.utils.errors import InputError
 from moditalker.video.write import VideoWriter
 
@@ -85,7 +84,7 @@ def preset(runs: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def paper(preset: Path) -> PaperPipeline:
-    loaded = MoDiTalkerPipeline.from_pretrained(preset)
+    loaded = load_pipeline(preset)
     assert isinstance(loaded, PaperPipeline)
     return loaded
 

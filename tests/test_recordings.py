@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from moditalker.audio.features import make_speech_encoder
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.voice_activity import speech_activity
 from moditalker.audio.whisper import WhisperTower
+from moditalker.constants import SAMPLE_RATE
 from moditalker.training.data.clips import MotionBatches, PreparedClip, landmarks_at
 from moditalker.training.data.sound_augmentation import Ranges, coloured_noise, echo, equalise, perturb, stretch
 from moditalker.training.data.speech_files import Variant, load_speech

@@ -13,8 +13,9 @@ import soundfile
 import torch
 from PIL import Image
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.load import load_audio
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame, aligning_matrix
 from moditalker.face.layout import LIDS, STABLE, eye_opening, mouth_opening
 from moditalker.face.tracker import MediaPipeTracker

@@ -9,8 +9,8 @@ import pytest
 import torch
 from conftest import LOWER_LIP_AND_JAW
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.cli.main import main as cli
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
 from moditalker.face.layout import interocular_distance
 from moditalker.metrics.sync_confidence import SyncScore, sync_score

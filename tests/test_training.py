@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from moditalker.atom.head import HeadMotion
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.cli.main import main as cli
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame, aligning_matrix, transform_points
 from moditalker.face.layout import eye_opening, interocular_distance, mouth_opening
 from moditalker.mtov.autoencoder import GUIDES, TriplaneAutoencoder

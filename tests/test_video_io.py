@@ -11,7 +11,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.load import load_audio
+from moditalker.constants import SAMPLE_RATE
 from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video, read_video
 from moditalker.video.write import VideoWriter

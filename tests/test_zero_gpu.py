@@ -15,7 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from moditalker.audio.load import SAMPLE_RATE
+from moditalker.constants import SAMPLE_RATE
 from moditalker.ui.animate.presets import PRESETS
 from moditalker.ui.animate.request import Job, Request
 from moditalker.ui.animate.studio import gpu_seconds

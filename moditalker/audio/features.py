@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import librosa
 import numpy as np
 
-from moditalker.audio.load import SAMPLE_RATE
+from moditalker.constants import SAMPLE_RATE
 from moditalker.utils.errors import InputError
 
 FEATURE_RATE = 50

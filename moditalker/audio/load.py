@@ -10,12 +10,10 @@ from typing import IO
 import imageio_ffmpeg
 import numpy as np
 
+from moditalker.constants import SAMPLE_RATE
 from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
-
-SAMPLE_RATE = 16_000
-"""Samples a second of all audio inside the package."""
 
 MIN_SECONDS = 0.2
 SILENCE_PEAK = 1e-3  # -60 dBFS

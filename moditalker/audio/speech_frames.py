@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from moditalker.audio.features import make_speech_encoder
-from moditalker.audio.load import SAMPLE_RATE
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS, SAMPLE_RATE
 
 
 def frame_count(samples: np.ndarray) -> int:

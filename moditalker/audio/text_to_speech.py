@@ -7,7 +7,7 @@ import numpy as np
 from hibari import SAMPLE_RATE as VOICE_SAMPLE_RATE
 from hibari import Hibari
 
-from moditalker.audio.load import SAMPLE_RATE
+from moditalker.constants import SAMPLE_RATE
 from moditalker.utils.errors import InputError
 
 VOICE = "heart"  # the one voice inside the package; the others would be downloaded

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from scipy.ndimage import binary_closing, binary_dilation, gaussian_filter1d
 
-from moditalker.audio.load import SAMPLE_RATE
+from moditalker.constants import SAMPLE_RATE
 
 CHUNK = 512
 """Samples that the model judges at a time."""

@@ -16,12 +16,12 @@ from moditalker.baselines.frame_writing import warped, write_frames
 from moditalker.baselines.protocol import Facts, Made, Options, Progress
 from moditalker.baselines.regression_model import SHIPPED, missing_from, regress_residual, shipped_regression
 from moditalker.baselines.rules import rule_residual
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS
 from moditalker.face.motion_controls import untangle
-from moditalker.loading import digest
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 from moditalker.utils.stopwatch import Stopwatch
+from moditalker.utils.weight_hash import digest
 
 _LICENCE = "Apache-2.0"
 

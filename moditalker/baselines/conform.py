@@ -9,7 +9,7 @@ import numpy as np
 from moditalker.audio.load import load_audio
 from moditalker.baselines.frame_writing import write_frames
 from moditalker.baselines.protocol import Facts, Made, Options, Progress
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS
 from moditalker.pipeline import frame_count
 from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video, read_video

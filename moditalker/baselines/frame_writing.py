@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from moditalker.baselines.protocol import Options, Progress
+from moditalker.constants import FPS
 from moditalker.face.geometry import ALIGNED_SIZE, aligning_matrix
-from moditalker.face.landmark_file import FPS
 from moditalker.portrait import Portrait, composer_of
 from moditalker.render.warp import WarpField
 from moditalker.video.provenance import TAGS, add_provenance

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.options import DEFAULTS
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and how much there is; what it raises ends the method."""
@@ -24,9 +24,9 @@ class Options:
 
     seed: int = 0
     head_motion: str = "natural"
-    atom_steps: int = ATOM_STEPS
-    mtov_steps: int = MTOV_STEPS
-    guidance: float = GUIDANCE
+    atom_steps: int = DEFAULTS.atom_steps
+    mtov_steps: int = DEFAULTS.mtov_steps
+    guidance: float = DEFAULTS.guidance
     mark: bool = False
 
 

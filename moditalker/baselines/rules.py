@@ -15,9 +15,8 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from moditalker.atom.blinks import close_eyes, settle_closure
 from moditalker.atom.rest import close_lips
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.voice_activity import speech_activity
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.face.motion_controls import untangle
 from moditalker.pipeline import frame_count
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from moditalker.benchmark.networks import Toolbox
+from moditalker.constants import FPS
 from moditalker.face.geometry import aligning_matrix, transform_points
-from moditalker.face.landmark_file import FPS
 from moditalker.face.layout import eye_opening, mouth_opening, mouth_width
 from moditalker.metrics.curves import correlation, deviation_ratio
 from moditalker.metrics.flicker import flicker

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from moditalker.loading import digest
 from moditalker.utils.errors import InputError
+from moditalker.utils.weight_hash import digest
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.benchmark.systems import Systems, Take
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.face.layout import mouth_opening
 from moditalker.metrics.talking_video import TalkingVideo
 

@@ -12,7 +12,7 @@ from moditalker.face.retarget import retarget
 from moditalker.face.tracker import FaceTracker
 from moditalker.metrics.talking_video import TalkingVideo
 from moditalker.mtov.block_sampling import encode_face
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.options import DEFAULTS
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 
@@ -37,9 +37,9 @@ class Take:
 class Sampling:
     """Settings of the pipeline that a sweep may want to change; see ``MoDiTalkerPipeline.motion`` and ``render``."""
 
-    atom_steps: int = ATOM_STEPS
-    mtov_steps: int = MTOV_STEPS
-    guidance: float = GUIDANCE
+    atom_steps: int = DEFAULTS.atom_steps
+    mtov_steps: int = DEFAULTS.mtov_steps
+    guidance: float = DEFAULTS.guidance
 
 
 DEFAULT_SAMPLING = Sampling()

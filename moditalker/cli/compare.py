@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.cli.option_arguments import add_option
+from moditalker.options import DEFAULTS
 from moditalker.utils.errors import InputError
 
 Load = Callable[[str], Any]
@@ -61,9 +62,8 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     _add_sources(command)
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--head-motion", choices=("natural", "still"), default="natural")
-    command.add_argument("--atom-steps", type=int, default=ATOM_STEPS, help="denoising steps, speech to motion")
-    command.add_argument("--mtov-steps", type=int, default=MTOV_STEPS, help="denoising steps, motion to video")
-    command.add_argument("--guidance", type=float, default=GUIDANCE, help="how far the lips lean towards the speech")
+    for name in ("atom_steps", "mtov_steps", "guidance"):
+        add_option(command, name, default=getattr(DEFAULTS, name))
 
 
 @dataclass(frozen=True)

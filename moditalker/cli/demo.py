@@ -10,13 +10,11 @@ from typing import Any
 
 import skimage.data
 import soundfile
-from diffusers.utils.logging import disable_progress_bar
 from PIL import Image
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.text_to_speech import synthesize
-from moditalker.loading import default_weights
-from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.constants import SAMPLE_RATE
+from moditalker.loading import load_pipeline
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import StageBars
 
@@ -47,8 +45,7 @@ def make_demo(folder: Path) -> dict[str, Any]:
     Image.fromarray(skimage.data.astronaut()).save(portrait)
     soundfile.write(speech, synthesize(TEXT, seed=SEED), SAMPLE_RATE)
 
-    disable_progress_bar()
-    pipeline = MoDiTalkerPipeline.from_pretrained(default_weights())
+    pipeline = load_pipeline()
     with StageBars() as bars:
         return pipeline.animate(portrait, speech, folder / "demo.mp4", seed=SEED, progress=bars)
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from moditalker.cli.option_arguments import add_option
 from moditalker.cli.study import add_study
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.options import DEFAULTS
 from moditalker.utils.errors import InputError
 
 NETWORKS = (
@@ -58,11 +59,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     _add_benchmark(commands)
     _add_compare(commands)
-    add_study(commands, _load_pipeline)
+    add_study(commands, _load)
     return parser
 
 
+def _load(source: str) -> Any:
+    from moditalker.loading import load_pipeline
+
+    return load_pipeline(source)
+
+
 Commands = Any  # argparse gives the type of sub-parsers no public name
+
+
+ANIMATE = ("atom_steps", "mtov_steps", "guidance", "lip_scale", "head_scale", "blink_scale", "max_seconds", "crop", "seed")
 
 
 def _add_animate(commands: Commands) -> None:
@@ -71,18 +81,9 @@ def _add_animate(commands: Commands) -> None:
     command.add_argument("audio", type=Path, help="recording, or a video whose sound track is used")
     command.add_argument("-o", "--output", type=Path, required=True, help="OUT.mp4; OUT.json is written beside it")
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
-    command.add_argument("--seed", type=int, help="the same seed gives the same frames; a new one when left out")
-    command.add_argument("--atom-steps", type=int, help=f"denoising steps, speech to motion ({ATOM_STEPS}; paper: 50)")
-    command.add_argument("--mtov-steps", type=int, help=f"denoising steps, motion to video ({MTOV_STEPS}; paper: 25)")
-    command.add_argument(
-        "--guidance", type=float, help=f"how far the lips lean towards the speech ({GUIDANCE}; paper: 2)"
-    )
-    command.add_argument("--lip-scale", type=float, default=1.0)
+    for name in ANIMATE:
+        add_option(command, name)
     command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
-    command.add_argument("--head-scale", type=float, default=1.0)
-    command.add_argument("--blink-scale", type=float, default=1.0)
-    command.add_argument("--crop", choices=("face", "full"), default="full")
-    command.add_argument("--max-seconds", type=float, default=600.0, help="longest recording taken")
     command.add_argument("--landmarks", type=Path, metavar="FILE.npz", help="use these instead of AToM's")
     command.add_argument("--save-landmarks", type=Path, metavar="FILE.npz")
     command.set_defaults(run=_animate)
@@ -90,13 +91,11 @@ def _add_animate(commands: Commands) -> None:
 
 def _animate(options: argparse.Namespace) -> None:
     from moditalker.face.landmark_file import read_landmarks
+    from moditalker.loading import load_pipeline
     from moditalker.utils.progress import StageBars
 
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
-    pipeline = _load_pipeline(options.preset)
-    # What was not given is the preset's own.
-    named = ("atom_steps", "mtov_steps", "guidance")
-    chosen = {name: value for name in named if (value := getattr(options, name)) is not None}
+    pipeline = load_pipeline(options.preset)
     with StageBars() as bars:
         report = pipeline.animate(
             options.portrait,
@@ -104,41 +103,14 @@ def _animate(options: argparse.Namespace) -> None:
             options.output,
             landmarks=landmarks,
             save_landmarks=options.save_landmarks,
-            **chosen,
-            seed=options.seed,
-            lip_scale=options.lip_scale,
             head_motion=options.head_motion,
-            head_scale=options.head_scale,
-            blink_scale=options.blink_scale,
-            crop=options.crop,
-            max_seconds=options.max_seconds,
+            # What was not given is the preset's own.
+            **{name: value for name in ANIMATE if (value := getattr(options, name)) is not None},
             progress=bars,
         )
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report["seconds"].items())
     print(f"{report['output']}: {report['frames']} frames, seed {report['seed']}; {stages}; ", end="")
     print(f"{report['real_time_factor']:.2f} seconds of work a second of video")
-
-
-def _load_pipeline(preset: str) -> Any:
-    import torch
-    from diffusers.utils.logging import disable_progress_bar
-
-    from moditalker.loading import PRESETS, default_weights
-    from moditalker.pipeline import MoDiTalkerPipeline
-
-    if preset in (*PRESETS, "paper"):
-        source = str(default_weights(preset))
-    else:
-        source = preset
-    disable_progress_bar()
-    try:
-        pipeline = MoDiTalkerPipeline.from_pretrained(source)
-    # ValueError is what diffusers raises for a path that does not exist and that cannot be a hub id either.
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"No weights could be loaded from {source!r}; give a preset ({', '.join(PRESETS)}), a folder, or a hub id."
-        ) from error
-    return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _add_track(commands: Commands) -> None:
@@ -150,7 +122,8 @@ def _add_track(commands: Commands) -> None:
 
 
 def _track(options: argparse.Namespace) -> None:
-    from moditalker.face.landmark_file import FPS, write_landmarks
+    from moditalker.constants import FPS
+    from moditalker.face.landmark_file import write_landmarks
     from moditalker.face.tracker import make_tracker
     from moditalker.utils.progress import StageBars
     from moditalker.video.read import read_video
@@ -291,9 +264,8 @@ def _add_benchmark(commands: Commands) -> None:
     command.add_argument("--workers", type=int, default=1, help="processes")
     command.add_argument("--rows", nargs="*", help="only these rows of the table (a wrong name lists them)")
     command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--atom-steps", type=int, default=ATOM_STEPS, help="denoising steps, speech to motion")
-    command.add_argument("--mtov-steps", type=int, default=MTOV_STEPS, help="denoising steps, motion to video")
-    command.add_argument("--guidance", type=float, default=GUIDANCE, help="how far the lips lean towards the speech")
+    for name in ("atom_steps", "mtov_steps", "guidance"):
+        add_option(command, name, default=getattr(DEFAULTS, name))
     command.set_defaults(run=_benchmark)
 
 
@@ -302,7 +274,7 @@ def _benchmark(options: argparse.Namespace) -> None:
     from moditalker.benchmark.systems import Sampling
 
     table = benchmark(
-        functools.partial(_load_pipeline, options.weights),
+        functools.partial(_load, options.weights),
         options.data,
         options.output,
         split=options.split,
@@ -318,7 +290,7 @@ def _benchmark(options: argparse.Namespace) -> None:
 def _add_compare(commands: Commands) -> None:
     from moditalker.cli.compare import add_commands
 
-    add_commands(commands, _load_pipeline)
+    add_commands(commands, _load)
 
 
 def _add_prepare(commands: Commands) -> None:

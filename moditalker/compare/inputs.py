@@ -7,7 +7,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.load import load_audio
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import FaceTracker
 from moditalker.pipeline import frame_count

@@ -9,7 +9,7 @@ from time import process_time
 
 from moditalker.baselines.protocol import Facts, Method, Options
 from moditalker.compare.inputs import Inputs
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS
 from moditalker.utils.errors import AbandonedError, InputError
 
 logger = logging.getLogger(__name__)

@@ -21,10 +21,10 @@ from moditalker.compare.measures import Measurer, RealClip
 from moditalker.compare.pairs import mean_rows
 from moditalker.compare.runner import Outcome, run_methods
 from moditalker.face.tracker import FaceTracker
-from moditalker.loading import digest
 from moditalker.metrics.talking_video import SAMPLES_A_FRAME
 from moditalker.sync.expert_weights import shipped_expert
 from moditalker.utils.errors import InputError
+from moditalker.utils.weight_hash import digest
 
 REAL = {"name": "real", "title": "Real clip", "licence": ""}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS
 from moditalker.video.provenance import TAGS, add_provenance
 from moditalker.video.read import probe_video, read_video
 from moditalker.video.write import VideoWriter

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS
 from moditalker.face.motion_controls import fit_length
 from moditalker.face.retarget import relative_pose
 from moditalker.face.tracker import make_tracker

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from moditalker.constants import FPS
 from moditalker.utils.errors import InputError
-
-FPS = 25
-"""Frames a second of everything this project tracks and draws."""
 
 
 def write_landmarks(path: Path, landmarks: np.ndarray) -> None:

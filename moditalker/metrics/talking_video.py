@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.load import load_audio
+from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.face.geometry import aligned_face, aligning_matrix
-from moditalker.face.landmark_file import FPS
 from moditalker.face.tracker import FaceTracker
 from moditalker.utils.errors import InputError
 from moditalker.video.read import read_video

@@ -49,8 +49,8 @@ class _Call:
 
 def bench_paper(
     *,
-    atom_steps: int = PUBLISHED["atom_steps"],
-    mtov_steps: int = PUBLISHED["mtov_steps"],
+    atom_steps: int = PUBLISHED.atom_steps,
+    mtov_steps: int = PUBLISHED.mtov_steps,
     device: str | None = "cpu",
     configs: dict[str, dict[str, Any]] | None = None,
     output: Path | None = None,

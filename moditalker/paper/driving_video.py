@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import torch
 
+from moditalker.constants import FPS
 from moditalker.face.geometry import aligned_face, umeyama
-from moditalker.face.landmark_file import FPS
 from moditalker.face.layout import STABLE
 from moditalker.face.motion_controls import fit_length
 from moditalker.face.tracker import FaceTracker

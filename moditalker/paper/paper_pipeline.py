@@ -1,22 +1,24 @@
 """``PaperPipeline``: the published networks behind the interface of ``MoDiTalkerPipeline``."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline
 
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.motion_sampling import StepCallback, sample_head
 from moditalker.atom.schedulers import atom_scheduler as head_scheduler
-from moditalker.audio.speech_frames import speech_features
+from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
+from moditalker.audio.load import load_audio
+from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.face.geometry import aligned_face
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import to_unit
 from moditalker.mtov.block_sampling import EncodedFace
-from moditalker.outputs import MoDiTalkerOutput, MotionOutput
+from moditalker.options import AnimateOptions
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
@@ -25,17 +27,18 @@ from moditalker.paper.head_square import Paster, crop_matrix
 from moditalker.paper.inputs import Chain, Inputs, check_choice
 from moditalker.paper.paper_sampling import BlockChain, sample_motion
 from moditalker.paper.schedule import PublishedDDIM
-from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.portrait import Portrait
-from moditalker.utils.callbacks import Progress
+from moditalker.pipeline_base import MotionOutput, TalkingPipeline, stepped, target_landmarks
+from moditalker.portrait import Portrait, PortraitSource
 from moditalker.utils.errors import InputError
+from moditalker.utils.progress import Progress, StepEnd, unasked
 from moditalker.utils.seeds import generators_of
+from moditalker.utils.stopwatch import Stopwatch
 
-PUBLISHED: dict[str, Any] = {"atom_steps": 50, "mtov_steps": 25, "guidance": 2.0}
+PUBLISHED = AnimateOptions(atom_steps=50, mtov_steps=25, guidance=2.0)
 """Steps and guidance of the published system; the defaults here."""
 
 
-class PaperPipeline(MoDiTalkerPipeline):
+class PaperPipeline(TalkingPipeline):
     """Animates a portrait with speech, as published.
 
     What is drawn is a square around the head that is laid back over the portrait. Without a driving video the pose
@@ -58,7 +61,7 @@ class PaperPipeline(MoDiTalkerPipeline):
     """
 
     _optional_components = ["head"]  # noqa: RUF012  diffusers declares it so
-    _networks = ("atom", "head", "autoencoder", "landmark_autoencoder", "denoiser")
+    default_options = PUBLISHED
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class PaperPipeline(MoDiTalkerPipeline):
         chain: Chain = "last",
     ) -> None:
         check_choice(inputs, chain)
-        DiffusionPipeline.__init__(self)
+        super().__init__()
         self.register_modules(
             atom=atom,
             autoencoder=autoencoder,
@@ -87,7 +90,7 @@ class PaperPipeline(MoDiTalkerPipeline):
         )
         self.register_to_config(tracker=tracker, mtov_start=mtov_start, inputs=inputs, chain=chain)
 
-    def _encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
+    def encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
         """The square around the head, and its latent as ``identity``."""
         size = self.autoencoder.config["size"]
         matrix = crop_matrix(landmarks[None], picture.shape[0], picture.shape[1], size)
@@ -97,52 +100,92 @@ class PaperPipeline(MoDiTalkerPipeline):
             identity = self.autoencoder.encode_still(to_unit(square.to(where))[None].to(self.autoencoder.dtype))
         return EncodedFace(square, landmarks, matrix, identity)
 
-    def _sample_residual(self, *arguments: Any, **options: Any) -> np.ndarray:
-        return sample_motion(*arguments, **options, inputs=self.config["inputs"])
+    def check_inputs(self, output_type: str = "np", **given: Any) -> AnimateOptions:
+        """As of ``TalkingPipeline``; MToV needs a step, for its decoder sees nothing but the latent."""
+        options = super().check_inputs(output_type, **given)
+        if options.mtov_steps < 1:
+            raise InputError(f"mtov_steps must be at least 1 with the paper preset, got {options.mtov_steps!r}.")
+        return options
 
-    def motion(self, *arguments: Any, **options: Any) -> MotionOutput:
-        """As in ``MoDiTalkerPipeline``, with the published defaults."""
-        return super().motion(*arguments, **{**_of(("atom_steps", "guidance")), **options})
-
-    def render(self, *arguments: Any, **options: Any) -> Iterator[np.ndarray]:
-        """As in ``MoDiTalkerPipeline``, with the published defaults."""
-        return super().render(*arguments, **{**_of(("mtov_steps",)), **options})
-
-    def __call__(self, *arguments: Any, **options: Any) -> MoDiTalkerOutput:
-        """As in ``MoDiTalkerPipeline``, with the published defaults."""
-        return super().__call__(*arguments, **{**PUBLISHED, **options})
-
-    def animate(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """As in ``MoDiTalkerPipeline``, with the published defaults."""
-        return super().animate(*arguments, **{**PUBLISHED, **options})
-
-    def check_inputs(self, atom_steps: int = 1, mtov_steps: int = 1, *arguments: Any, **options: Any) -> None:
-        """As in ``MoDiTalkerPipeline``; MToV needs a step, for its decoder sees nothing but the latent."""
-        if mtov_steps < 1:
-            raise InputError(f"mtov_steps must be at least 1 with the paper preset, got {mtov_steps!r}.")
-        super().check_inputs(atom_steps, mtov_steps, *arguments, **options)
+    @torch.inference_mode()
+    def motion(
+        self,
+        portrait: PortraitSource | Portrait,
+        audio: str | Path | np.ndarray,
+        *,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        head_motion: str | Path = "natural",
+        callback_on_step_end: StepEnd | None = None,
+        progress: Progress | None = None,
+        **given: Any,
+    ) -> MotionOutput:
+        """AToM alone, see ``MoDiTalkerPipeline.motion``."""
+        options = self.check_inputs(seed=seed, **given)
+        report, clock = progress or unasked, Stopwatch()
+        face = self.encode_portrait(portrait).frame
+        seed, generators = generators_of(seed, generator)
+        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        frames = frame_count(samples)
+        with clock("speech"):
+            report("speech", 0, 1)
+            encoder = self.atom.config["speech_encoder"]
+            speech = speech_features(samples, frames, encoder, lambda done, pieces: report("speech", done, pieces))
+        lips = partial(
+            sample_motion,
+            steps=options.atom_steps,
+            guidance=options.guidance,
+            generator=generators["lips"],
+            inputs=self.config["inputs"],
+        )
+        samplers = MotionSamplers(
+            lambda call: lips(self.atom, self.atom_scheduler, speech, face.shape, callback=call),
+            lambda call: self._sample_head(samples, frames, options.atom_steps, generators["head"], call),
+            lambda stage: stepped(self, stage, report, callback_on_step_end),
+        )
+        tracker = self.config["tracker"]
+        landmarks = spoken_motion(face, samples, frames, samplers, options, head_motion, tracker, clock, report)
+        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds)
 
     def _sample_head(
-        self, samples: np.ndarray, speech: np.ndarray, steps: int, generator: torch.Generator, callback: StepCallback
+        self, samples: np.ndarray, frames: int, steps: int, generator: torch.Generator, callback: StepCallback
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        frames = len(speech) // 2
+        """Pose (T, 6) and closure (T,) of the compact preset's network; where there is none, a head that is still."""
         if self.head is None:
             return np.zeros((frames, 6), np.float32), None
-        heard = speech_features(samples, frames)
-        return sample_head(self.head, head_scheduler(), heard, steps=steps, generator=generator, callback=callback)
+        speech = speech_features(samples, frames)
+        return sample_head(self.head, head_scheduler(), speech, steps=steps, generator=generator, callback=callback)
 
-    def _render(
+    def render(  # type: ignore[override]
+        self,
+        portrait: PortraitSource | Portrait,
+        landmarks: np.ndarray,
+        *,
+        own: bool = False,
+        mtov_steps: int | None = None,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        head_video: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[np.ndarray]:
+        """MToV alone, see ``MoDiTalkerPipeline.render``; ``head_video`` gives the pose frames."""
+        steps = self.check_inputs(mtov_steps=mtov_steps, seed=seed).mtov_steps
+        encoded = self.encode_portrait(portrait)
+        target = target_landmarks(encoded.frame, landmarks, own)
+        noise = generators_of(seed, generator)[1]["video"]
+        return self._frames(encoded, target, steps, noise, progress or unasked, head_video)
+
+    def _frames(
         self,
         portrait: Portrait,
-        landmarks: np.ndarray,
+        target: np.ndarray,
         steps: int,
-        seed: int | None,
-        generator: torch.Generator | None,
+        noise: torch.Generator,
         report: Progress,
         head_video: Path | None,
     ) -> Iterator[np.ndarray]:
-        _, generators = generators_of(seed, generator)
-        size, frames = self.autoencoder.config["size"], len(landmarks)
+        """``render`` of an encoded portrait to landmarks (T, 68, 3) of its own."""
+        size, frames = self.autoencoder.config["size"], len(target)
         tracker = make_tracker(self.config["tracker"])
         chain = BlockChain(
             self.autoencoder,
@@ -152,18 +195,14 @@ class PaperPipeline(MoDiTalkerPipeline):
             portrait.face,
             steps=steps,
             start=self.config["mtov_start"],
-            generator=generators["video"],
+            generator=noise,
             pose=None if head_video is None else DrivingVideo(head_video, tracker, frames, size),
             inputs=self.config["inputs"],
             chain=self.config["chain"],
         )
         paste = Paster(portrait.picture, portrait.face.matrix, size)
         done = 0
-        for squares in chain(landmarks):
+        for squares in chain(target):
             yield paste(squares)
             done += len(squares)
             report("video", done, frames)
-
-
-def _of(names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: PUBLISHED[name] for name in names}

@@ -16,14 +16,14 @@ import matplotlib.cbook
 import numpy as np
 import skimage.data
 import soundfile
-from diffusers.utils.logging import disable_progress_bar
 from PIL import Image
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.load import load_audio
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.landmark_file import read_landmarks
-from moditalker.loading import default_weights
-from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.loading import load_pipeline
+from moditalker.pipeline_base import TalkingPipeline
 from moditalker.render.landmark_video import write_landmark_video
 from moditalker.ui.animate.examples import FOLDER
 from moditalker.ui.animate.motion_plot import write_motion_plot
@@ -78,7 +78,7 @@ def recipes() -> list[Recipe]:
     ]
 
 
-def make_example(pipeline: MoDiTalkerPipeline, recipe: Recipe, folder: Path) -> dict[str, Any]:
+def make_example(pipeline: TalkingPipeline, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Write one example's inputs and results into a folder and return the report."""
     folder.mkdir(parents=True, exist_ok=True)
     portrait, speech, video = folder / "portrait.jpg", folder / "speech.mp3", folder / "video.mp4"
@@ -102,9 +102,8 @@ def make_example(pipeline: MoDiTalkerPipeline, recipe: Recipe, folder: Path) -> 
 def main() -> int:
     """Make all examples anew; 2 where the weights are missing."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    disable_progress_bar()
     try:
-        pipeline = MoDiTalkerPipeline.from_pretrained(default_weights())
+        pipeline = load_pipeline()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

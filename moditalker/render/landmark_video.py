@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS
 from moditalker.face.layout import BROWS, INNER_LIPS, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from moditalker.video.write import VideoWriter
 

@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.picture import load_portrait
 from moditalker.utils.errors import InputError
 

@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 
 from moditalker.audio.features import normalise_loudness
-from moditalker.audio.load import SAMPLE_RATE
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.utils.errors import InputError
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from moditalker.face.layout import mouth_opening
-from moditalker.loading import default_weights
+from moditalker.loading import load_pipeline
 from moditalker.mtov.autoencoder import to_unit
 from moditalker.mtov.block_sampling import BLOCK, BlockSampler, encode_face
 from moditalker.mtov.conditions import block_conditions, guides
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--mtov-steps", type=int, default=4)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
-    pipeline = MoDiTalkerPipeline.from_pretrained(options.weights or str(default_weights()))
+    pipeline = load_pipeline(options.weights or "compact")
     by_speaker: dict[str, PreparedClip] = {}
     for clip in load_clips(options.data, options.split):
         if len(clip) >= BLOCK and clip.speaker not in by_speaker:

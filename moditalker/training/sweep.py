@@ -24,7 +24,7 @@ from moditalker.face.motion_controls import untangle
 from moditalker.loading import default_weights
 from moditalker.metrics.curves import correlation, deviation_ratio
 from moditalker.metrics.lag import best_lag
-from moditalker.options import ATOM_STEPS, GUIDANCE
+from moditalker.options import DEFAULTS
 from moditalker.training.data.clips import PreparedClip, load_clips
 
 LONG = 50
@@ -88,8 +88,8 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="pipeline folder, the shipped one by default, or a run's 'model'")
     parser.add_argument("--split", default="val")
     parser.add_argument("--every", type=int, default=1, help="take every n-th of the short clips")
-    parser.add_argument("--steps", type=int, nargs="*", default=[ATOM_STEPS])
-    parser.add_argument("--guidance", type=float, nargs="*", default=[GUIDANCE])
+    parser.add_argument("--steps", type=int, nargs="*", default=[DEFAULTS.atom_steps])
+    parser.add_argument("--guidance", type=float, nargs="*", default=[DEFAULTS.guidance])
     parser.add_argument("--temperature", type=float, nargs="*", default=[LIP_TEMPERATURE])
     parser.add_argument("-o", "--output", type=Path, help="JSON")
     options = parser.parse_args()

@@ -1,10 +1,21 @@
-"""Progress of a pipeline on a terminal."""
+"""What a run calls while it is under way, and bars of it on a terminal."""
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from tqdm import tqdm
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how much of it is done and how much there is; what it raises ends the run."""
+StepEnd = Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
+"""Called after every denoising step of the motion, as in every diffusers pipeline: pipeline, step (from 0), timestep
+and tensors, which are none here."""
+
+
+def unasked(stage: str, done: int, total: int) -> None:
+    """Progress that nobody asked for."""
 
 
 class StageBars:

@@ -4,9 +4,8 @@ import librosa
 import numpy as np
 from scipy.signal import lfilter
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.baselines.wav2lip.wav2lip_network import MEL_BANDS, MEL_STEPS
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS, SAMPLE_RATE
 
 HOP, WINDOW = 200, 800
 _PRE_EMPHASIS = 0.97

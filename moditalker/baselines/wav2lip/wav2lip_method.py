@@ -16,9 +16,9 @@ from moditalker.baselines.wav2lip.wav2lip_mel import mel_windows
 from moditalker.baselines.wav2lip.wav2lip_network import FACE_SIDE, Wav2Lip
 from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
-from moditalker.loading import digest
 from moditalker.pipeline import frame_count
 from moditalker.utils.stopwatch import Stopwatch
+from moditalker.utils.weight_hash import digest
 
 _AT_ONCE = 16
 _FOREHEAD, _CHIN = 0.25, 0.06

@@ -24,8 +24,8 @@ import webdataset
 from PIL import Image
 from tqdm import tqdm
 
+from moditalker.constants import FPS
 from moditalker.face.geometry import aligned_face
-from moditalker.face.landmark_file import FPS
 from moditalker.paper.head_square import crop_matrix, into_crop
 from moditalker.training.data.clips import PreparedClip, load_clips
 from moditalker.training.data.index import read_index

@@ -25,8 +25,8 @@ import numpy as np
 from tqdm import tqdm
 
 from moditalker.audio.load import load_audio
+from moditalker.constants import FPS
 from moditalker.face.geometry import aligned_face, aligning_matrix
-from moditalker.face.landmark_file import FPS
 from moditalker.face.layout import interocular_distance
 from moditalker.face.tracker import make_tracker
 from moditalker.training.data.recordings import keep_sound

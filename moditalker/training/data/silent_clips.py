@@ -12,8 +12,8 @@ import numpy as np
 from scipy.signal import butter, fftconvolve, sosfilt
 
 from moditalker.audio.features import FEATURE_RATE, make_speech_encoder
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.layout import LIP_BRANCH, mouth_opening
 from moditalker.training.data.sound_augmentation import coloured_noise
 from moditalker.training.data.speech_files import speech_file

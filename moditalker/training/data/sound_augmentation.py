@@ -11,7 +11,7 @@ import numpy as np
 from python_stretch import Signalsmith
 from scipy.signal import butter, fftconvolve, sosfiltfilt
 
-from moditalker.audio.load import SAMPLE_RATE
+from moditalker.constants import SAMPLE_RATE
 
 
 @dataclass(frozen=True)

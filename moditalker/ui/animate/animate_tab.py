@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.audio.load import load_audio
+from moditalker.constants import SAMPLE_RATE
+from moditalker.options import DEFAULTS
 from moditalker.ui.animate.controls import Controls, build_controls
 from moditalker.ui.animate.examples import Example
 from moditalker.ui.animate.portrait_panel import PortraitPanel
@@ -180,9 +181,9 @@ class AnimateTab:
         head_motion: Literal["natural", "still", "video"] = "natural",
         head_video: str | None = None,
         crop: Literal["full", "face"] = "full",
-        atom_steps: int = ATOM_STEPS,
-        mtov_steps: int = MTOV_STEPS,
-        guidance: float = GUIDANCE,
+        atom_steps: int = DEFAULTS.atom_steps,
+        mtov_steps: int = DEFAULTS.mtov_steps,
+        guidance: float = DEFAULTS.guidance,
         lip_scale: float = 1.0,
         head_scale: float = 1.0,
         blink_scale: float = 1.0,

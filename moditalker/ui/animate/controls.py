@@ -6,9 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.options import DEFAULTS, MAX_SEED, page_bounds
 from moditalker.ui.animate.presets import DEFAULT_PRESET, PRESETS
-from moditalker.ui.animate.request import MAX_SEED, NEW_SEED
+from moditalker.ui.animate.request import NEW_SEED
 
 
 @dataclass(frozen=True)
@@ -63,22 +63,13 @@ def build_controls(max_video_seconds: float) -> Controls:
             [("Full picture", "full"), ("Face only", "face")], value="full", label="Picture", elem_id="crop"
         )
         with gr.Row():
-            lip_scale = _strength("Lip motion", "lip-scale")
-            head_scale = _strength("Head motion", "head-scale")
-            blink_scale = _strength("Blinking", "blink-scale")
+            lip_scale = _number("Lip motion", "lip_scale", step=0.05)
+            head_scale = _number("Head motion", "head_scale", step=0.05)
+            blink_scale = _number("Blinking", "blink_scale", step=0.05)
         with gr.Row():
-            atom_steps = gr.Slider(
-                1, 50, value=ATOM_STEPS, step=1, precision=0, label="Motion steps (AToM)", elem_id="atom-steps",
-                min_width=140,
-            )  # fmt: skip
-            mtov_steps = gr.Slider(
-                1, 25, value=MTOV_STEPS, step=1, precision=0, label="Video steps (MToV)", elem_id="mtov-steps",
-                min_width=140,
-            )  # fmt: skip
-            guidance = gr.Slider(
-                1.0, 4.0, value=GUIDANCE, step=0.05, label="Guidance", elem_id="guidance", min_width=140,
-                info="How closely the lips follow the speech",
-            )  # fmt: skip
+            atom_steps = _number("Motion steps (AToM)", "atom_steps", step=1, precision=0)
+            mtov_steps = _number("Video steps (MToV)", "mtov_steps", step=1, precision=0)
+            guidance = _number("Guidance", "guidance", step=0.05, info="How closely the lips follow the speech")
         with gr.Row():
             seed = gr.Number(
                 NEW_SEED,
@@ -109,8 +100,10 @@ def build_controls(max_video_seconds: float) -> Controls:
     )
 
 
-def _strength(label: str, elem_id: str) -> gr.Slider:
-    return gr.Slider(0.0, 2.0, value=1.0, step=0.05, label=label, elem_id=elem_id, min_width=140)
+def _number(label: str, name: str, **how: Any) -> gr.Slider:
+    """A slider of an option, between the page's bounds of it."""
+    bounds, value = page_bounds(name), getattr(DEFAULTS, name)
+    return gr.Slider(*bounds, value=value, label=label, elem_id=name.replace("_", "-"), min_width=140, **how)
 
 
 def _named(atom_steps: int, mtov_steps: int, guidance: float) -> Any:

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from moditalker.audio.load import SAMPLE_RATE
-from moditalker.face.landmark_file import FPS
+from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.face.layout import mouth_opening
 
 _COLUMNS = 1200

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.options import DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Preset:
 
 PRESETS = {
     "fast": Preset(atom_steps=10, mtov_steps=1, guidance=1.0),
-    "balanced": Preset(atom_steps=ATOM_STEPS, mtov_steps=MTOV_STEPS, guidance=GUIDANCE),
-    "best": Preset(atom_steps=50, mtov_steps=8, guidance=GUIDANCE),
+    "balanced": Preset(atom_steps=DEFAULTS.atom_steps, mtov_steps=DEFAULTS.mtov_steps, guidance=DEFAULTS.guidance),
+    "best": Preset(atom_steps=50, mtov_steps=8, guidance=DEFAULTS.guidance),
 }
 DEFAULT_PRESET = "balanced"

@@ -8,14 +8,14 @@ from typing import Any
 import soundfile
 from PIL import Image
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
+from moditalker.audio.load import load_audio
 from moditalker.audio.text_to_speech import synthesize
-from moditalker.options import ATOM_STEPS, GUIDANCE, MTOV_STEPS
+from moditalker.constants import SAMPLE_RATE
+from moditalker.options import DEFAULTS, MAX_SEED
 from moditalker.ui.shared.settings import Settings
 from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video
 
-MAX_SEED = 2**31 - 1
 NEW_SEED = -1
 
 
@@ -42,12 +42,12 @@ class Request:
     head_motion: str = "natural"
     head_video: str | None = None
     crop: str = "full"
-    atom_steps: int = ATOM_STEPS
-    mtov_steps: int = MTOV_STEPS
-    guidance: float = GUIDANCE
-    lip_scale: float = 1.0
-    head_scale: float = 1.0
-    blink_scale: float = 1.0
+    atom_steps: int = DEFAULTS.atom_steps
+    mtov_steps: int = DEFAULTS.mtov_steps
+    guidance: float = DEFAULTS.guidance
+    lip_scale: float = DEFAULTS.lip_scale
+    head_scale: float = DEFAULTS.head_scale
+    blink_scale: float = DEFAULTS.blink_scale
     seed: int = NEW_SEED
 
     def options(self) -> dict[str, Any]:

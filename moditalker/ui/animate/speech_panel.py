@@ -5,8 +5,8 @@ from typing import Any
 
 import gradio as gr
 
-from moditalker.audio.load import SAMPLE_RATE
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.constants import SAMPLE_RATE
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.settings import Settings
 from moditalker.utils.errors import InputError

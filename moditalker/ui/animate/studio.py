@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 import spaces
 
-from moditalker.audio.load import SAMPLE_RATE, load_audio
-from moditalker.face.landmark_file import FPS, read_landmarks
+from moditalker.audio.load import load_audio
+from moditalker.constants import FPS, SAMPLE_RATE
+from moditalker.face.landmark_file import read_landmarks
 from moditalker.render.landmark_video import write_landmark_video
 from moditalker.ui.animate.estimate import Countdown, Speeds
 from moditalker.ui.animate.motion_plot import write_motion_plot

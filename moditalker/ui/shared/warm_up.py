@@ -5,7 +5,7 @@ from contextlib import suppress
 import numpy as np
 
 from moditalker.audio.features import make_speech_encoder
-from moditalker.audio.load import SAMPLE_RATE
+from moditalker.constants import SAMPLE_RATE
 from moditalker.face.tracker import make_tracker
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.utils.errors import InputError

@@ -1,0 +1,232 @@
+"""What the compact and the paper pipeline share: a whole run, the options of a preset, hashes of the weights."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.utils import BaseOutput
+from PIL import Image
+
+from moditalker.animate import animate
+from moditalker.audio.load import load_audio
+from moditalker.constants import FPS
+from moditalker.face.driven_pose import driving_video
+from moditalker.face.geometry import FaceFrame
+from moditalker.face.retarget import retarget
+from moditalker.mtov.block_sampling import EncodedFace
+from moditalker.options import DEFAULTS, AnimateOptions
+from moditalker.portrait import Portrait, PortraitSource, find_face
+from moditalker.utils.errors import InputError
+from moditalker.utils.progress import Progress, StepEnd
+from moditalker.utils.stopwatch import Stopwatch
+from moditalker.utils.weight_hash import digest
+
+
+@dataclass
+class MotionOutput(BaseOutput):
+    """What AToM made: ``landmarks`` (T, 68, 3) in the portrait's pixels, ``seed``, ``timings`` in seconds a stage."""
+
+    landmarks: np.ndarray
+    seed: int
+    timings: dict[str, float]
+
+
+@dataclass
+class MoDiTalkerOutput(BaseOutput):
+    """A talking portrait.
+
+    Attributes:
+        frames: (T, H, W, 3) uint8, or a list of PIL pictures with ``output_type="pil"``.
+        landmarks: (T, 68, 3) float32, pixels.
+        fps: 25.
+        audio: (N,) float32, 16 kHz.
+        seed: what was used.
+        timings: seconds a stage.
+    """
+
+    frames: np.ndarray | list[Image.Image]
+    landmarks: np.ndarray
+    fps: int
+    audio: np.ndarray
+    seed: int
+    timings: dict[str, float]
+
+
+class TalkingPipeline(DiffusionPipeline):
+    """A diffusers pipeline from a portrait and speech to video. Its children say how faces move and are drawn."""
+
+    default_options = DEFAULTS
+    """Of the preset: what an option is when it is not given."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **kwargs: Any) -> Any:
+        """As in diffusers.
+
+        Raises:
+            InputError: the folder holds the other kind of pipeline.
+        """
+        source = str(pretrained_model_name_or_path)
+        hub = {name: kwargs[name] for name in ("cache_dir", "revision", "token", "local_files_only") if name in kwargs}
+        kind = cls.load_config(source, **hub).get("_class_name")
+        if kind != cls.__name__:
+            raise InputError(f"{source} holds a {kind}, not a {cls.__name__}: load it with moditalker.load_pipeline.")
+        return super().from_pretrained(source, **kwargs)
+
+    def encode_portrait(self, portrait: PortraitSource | Portrait, crop: str = "full") -> Portrait:
+        """Find the face in a picture and encode it.
+
+        Args:
+            portrait: file, PIL picture, (H, W, 3) uint8, or a ``Portrait``, which is returned as it is.
+            crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
+        Raises:
+            InputError: not a picture, or no usable face in it.
+        """
+        if isinstance(portrait, Portrait):
+            return portrait
+        picture, landmarks, warnings = find_face(portrait, crop, self.config["tracker"])
+        return Portrait(picture, FaceFrame(landmarks), self.encode_face(picture, landmarks), warnings)
+
+    def encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
+        """Picture (H, W, 3) uint8 and landmarks (68, 3) in it -> what MToV keeps of them."""
+        raise NotImplementedError
+
+    def motion(
+        self, portrait: PortraitSource | Portrait, audio: str | Path | np.ndarray, **options: Any
+    ) -> MotionOutput:
+        """AToM alone: landmarks of the portrait saying what the recording says."""
+        raise NotImplementedError
+
+    def render(
+        self, portrait: PortraitSource | Portrait, landmarks: np.ndarray, **options: Any
+    ) -> Iterator[np.ndarray]:
+        """MToV alone: (n, H, W, 3) uint8 of the portrait with landmarks (T, 68, 3), a few frames at a time."""
+        raise NotImplementedError
+
+    def check_inputs(self, output_type: str = "np", **given: Any) -> AnimateOptions:
+        """The preset's options with what was given.
+
+        Raises:
+            InputError: names the first value that is out of its range.
+        """
+        if output_type not in ("np", "pil"):
+            raise InputError(f"output_type must be one of np, pil, got {output_type!r}.")
+        return self.default_options.but(**given)
+
+    def __call__(
+        self,
+        portrait: PortraitSource | Portrait,
+        audio: str | Path | np.ndarray,
+        *,
+        atom_steps: int | None = None,
+        mtov_steps: int | None = None,
+        guidance: float | None = None,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        lip_scale: float = 1.0,
+        head_motion: str | Path = "natural",
+        head_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        crop: str = "full",
+        output_type: str = "np",
+        callback_on_step_end: StepEnd | None = None,
+        progress: Progress | None = None,
+    ) -> MoDiTalkerOutput:
+        """Animate a portrait; all frames are held in memory (``animate`` writes a file instead).
+
+        Args:
+            portrait: see ``encode_portrait``.
+            audio: file, or (N,) float32 at 16 kHz.
+            head_motion: ``natural``, ``still``, or a video whose head is followed.
+            generator: on the CPU, instead of a seed.
+            output_type: ``np`` or ``pil``.
+            callback_on_step_end: as in every diffusers pipeline; the tensors it gets are empty.
+            progress: see ``Progress``.
+            atom_steps, mtov_steps, guidance, seed, lip_scale, head_scale, blink_scale, crop: see ``AnimateOptions``;
+                None is the preset's own.
+        Raises:
+            InputError: input that cannot be used, or a value out of its range.
+        """
+        # 1. check
+        scales = {"lip_scale": lip_scale, "head_scale": head_scale, "blink_scale": blink_scale}
+        steps = {"atom_steps": atom_steps, "guidance": guidance, "seed": seed}
+        self.check_inputs(output_type, mtov_steps=mtov_steps, crop=crop, **steps, **scales)
+        # 2. encode the portrait and the speech
+        clock = Stopwatch()
+        with clock("face"):
+            encoded = self.encode_portrait(portrait, crop)
+        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        # 3. speech to motion
+        motion = self.motion(
+            encoded,
+            samples,
+            **steps,
+            **scales,
+            generator=generator,
+            head_motion=head_motion,
+            callback_on_step_end=callback_on_step_end,
+            progress=progress,
+        )
+        # 4. motion to video
+        with clock("video"):
+            chunks = self.render(
+                encoded,
+                motion.landmarks,
+                own=True,
+                mtov_steps=mtov_steps,
+                seed=motion.seed,
+                generator=generator,
+                head_video=driving_video(head_motion),
+                progress=progress,
+            )
+            frames: np.ndarray | list[Image.Image] = np.concatenate(list(chunks))
+        if output_type == "pil":
+            frames = [Image.fromarray(frame) for frame in frames]
+        timings = {"face": clock.seconds["face"], **motion.timings, "video": clock.seconds["video"]}
+        return MoDiTalkerOutput(
+            frames=frames, landmarks=motion.landmarks, fps=FPS, audio=samples, seed=motion.seed, timings=timings
+        )
+
+    def animate(
+        self, portrait: PortraitSource | Portrait, audio: str | Path, output: str | Path, **options: Any
+    ) -> dict[str, Any]:
+        """Animate a portrait into an MP4 file with a report beside it, see ``moditalker.animate``."""
+        return animate(self, portrait, audio, output, **options)
+
+    def weight_hashes(self) -> dict[str, str]:
+        """The first 16 hex digits of a SHA-256 over each network's weights."""
+        if not hasattr(self, "_hashes"):
+            networks = {name: part for name, part in self.components.items() if isinstance(part, torch.nn.Module)}
+            self._hashes = {name: digest(network) for name, network in networks.items()}
+        return self._hashes
+
+
+def target_landmarks(frame: FaceFrame, landmarks: np.ndarray, own: bool) -> np.ndarray:
+    """Landmarks to be drawn: as they are when they are the portrait's own, otherwise carried over to it.
+
+    Args:
+        frame: of the portrait.
+        landmarks: (T, 68, 3) pixels.
+        own: whether they were made for this portrait; otherwise it is found out.
+    Raises:
+        InputError: another shape.
+    """
+    if landmarks.ndim != 3 or landmarks.shape[1:] != (68, 3) or len(landmarks) == 0:
+        raise InputError(f"landmarks must have the shape (T, 68, 3) with T > 0, got {landmarks.shape}.")
+    return landmarks if own else retarget(frame, landmarks)
+
+
+def stepped(
+    pipeline: Any, stage: str, report: Progress, step_end: StepEnd | None
+) -> Callable[[int, int], None]:
+    """A sampler's callback that tells the progress of a stage, and whoever wants to know of each denoising step."""
+
+    def call(step: int, steps: int) -> None:
+        report(stage, step, steps)
+        if step_end is not None:
+            step_end(pipeline, step - 1, int(pipeline.atom_scheduler.timesteps[step - 1]), {})
+
+    return call
