@@ -182,4 +182,4 @@ def test_where_nothing_can_be_read_the_landmarks_are_drawn_as_they_are(
     with caplog.at_level(logging.INFO):
         frames = np.concatenate(list(pipeline.render(portrait, asked, own=True, seed=0)))
     assert len(frames) == 20
-    assert "not calibrated" in caplog.text
+    assert "not corrected" in caplog.text

@@ -72,7 +72,10 @@ def _load(source: str) -> Any:
 Commands = Any  # argparse gives the type of sub-parsers no public name
 
 
-ANIMATE = ("atom_steps", "mtov_steps", "guidance", "lip_scale", "head_scale", "blink_scale", "max_seconds", "crop", "seed")
+ANIMATE = (
+    *("atom_steps", "mtov_steps", "guidance", "lip_scale", "head_scale", "blink_scale"),
+    *("max_seconds", "crop", "seed"),
+)
 
 
 def _add_animate(commands: Commands) -> None:
