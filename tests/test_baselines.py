@@ -13,6 +13,7 @@ from scipy.signal import lfilter
 
 from moditalker.atom.blinks import LID_POINTS
 from moditalker.atom.model import AudioToMotion
+from moditalker.atom.regression import SHIPPED, load_regression, regress_residual
 from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import load_audio
 from moditalker.baselines import built_in as local
@@ -21,7 +22,6 @@ from moditalker.baselines.built_in import LOCAL, LocalMethod, Ours, RegressionTa
 from moditalker.baselines.conform import DroppedVideo
 from moditalker.baselines.protocol import Facts, Options
 from moditalker.baselines.registry import DEFAULT, choose, find_methods, listing
-from moditalker.baselines.regression_model import SHIPPED, load_regression, regress_residual
 from moditalker.baselines.rules import lip_curves, rule_residual
 from moditalker.cli.main import main as cli
 from moditalker.compare.inputs import Inputs, prepare_inputs

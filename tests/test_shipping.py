@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from moditalker.atom.model import AudioToMotion
-from moditalker.baselines.regression_model import load_regression
+from moditalker.atom.regression import load_regression
 from moditalker.release import regression_card
 from moditalker.release.shipping import ship_command
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from moditalker.atom.regression import SHIPPED, missing_from, regress_residual, shipped_regression
 from moditalker.atom.rest import rest_lips
 from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import load_audio
@@ -14,7 +15,6 @@ from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.audio.voice_activity import speech_activity
 from moditalker.baselines.frame_writing import warped, write_frames
 from moditalker.baselines.protocol import Facts, Made, Options, Progress
-from moditalker.baselines.regression_model import SHIPPED, missing_from, regress_residual, shipped_regression
 from moditalker.baselines.rules import rule_residual
 from moditalker.constants import FPS
 from moditalker.face.motion_controls import untangle

@@ -5,8 +5,8 @@ hardly counts; the numbers are not those of the original AlexNet's."""
 import numpy as np
 import torch
 
+from moditalker.metrics.face_crops import MOUTH_CENTRE, perceptual_crops
 from moditalker.metrics.perceptual import PerceptualLoss
-from moditalker.training.objectives.train_autoencoder import MOUTH_CENTRE, perceptual_crops
 
 
 class Lpips:

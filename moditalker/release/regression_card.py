@@ -6,7 +6,7 @@ Writes the weights in half precision, ``training.json`` (the run as it was logge
 from pathlib import Path
 from typing import Any
 
-from moditalker.baselines.regression_model import load_regression
+from moditalker.atom.regression import load_regression
 from moditalker.release.card_template import fill_card
 from moditalker.release.shipping import run_history, ship_command, ship_history, ship_weights
 

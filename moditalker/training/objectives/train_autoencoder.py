@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from moditalker.metrics.face_crops import perceptual_crops
 from moditalker.metrics.perceptual import PerceptualLoss
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, Window, to_unit
 from moditalker.mtov.conditions import guides
@@ -13,9 +14,6 @@ from moditalker.training.data.clips import BlockBatches, load_clips
 from moditalker.training.loop import Batch, TrainingConfig, fit
 from moditalker.training.losses.lips import LipsLoss
 
-MOUTH_CENTRE = (64, 88)
-"""x and y in the aligned face, pixels."""
-CROP = 64
 FACE_PART = 96
 """Side of the part of the face, another one in every batch, that is compared as a whole; pixels."""
 LIPS_WEIGHT, OPENING_WEIGHT = 0.6, 0.9
@@ -34,13 +32,6 @@ def face_weight(visible: torch.Tensor) -> torch.Tensor:
     eighth = size // 8
     border[eighth // 2 : -(eighth // 2), eighth:-eighth] = 1
     return weight * border
-
-
-def perceptual_crops(video: torch.Tensor, centre: tuple[int, int], shift: tuple[int, int]) -> torch.Tensor:
-    """(B, 3, n, 128, 128) -> (B n, 3, 64, 64) around a centre moved by ``shift``."""
-    x = min(max(centre[0] + shift[0] - CROP // 2, 0), video.shape[-1] - CROP)
-    y = min(max(centre[1] + shift[1] - CROP // 2, 0), video.shape[-2] - CROP)
-    return video[..., y : y + CROP, x : x + CROP].transpose(1, 2).flatten(0, 1)
 
 
 def face_part(size: int) -> Window:

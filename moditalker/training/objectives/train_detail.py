@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from moditalker.atom.schedulers import mtov_scheduler
+from moditalker.metrics.face_crops import CROP
 from moditalker.metrics.perceptual import PerceptualLoss
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder
 from moditalker.mtov.block_sampling import BLOCK, BlockSampler, encode_face
@@ -17,7 +18,6 @@ from moditalker.mtov.detail import DetailGains, mouth_parts, mouth_statistics
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.training.data.clips import PreparedClip, load_clips, speaker_weights, varied
 from moditalker.training.loop import Batch, TrainingConfig, fit
-from moditalker.training.objectives.train_autoencoder import CROP
 from moditalker.training.objectives.train_mtov import WARP_START
 
 _STEPS = 2

@@ -10,7 +10,7 @@ import torch
 
 from moditalker.atom.blinks import LID_POINTS
 from moditalker.atom.model import AudioToMotion
-from moditalker.baselines.regression_model import answer
+from moditalker.atom.regression import answer
 from moditalker.training.data.clips import MotionBatches, encoder_of, load_clips
 from moditalker.training.data.silent_clips import silence_features
 from moditalker.training.loop import Batch, TrainingConfig, fit
