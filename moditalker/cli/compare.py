@@ -1,26 +1,17 @@
 """The commands ``compare``, ``baseline`` and ``baselines``, for ``moditalker.cli.main``."""
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moditalker.cli.option_arguments import add_option
+from moditalker.cli.parsing import Commands, add_option, load
 from moditalker.options import DEFAULTS
 from moditalker.utils.errors import InputError
 
-Load = Callable[[str], Any]
-"""Gives the pipeline of a preset's name, a folder or a hub id."""
 
-
-def add_commands(commands: Any, load: Load) -> None:
-    """Add the three to argparse's sub-parsers.
-
-    Args:
-        commands: as ``add_subparsers`` gives them.
-        load: see ``Load``.
-    """
+def add_commands(commands: Commands) -> None:
+    """Add ``compare``, ``baseline`` and ``baselines`` to the parser."""
     compare = commands.add_parser("compare", help="several methods side by side on the same portraits and recordings")
     compare.add_argument(
         "folder", type=Path, nargs="?", help="of NAME.png (or .jpg), NAME.wav (or .mp3 ...), and NAME.mp4"
@@ -36,7 +27,7 @@ def add_commands(commands: Any, load: Load) -> None:
     compare.add_argument("--split", default="val", help="of --data")
     compare.add_argument("--every", type=int, default=1, metavar="N", help="every n-th of --data's clips under 2 s")
     _add_options(compare)
-    compare.set_defaults(run=lambda options: _compare(options, load))
+    compare.set_defaults(run=_compare)
 
     baseline = commands.add_parser("baseline", help="make a portrait speak by one method")
     baseline.add_argument("name", help="'baselines' lists them")
@@ -45,11 +36,11 @@ def add_commands(commands: Any, load: Load) -> None:
     baseline.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     baseline.add_argument("--crop", choices=("face", "full"), default="full")
     _add_options(baseline)
-    baseline.set_defaults(run=lambda options: _baseline(options, load))
+    baseline.set_defaults(run=_baseline)
 
     listed = commands.add_parser("baselines", help="the methods, their licences, and whether they can run here")
     _add_sources(listed)
-    listed.set_defaults(run=lambda options: _list(options, load))
+    listed.set_defaults(run=_list)
 
 
 def _add_sources(command: argparse.ArgumentParser) -> None:
@@ -75,7 +66,7 @@ class _Here:
     methods: dict[str, Any]
 
 
-def _here(options: argparse.Namespace, load: Load) -> _Here:
+def _here(options: argparse.Namespace) -> _Here:
     from moditalker.baselines.registry import Sources, find_methods
     from moditalker.face.tracker import make_tracker
 
@@ -98,7 +89,7 @@ def _making(options: argparse.Namespace) -> Any:
     )
 
 
-def _compare(options: argparse.Namespace, load: Load) -> None:
+def _compare(options: argparse.Namespace) -> None:
     from moditalker.baselines.registry import DEFAULT, choose
     from moditalker.compare.comparison_table import markdown_of, shown_columns
     from moditalker.compare.pairs import compare_pairs, find_pairs, mean_rows
@@ -108,7 +99,7 @@ def _compare(options: argparse.Namespace, load: Load) -> None:
     if (options.folder is None) == (options.data is None):
         raise InputError("Name either a folder of portraits and recordings, or --data with real clips.")
     pairs = [] if options.folder is None else find_pairs(options.folder)
-    here = _here(options, load)
+    here = _here(options)
     methods = choose(here.methods, options.methods or DEFAULT)
     if options.data is not None:
         table = compare_split(
@@ -141,14 +132,14 @@ def _compare(options: argparse.Namespace, load: Load) -> None:
     _say(f"{options.output / 'index.html'}")
 
 
-def _baseline(options: argparse.Namespace, load: Load) -> None:
+def _baseline(options: argparse.Namespace) -> None:
     import tempfile
 
     from moditalker.baselines.registry import choose
     from moditalker.compare.inputs import prepare_inputs
     from moditalker.utils.progress import StageBars
 
-    here = _here(options, load)
+    here = _here(options)
     method = choose(here.methods, [options.name])[0]
     missing = method.available()
     if missing:
@@ -161,10 +152,10 @@ def _baseline(options: argparse.Namespace, load: Load) -> None:
     _say(f"{options.output}: {inputs.frames} frames by {method.facts.title}; {stages}")
 
 
-def _list(options: argparse.Namespace, load: Load) -> None:
+def _list(options: argparse.Namespace) -> None:
     from moditalker.baselines.registry import listing
 
-    for told in listing(_here(options, load).methods.values()):
+    for told in listing(_here(options).methods.values()):
         _say(f"{told['name']}: {told['title']}. {told['what']}")
         where = f" Sends both to {told['sent to']}." if told["sent to"] else ""
         _say(f"    Licence: {told['licence']}. Needs {told['needs']}.{where}")

@@ -2,18 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from moditalker.cli.parsing import Commands, load
 
 
-def add_study(commands: Any, load_pipeline: Callable[[str], Any]) -> None:
-    """Add ``study`` and its own commands.
-
-    Args:
-        commands: sub-parsers of the command line.
-        load_pipeline: from a preset's name, or a folder or hub id of weights; called when a video has to be made.
-    """
+def add_commands(commands: Commands) -> None:
+    """Add ``study`` and its own commands to the parser."""
     study = commands.add_parser("study", help="collect and analyse user-study answers")
     parts = study.add_subparsers(required=True, metavar="STUDY-COMMAND")
 
@@ -21,7 +16,7 @@ def add_study(commands: Any, load_pipeline: Callable[[str], Any]) -> None:
     build.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     build.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="a second run goes on")
     build.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
-    build.set_defaults(run=lambda options: _build(options, load_pipeline))
+    build.set_defaults(run=_build)
 
     check = parts.add_parser("check", help="is it what it says, blind and balanced?")
     check.add_argument("study", type=Path, metavar="STUDY.toml")
@@ -64,7 +59,7 @@ def add_study(commands: Any, load_pipeline: Callable[[str], Any]) -> None:
     withdraw.set_defaults(run=_withdraw)
 
 
-def _build(options: argparse.Namespace, load_pipeline: Callable[[str], Any]) -> None:
+def _build(options: argparse.Namespace) -> None:
     from moditalker.study.build import build_study
     from moditalker.study.makers import RegistryMaker
     from moditalker.study.recipe import read_recipe
@@ -77,7 +72,7 @@ def _build(options: argparse.Namespace, load_pipeline: Callable[[str], Any]) -> 
             bars.close()
             print(f"step {done + 1} of {steps}: {what}", file=sys.stderr, flush=True)
 
-        maker = RegistryMaker(lambda: load_pipeline(options.preset))
+        maker = RegistryMaker(lambda: load(options.preset))
         study = build_study(recipe, options.output, maker, tell, bars)
     print(f"{options.output / 'study.toml'}: {len(study.stimuli)} videos, study {study.hash[:12]}")
 

@@ -1,9 +1,19 @@
-"""Options of a video as arguments of a command."""
+"""What the commands share: the parser of sub-commands, options of a video, loading."""
 
 import argparse
 from typing import Any
 
 from moditalker.options import DEFAULTS, choices_of, help_of
+
+Commands = Any
+"""What argparse adds commands to; it gives that type no public name."""
+
+
+def load(source: str) -> Any:
+    """``load_pipeline``, imported when it is needed, so that ``--help`` is quick."""
+    from moditalker.loading import load_pipeline
+
+    return load_pipeline(source)
 
 
 def add_option(command: argparse.ArgumentParser, name: str, default: Any = None) -> None:

@@ -1,0 +1,77 @@
+"""Make a portrait speak, and track the face in a video."""
+
+import argparse
+from pathlib import Path
+
+from moditalker.cli.parsing import Commands, add_option
+
+ANIMATE = (
+    *("atom_steps", "mtov_steps", "guidance", "lip_scale", "head_scale", "blink_scale"),
+    *("max_seconds", "crop", "seed"),
+)
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``animate``, ``track`` to the parser."""
+    _add_animate(commands)
+    _add_track(commands)
+
+
+def _add_animate(commands: Commands) -> None:
+    command = commands.add_parser("animate", help="make a portrait speak")
+    command.add_argument("portrait", type=Path, help="JPEG, PNG or WebP picture of a face")
+    command.add_argument("audio", type=Path, help="recording, or a video whose sound track is used")
+    command.add_argument("-o", "--output", type=Path, required=True, help="OUT.mp4; OUT.json is written beside it")
+    command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
+    for name in ANIMATE:
+        add_option(command, name)
+    command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
+    command.add_argument("--landmarks", type=Path, metavar="FILE.npz", help="use these instead of AToM's")
+    command.add_argument("--save-landmarks", type=Path, metavar="FILE.npz")
+    command.set_defaults(run=_animate)
+
+
+def _animate(options: argparse.Namespace) -> None:
+    from moditalker.face.landmark_file import read_landmarks
+    from moditalker.loading import load_pipeline
+    from moditalker.utils.progress import StageBars
+
+    landmarks = read_landmarks(options.landmarks) if options.landmarks else None
+    pipeline = load_pipeline(options.preset)
+    with StageBars() as bars:
+        report = pipeline.animate(
+            options.portrait,
+            options.audio,
+            options.output,
+            landmarks=landmarks,
+            save_landmarks=options.save_landmarks,
+            head_motion=options.head_motion,
+            # What was not given is the preset's own.
+            **{name: value for name in ANIMATE if (value := getattr(options, name)) is not None},
+            progress=bars,
+        )
+    stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report["seconds"].items())
+    print(f"{report['output']}: {report['frames']} frames, seed {report['seed']}; {stages}; ", end="")
+    print(f"{report['real_time_factor']:.2f} seconds of work a second of video")
+
+
+def _add_track(commands: Commands) -> None:
+    command = commands.add_parser("track", help="landmarks of the face in a video")
+    command.add_argument("video", type=Path)
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz")
+    command.add_argument("--tracker", default="mediapipe", help="mediapipe or face-alignment")
+    command.set_defaults(run=_track)
+
+
+def _track(options: argparse.Namespace) -> None:
+    from moditalker.constants import FPS
+    from moditalker.face.landmark_file import write_landmarks
+    from moditalker.face.tracker import make_tracker
+    from moditalker.utils.progress import StageBars
+    from moditalker.video.read import read_video
+
+    with StageBars() as bars:
+        frames = read_video(options.video, fps=FPS)
+        landmarks = make_tracker(options.tracker).track(frames, lambda done: bars("track", done, done))
+    write_landmarks(options.output, landmarks)
+    print(f"{options.output}: landmarks {landmarks.shape} at {FPS} frames a second")

@@ -1,0 +1,92 @@
+"""Measure: ``evaluate``, ``bench``, ``benchmark``."""
+
+import argparse
+import functools
+from pathlib import Path
+
+from moditalker.cli.parsing import Commands, add_option, load
+from moditalker.options import DEFAULTS
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``evaluate``, ``bench``, ``benchmark`` to the parser."""
+    _add_evaluate(commands)
+    _add_bench(commands)
+    _add_benchmark(commands)
+
+
+def _add_evaluate(commands: Commands) -> None:
+    command = commands.add_parser("evaluate", help="measure a generated video against the real one")
+    command.add_argument("generated", type=Path)
+    command.add_argument("reference", type=Path)
+    command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
+    command.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.evaluate import evaluate
+
+    print(evaluate(options.generated, options.reference, options.output))
+
+
+def _add_bench(commands: Commands) -> None:
+    command = commands.add_parser("bench", help="operations and seconds that 16 frames of a preset cost")
+    command.add_argument("--preset", choices=("paper",), default="paper")
+    command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
+    command.add_argument("--atom-steps", type=int, default=50)
+    command.add_argument("--mtov-steps", type=int, default=25)
+    command.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    command.add_argument("--count-only", action="store_true", help="time nothing")
+    command.set_defaults(run=_bench)
+
+
+def _bench(options: argparse.Namespace) -> None:
+    import torch
+
+    from moditalker.paper.bench import bench_paper
+
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    table = bench_paper(
+        atom_steps=options.atom_steps,
+        mtov_steps=options.mtov_steps,
+        device=None if options.count_only else device,
+        output=options.output,
+    )
+    print(table, end="")
+
+
+def _add_benchmark(commands: Commands) -> None:
+    command = commands.add_parser("benchmark", help="measure the weights on real clips, beside controls")
+    command.add_argument(
+        "--data", type=Path, required=True, help="folder that 'prepare' wrote, or one of clips with clips.csv"
+    )
+    command.add_argument("--split", default="val")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT.json", help="OUT.md beside it; a second run goes on"
+    )
+    command.add_argument("--weights", default="compact", help="a preset's name, or a folder or hub id of weights")
+    command.add_argument("--every", type=int, default=1, metavar="N", help="every n-th of the clips under two seconds")
+    command.add_argument("--workers", type=int, default=1, help="processes")
+    command.add_argument("--rows", nargs="*", help="only these rows of the table (a wrong name lists them)")
+    command.add_argument("--seed", type=int, default=0)
+    for name in ("atom_steps", "mtov_steps", "guidance"):
+        add_option(command, name, default=getattr(DEFAULTS, name))
+    command.set_defaults(run=_benchmark)
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.runner import ALL_ROWS, benchmark
+    from moditalker.benchmark.systems import Sampling
+
+    table = benchmark(
+        functools.partial(load, options.weights),
+        options.data,
+        options.output,
+        split=options.split,
+        rows=options.rows or ALL_ROWS,
+        every=options.every,
+        seed=options.seed,
+        sampling=Sampling(options.atom_steps, options.mtov_steps, options.guidance),
+        workers=options.workers,
+    )
+    print(table, end="")

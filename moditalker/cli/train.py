@@ -1,0 +1,74 @@
+"""Train one network: ``train``."""
+
+import argparse
+from pathlib import Path
+
+from moditalker.cli.parsing import Commands
+
+NETWORKS = (
+    "autoencoder",
+    "flow",
+    "mtov",
+    "detail",
+    "atom",
+    "head",
+    "regression",
+    "sync",
+    "offsets",
+    "autoencoder-rgb",
+    "autoencoder-motion",
+)
+
+
+def add_commands(commands: Commands) -> None:
+    """Add ``train`` to the parser."""
+    _add_train(commands)
+
+
+def _add_train(commands: Commands) -> None:
+    command = commands.add_parser("train", help="train one network on prepared clips")
+    command.add_argument("network", choices=NETWORKS)
+    command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' (paper: 'shards') wrote")
+    command.add_argument("--output", type=Path, help="run folder; a run found there is resumed (default runs/NETWORK)")
+    command.add_argument("--preset", choices=("compact", "paper"), default="compact", help="whose networks")
+    command.add_argument(
+        "--config", type=Path, metavar="FILE.json", help="paper: a recipe instead of the published one"
+    )
+    command.add_argument("--autoencoder", type=Path, help="mtov, detail: model folder of the autoencoder")
+    command.add_argument("--denoiser", type=Path, help="detail: model folder of the denoiser")
+    command.add_argument("--landmark-autoencoder", type=Path, help="mtov of the paper: that of drawn landmarks")
+    command.add_argument(
+        "--flow", type=Path, help="mtov, detail: model folder of the flow network (default: the spline alone)"
+    )
+    command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
+    command.add_argument(
+        "--encoder", help="for atom, head, regression: whose speech features (default: prepare's last)"
+    )
+    command.add_argument("--minutes", type=float, help="time budget (20), 0 for none")
+    command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
+    command.add_argument("--perceptual-weight", type=float, help="autoencoder (1) and mtov (5): of LPIPS in the loss")
+    alone = command.add_mutually_exclusive_group()
+    alone.add_argument("--decoder-only", action="store_true", help="mtov: the denoiser stays as it is")
+    alone.add_argument("--denoiser-only", action="store_true", help="mtov: the decoder stays as it is")
+    command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
+    command.add_argument("--max-steps", type=int, help="step budget (0), 0 for none")
+    command.add_argument("--learning-rate", type=float, help="4e-4, or the recipe's")
+    command.add_argument(
+        "--batch",
+        type=int,
+        help="blocks (autoencoder, mtov), clips (flow, detail), frames (atom, head, regression) or spans",
+    )
+    command.add_argument("--gradient-accumulation", type=int, help="batches a step (1)")
+    command.add_argument("--ema-decay", type=float, help="of the averaged weights (0.998)")
+    command.add_argument("--precision", choices=("bf16", "no"), help="bf16 by default")
+    command.add_argument("--seed", type=int, help="0 by default")
+    command.add_argument("--workers", type=int, help="of the data (1)")
+    command.add_argument("--cpu", action="store_true", help="use the processor even where there is a GPU")
+    command.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from moditalker.cli.train_run import train
+
+    result = train(options)
+    print("\n".join(f"{name}: {value:.5f}" for name, value in result.items()))
