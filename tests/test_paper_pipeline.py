@@ -277,6 +277,39 @@ def test_inputs_and_chain_change_what_is_made(
     assert (first[16:] != frames[16:]).any()
 
 
+def test_an_identity_beside_the_portrait_is_used_and_said(
+    paper: PaperPipeline, portrait_file: Path, speech: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = PaperPipeline(**paper.components, inputs="released")
+    picture = tmp_path / f"face{portrait_file.suffix}"
+    picture.write_bytes(portrait_file.read_bytes())
+    alone = released.encode_portrait(picture)
+    identity = np.random.default_rng(0).normal(scale=0.3, size=(68, 3))
+    np.savez(tmp_path / "face.identity.npz", identity=identity)
+    encoded = released.encode_portrait(picture)
+    assert [told for told in encoded.warnings if "face.identity.npz" in told]
+    given: list[np.ndarray] = []
+    encode = paper.atom.encode
+
+    def watched(seen: torch.Tensor, *rest: torch.Tensor) -> Any:
+        given.append(seen[0, 0].reshape(68, 3).numpy())
+        return encode(seen, *rest)
+
+    monkeypatch.setattr(paper.atom, "encode", watched)
+    landmarks = [released.motion(one, speech[:6400], seed=1, atom_steps=1).landmarks for one in (alone, encoded)]
+    np.testing.assert_allclose(given[-1], identity, atol=1e-6)
+    assert np.abs(given[0] - identity).max() > 0.1
+    assert (landmarks[0] != landmarks[1]).any()
+    named = released.encode_portrait(np.asarray(encoded.picture), identity=tmp_path / "face.identity.npz")
+    np.testing.assert_allclose(named.identity, identity, atol=1e-6)  # type: ignore[attr-defined]
+    assert paper.encode_portrait(picture).warnings == alone.warnings  # our inputs have no use for it
+    with pytest.raises(InputError, match="belongs to released inputs"):
+        paper.encode_portrait(picture, identity=tmp_path / "face.identity.npz")
+    (tmp_path / "face.identity.npz").write_text("no")
+    with pytest.raises(InputError, match="holds no frontal landmarks"):
+        released.encode_portrait(picture)
+
+
 def test_inputs_and_chain_are_kept_with_a_preset(paper: PaperPipeline, tmp_path: Path) -> None:
     changed = PaperPipeline(**paper.components, inputs="released", chain="first")
     changed.save_pretrained(tmp_path)

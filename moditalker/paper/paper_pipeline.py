@@ -1,6 +1,7 @@
 """``PaperPipeline``: the published networks behind the interface of ``MoDiTalkerPipeline``."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.driving_video import DrivingVideo
 from moditalker.paper.head_square import Paster, crop_matrix
+from moditalker.paper.identity import read_identity
 from moditalker.paper.inputs import Chain, Inputs, check_choice
 from moditalker.paper.paper_sampling import BlockChain, sample_motion
 from moditalker.paper.schedule import PublishedDDIM
@@ -36,6 +38,21 @@ from moditalker.utils.stopwatch import Stopwatch
 
 PUBLISHED = AnimateOptions(atom_steps=50, mtov_steps=25, guidance=2.0)
 """Steps and guidance of the published system; the defaults here."""
+
+
+IDENTITY_SUFFIX = ".identity.npz"
+"""Of a file beside a portrait's that holds its identity, see ``read_identity``: FACE.identity.npz beside FACE.jpg."""
+
+
+@dataclass(frozen=True)
+class PaperPortrait(Portrait):
+    """A portrait with the identity of the user's own 3DMM.
+
+    Attributes:
+        identity: (68, 3) float32, 10 x (its frontalised landmarks - the 3DMM's mean); None where the tracker measures.
+    """
+
+    identity: np.ndarray | None = None
 
 
 class PaperPipeline(TalkingPipeline):
@@ -90,6 +107,31 @@ class PaperPipeline(TalkingPipeline):
         )
         self.register_to_config(tracker=tracker, mtov_start=mtov_start, inputs=inputs, chain=chain)
 
+    def encode_portrait(
+        self, portrait: PortraitSource | Portrait, crop: str = "full", identity: str | Path | None = None
+    ) -> Portrait:
+        """As of ``TalkingPipeline``.
+
+        Args:
+            identity: file with the portrait's frontalised landmarks by the user's own 3DMM, see ``read_identity``; for
+                released inputs. By default FACE.identity.npz beside a portrait FACE.jpg, where there is one.
+        Raises:
+            InputError: not a picture, no usable face in it, a file without an identity, or inputs that need none.
+        """
+        if identity is not None and self.config["inputs"] != "released":
+            raise InputError("An identity belongs to released inputs; this preset was assembled for inputs 'ours'.")
+        encoded = super().encode_portrait(portrait, crop)
+        file = None if identity is None else Path(identity)
+        if file is None and isinstance(portrait, str | Path) and self.config["inputs"] == "released":
+            beside = Path(portrait).with_suffix(IDENTITY_SUFFIX)
+            file = beside if beside.is_file() else None
+        if file is None:
+            return encoded
+        told = f"AToM is given the identity in {file.name}."
+        return PaperPortrait(
+            encoded.picture, encoded.frame, encoded.face, (*encoded.warnings, told), read_identity(file)
+        )
+
     def encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
         """The square around the head, and its latent as ``identity``."""
         size = self.autoencoder.config["size"]
@@ -123,7 +165,8 @@ class PaperPipeline(TalkingPipeline):
         """AToM alone, see ``MoDiTalkerPipeline.motion``."""
         options = self.check_inputs(seed=seed, **given)
         report, clock = progress or unasked, Stopwatch()
-        face = self.encode_portrait(portrait).frame
+        encoded = self.encode_portrait(portrait)
+        face = encoded.frame
         seed, generators = generators_of(seed, generator)
         samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
         frames = frame_count(samples)
@@ -137,6 +180,7 @@ class PaperPipeline(TalkingPipeline):
             guidance=options.guidance,
             generator=generators["lips"],
             inputs=self.config["inputs"],
+            own_identity=encoded.identity if isinstance(encoded, PaperPortrait) else None,
         )
         samplers = MotionSamplers(
             lambda call: lips(self.atom, self.atom_scheduler, speech, face.shape, callback=call),
