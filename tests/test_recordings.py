@@ -4,11 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.voice_activity import speech_activity
-from moditalker.audio.whisper import WhisperTower
 from moditalker.constants import SAMPLE_RATE
 from moditalker.training.data.clips import MotionBatches, PreparedClip, landmarks_at
 from moditalker.training.data.sound_augmentation import Ranges, coloured_noise, echo, equalise, perturb, stretch
@@ -75,20 +72,6 @@ def test_somebody_speaks_in_speech_and_nobody_in_noise_and_breath(speech: np.nda
     assert activity[first + 10 : last - 12].min() > 0.95
     assert np.abs(np.diff(activity)).max() < 0.4, "lips would jump"
     assert speech_activity(np.zeros(5 * SAMPLE_RATE, np.float32), 125).max() < 1e-3
-
-
-def test_a_whisper_checkpoint_is_an_encoder_too(tmp_path: Path, speech: np.ndarray) -> None:
-    torch.manual_seed(0)
-    tower = WhisperTower(64, 2, 1500)
-    weights = {f"encoder.{key}": value for key, value in tower.state_dict().items()}
-    sizes = {"n_audio_state": 64, "n_audio_layer": 2, "n_audio_ctx": 1500}
-    torch.save({"dims": sizes, "model_state_dict": weights}, tmp_path / "small.pt")
-    encoder = make_speech_encoder(f"whisper:{tmp_path / 'small.pt'}")
-    features = encoder(speech)
-    assert features.shape == (int(np.ceil(len(speech) / 320)), encoder.dim)
-    assert np.isfinite(features).all()
-    with pytest.raises(InputError, match="no Whisper checkpoint"):
-        make_speech_encoder(f"whisper:{tmp_path / 'none.pt'}")
 
 
 def clip_of(variants: tuple[Variant, ...], offset: int, landmarks: np.ndarray, tmp_path: Path) -> PreparedClip:

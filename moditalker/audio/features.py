@@ -217,40 +217,9 @@ class LogMelEncoder:
         return features
 
 
-class WhisperEncoder:
-    """Hidden states of Whisper's encoder before its last block (50 Hz), which know less of words and more of sounds.
-
-    Args:
-        checkpoint: one of OpenAI's ``.pt`` files.
-    Raises:
-        InputError: it is not there.
-    """
-
-    def __init__(self, checkpoint: str) -> None:
-        from moditalker.audio.whisper import load_whisper
-
-        self._tower = load_whisper(Path(checkpoint))
-        self.name = f"whisper:{checkpoint}"
-        self.dim = self._tower.positional_embedding.shape[1]
-
-    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-        return _encode_in_pieces(normalise_loudness(audio), self._features, 20.0, 0.5, progress).astype(np.float32)
-
-    def _features(self, piece: np.ndarray) -> np.ndarray:
-        import torch
-
-        from moditalker.audio.whisper import whisper_mel
-
-        # A little silence on either side, as around the recordings that it was trained on.
-        edge = SAMPLE_RATE // 5
-        states = self._tower(whisper_mel(torch.from_numpy(np.pad(piece, edge))))[-2][0].numpy()
-        first = edge * FEATURE_RATE // SAMPLE_RATE
-        return states[first : first + feature_frames(len(piece))]
-
-
 @lru_cache(maxsize=2)
 def make_speech_encoder(name: str = "moonshine") -> SpeechEncoder:
-    """``moonshine`` (default), ``mel``, ``whisper:CHECKPOINT.pt``, ``hubert`` (the paper's) or ``hub:ID-OR-FOLDER``.
+    """``moonshine`` (default), ``mel``, ``hubert`` (the paper's) or ``hub:ID-OR-FOLDER``.
 
     Raises:
         InputError: another name, or weights that cannot be had.
@@ -259,13 +228,8 @@ def make_speech_encoder(name: str = "moonshine") -> SpeechEncoder:
         return MoonshineEncoder()
     if name == "mel":
         return LogMelEncoder()
-    if name.startswith("whisper:"):
-        return WhisperEncoder(name.removeprefix("whisper:"))
     if name == "hubert":
         return HubEncoder()
     if name.startswith("hub:"):
         return HubEncoder(name.removeprefix("hub:"))
-    raise InputError(
-        f"There is no speech encoder {name!r}; choose 'moonshine', 'mel', 'whisper:CHECKPOINT.pt', 'hubert' or "
-        "'hub:ID-OR-FOLDER'."
-    )
+    raise InputError(f"There is no speech encoder {name!r}; choose 'moonshine', 'mel', 'hubert' or 'hub:ID-OR-FOLDER'.")
