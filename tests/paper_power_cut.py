@@ -5,8 +5,8 @@ import signal
 import sys
 
 from moditalker.cli.main import main as cli
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.paper_clips import WindowBatches
-from moditalker.training.loop import Batch
 
 LAST = int(os.environ["LAST_BATCH"])
 made = WindowBatches.part

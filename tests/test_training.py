@@ -36,9 +36,10 @@ from moditalker.training.data.augmentation import (
     reshaping,
     resharpening,
 )
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips
 from moditalker.training.data.prepare import prepare, read_clip_list
-from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.objectives.train_head import HeadObjective
 from moditalker.training.objectives.train_mtov import load_widened
 from moditalker.utils.errors import InputError

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,28 +22,14 @@ from accelerate.utils import broadcast, set_seed
 from diffusers import ModelMixin
 from diffusers.training_utils import EMAModel
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
+
+from moditalker.training.data.batch_source import BatchSource, NumberedBatches
 
 logger = logging.getLogger(__name__)
 
-Batch = dict[str, torch.Tensor]
 _FRESH = "checkpoint.new"
-
-
-class BatchSource(Protocol):
-    """Where batches come from: the same generator state gives the same batch."""
-
-    def __call__(self, rng: np.random.Generator) -> Batch: ...
-
-
-@runtime_checkable
-class SharedBatchSource(Protocol):
-    """A ``BatchSource`` whose batches are cut among the processes: any number of them computes the same step."""
-
-    def __call__(self, rng: np.random.Generator) -> Batch: ...
-
-    def part(self, seed: int, index: int, process: int, processes: int) -> Batch: ...
 
 
 @dataclass(frozen=True)
@@ -82,24 +68,6 @@ class TrainingConfig:
     save_every: float = 5.0
     cpu: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
-
-
-class _Batches(Dataset[Batch]):
-    """Batch number n of process p is made from the seed (seed, p, n), so that a resumed run sees the same data."""
-
-    def __init__(
-        self, source: BatchSource, seed: int, process: int, first: int, count: int, processes: int = 1
-    ) -> None:
-        self.source, self.seed, self.process, self.first, self.count = source, seed, process, first, count
-        self.processes = processes
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Batch:
-        if isinstance(self.source, SharedBatchSource):
-            return self.source.part(self.seed, self.first + index, self.process, self.processes)
-        return self.source(np.random.default_rng((self.seed, self.process, self.first + index)))
 
 
 class _Progress:
@@ -227,7 +195,7 @@ def fit(
     total = config.max_steps * config.gradient_accumulation if config.max_steps else 10_000_000
     first = progress.step * config.gradient_accumulation
     loader = DataLoader(
-        _Batches(
+        NumberedBatches(
             training, config.seed, accelerator.process_index, first, max(0, total - first), accelerator.num_processes
         ),
         batch_size=None,

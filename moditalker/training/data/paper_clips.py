@@ -14,9 +14,9 @@ from moditalker.face.geometry import FaceFrame
 from moditalker.paper.head_square import drawn_frames, visible_frames, warped_frames
 from moditalker.paper.identity import frontal_face
 from moditalker.paper.inputs import Inputs
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import MIRROR
 from moditalker.training.data.paper_shards import Motion, ShardedClip, Shards
-from moditalker.training.loop import Batch
 
 TIMES = 1000
 Item = dict[str, torch.Tensor]

@@ -10,7 +10,7 @@ from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.head_square import hide
 from moditalker.paper.schedule import paper_atom_scheduler, paper_mtov_scheduler
-from moditalker.training.loop import Batch
+from moditalker.training.data.batch_source import Batch
 
 
 class PaperAtomObjective(nn.Module):

@@ -9,10 +9,11 @@ from moditalker.atom.blinks import LID_POINTS
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.schedulers import atom_scheduler
 from moditalker.face.layout import INNER_LIPS
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import MotionBatches
 from moditalker.training.data.motion_clips import motion_clips, sample_batches
 from moditalker.training.data.silent_clips import silence_features
-from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.diffusion import add_noise
 from moditalker.utils.errors import InputError
 

@@ -10,8 +10,9 @@ from moditalker.metrics.face_crops import perceptual_crops
 from moditalker.metrics.perceptual import PerceptualLoss
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, Window, to_unit
 from moditalker.mtov.conditions import guides
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import BlockBatches, load_clips
-from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.lips import LipsLoss
 
 FACE_PART = 96

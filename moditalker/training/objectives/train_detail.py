@@ -16,8 +16,9 @@ from moditalker.mtov.conditions import block_conditions
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains, mouth_parts, mouth_statistics
 from moditalker.mtov.flow import FlowRefiner
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import PreparedClip, load_clips, speaker_weights, varied
-from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.objectives.train_mtov import WARP_START
 
 _STEPS = 2

@@ -13,8 +13,9 @@ from moditalker.mtov.autoencoder import to_unit
 from moditalker.mtov.conditions import STEPS_A_PIXEL, block_conditions
 from moditalker.mtov.flow import CELLS, FlowRefiner, displaced
 from moditalker.render.warp import pixel_places, sample
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import PreparedClip, load_clips, speaker_weights, varied
-from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.loop import TrainingConfig, fit
 
 _FARTHEST = 6.0
 """Pixels; what is farther off was not found again, and counts no more than that."""

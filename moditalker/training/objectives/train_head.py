@@ -7,9 +7,10 @@ from torch import nn
 
 from moditalker.atom.head import POSE, HeadMotion
 from moditalker.atom.schedulers import atom_scheduler
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import MotionBatches
 from moditalker.training.data.motion_clips import motion_clips, sample_batches
-from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.diffusion import add_noise
 
 LONG_SHARE = 0.85

@@ -13,8 +13,9 @@ from moditalker.mtov.block_sampling import TEMPERATURE
 from moditalker.mtov.conditions import guides
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.flow import FlowRefiner
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import BlockBatches, load_clips
-from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.lips import LipsLoss
 from moditalker.training.losses.sync_loss import SpeakingMouth
 from moditalker.training.objectives.train_autoencoder import LIPS_WEIGHT, OPENING_WEIGHT, PictureLoss, face_part

@@ -11,9 +11,10 @@ import torch
 from moditalker.atom.blinks import LID_POINTS
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.regression import answer
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import MotionBatches, encoder_of, load_clips
 from moditalker.training.data.silent_clips import silence_features
-from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.objectives.train_atom import IDENTITY_NOISE, AtomObjective, measure_motion, openings
 
 

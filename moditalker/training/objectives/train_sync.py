@@ -16,11 +16,12 @@ from torch.nn import functional as F
 
 from moditalker.sync.expert import WINDOW, SyncExpert
 from moditalker.sync.expert_weights import load_expert
+from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import load_clips
 from moditalker.training.data.offsets import LONG_FRAMES, exact_offsets, measure_offsets
 from moditalker.training.data.recordings import keep_sound
 from moditalker.training.data.sync_batches import SyncBatches, hear
-from moditalker.training.loop import Batch, TrainingConfig, fit
+from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.sync_check import check_expert
 from moditalker.utils.errors import InputError
 
