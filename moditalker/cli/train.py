@@ -17,6 +17,7 @@ NETWORKS = (
     "offsets",
     "autoencoder-rgb",
     "autoencoder-motion",
+    "people",
 )
 
 
@@ -27,8 +28,10 @@ def add_commands(commands: Commands) -> None:
 
 def _add_train(commands: Commands) -> None:
     command = commands.add_parser("train", help="train one network on prepared clips")
-    command.add_argument("network", choices=NETWORKS)
-    command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' (paper: 'shards') wrote")
+    command.add_argument("network", choices=NETWORKS, help="'people' draws people who do not exist, for the others")
+    command.add_argument(
+        "--data", type=Path, help="folder that 'prepare' (paper: 'shards') wrote; only 'people' needs none"
+    )
     command.add_argument("--output", type=Path, help="run folder; a run found there is resumed (default runs/NETWORK)")
     command.add_argument("--preset", choices=("compact", "paper"), default="compact", help="whose networks")
     command.add_argument(
@@ -44,7 +47,7 @@ def _add_train(commands: Commands) -> None:
     command.add_argument(
         "--encoder", help="for atom, head, regression: whose speech features (default: prepare's last)"
     )
-    command.add_argument("--minutes", type=float, help="time budget (20), 0 for none")
+    command.add_argument("--minutes", type=float, help="time budget (20; people: 0), 0 for none")
     command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
     command.add_argument("--perceptual-weight", type=float, help="autoencoder (1) and mtov (5): of LPIPS in the loss")
     alone = command.add_mutually_exclusive_group()
@@ -64,6 +67,9 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--seed", type=int, help="0 by default")
     command.add_argument("--workers", type=int, help="of the data (1)")
     command.add_argument("--cpu", action="store_true", help="use the processor even where there is a GPU")
+    command.add_argument("--people", type=int, help="people: how many are drawn (3000)")
+    command.add_argument("--size", type=int, help="people: side of the pictures, pixels (512)")
+    command.add_argument("--psi", type=float, help="people: how far from the mean person, 0 to 1 (0.75)")
     command.set_defaults(run=_train)
 
 

@@ -18,7 +18,11 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     Raises:
         InputError: the data or a network it builds on is missing.
     """
+    if options.network == "people":
+        return _draw_people(options)
     network, data = options.network, options.data
+    if data is None:
+        raise InputError(f"'train {network}' needs prepared clips; name their folder with --data.")
     named = ("minutes", "max_steps", "learning_rate", "ema_decay", "gradient_accumulation", "seed", "workers")
     # What was not given is the default of TrainingConfig, or what the paper's recipe says.
     given = {name: value for name in named if (value := getattr(options, name)) is not None}
@@ -116,6 +120,14 @@ def _built_on(options: argparse.Namespace, network: str, usual: Path) -> Path:
             f"There is no {network} in {folder}; run 'train {trained_by}' first, or name its folder with --{network}."
         )
     return folder
+
+
+def _draw_people(options: argparse.Namespace) -> dict[str, float]:
+    from moditalker.training.people.drawing import PeopleConfig, draw_people
+
+    named = ("people", "minutes", "size", "psi", "seed")
+    given = {name: value for name in named if (value := getattr(options, name)) is not None}
+    return draw_people(PeopleConfig(output=options.output or Path("runs/people"), **given))
 
 
 def _train_paper(options: argparse.Namespace, given: dict[str, Any]) -> dict[str, float]:

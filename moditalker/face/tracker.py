@@ -118,14 +118,23 @@ class MediaPipeTracker:
         self.max_faces = max_faces
 
     def detect(self, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        mesh, notes = self.detect_mesh(image)
+        return mesh[MEDIAPIPE_TO_68], notes
+
+    def detect_mesh(self, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """As ``detect``, but all points of MediaPipe's mesh: (478, 3) float32, irises last.
+
+        Raises:
+            InputError: there is no usable face.
+        """
         faces = self._faces(image)
         if not faces:
             raise InputError(
                 "No face was found in the portrait; use a picture that shows one face from the front, "
                 "in good light and not too small."
             )
-        largest = max(faces, key=lambda face: float(np.prod(np.ptp(face[:, :2], axis=0))))
-        check_usable(largest)
+        largest = max(faces, key=lambda face: float(np.prod(np.ptp(face[MEDIAPIPE_TO_68, :2], axis=0))))
+        check_usable(largest[MEDIAPIPE_TO_68])
         largest = self._settled(image, largest)
         several = f"{len(faces)} faces were found in the portrait; the largest is animated."
         return largest, [several] if len(faces) > 1 else []
@@ -136,7 +145,8 @@ class MediaPipeTracker:
             for index, frame in enumerate(frames):
                 for _ in range(_SETTLING if index == 0 else 0):
                     mesh.process(np.ascontiguousarray(frame))
-                tracked.append(next(iter(_points(mesh, frame)), None))
+                found = next(iter(_meshes(mesh, frame)), None)
+                tracked.append(None if found is None else found[MEDIAPIPE_TO_68])
                 if progress is not None:
                     progress(len(tracked))
         return fill_gaps(tracked)
@@ -144,11 +154,11 @@ class MediaPipeTracker:
     def _faces(self, image: np.ndarray) -> list[np.ndarray]:
         """All faces of a still; small ones are found by looking again at an enlarged centre and at the quarters."""
         with self._mesh(static_image_mode=True, max_num_faces=self.max_faces) as mesh:
-            faces = list(_points(mesh, image))
+            faces = list(_meshes(mesh, image))
             if faces:
                 return faces
             for tile, offset in _tiles(image):
-                found = [face + offset for face in _points(mesh, tile)]
+                found = [face + offset for face in _meshes(mesh, tile)]
                 if found:
                     return found
         return []
@@ -159,7 +169,8 @@ class MediaPipeTracker:
         A first look can be far off (a closed mouth is read as half open); a tracker that starts from its own last
         answer comes to rest within a few frames. The neighbourhood alone gives lips and lids at full resolution.
         """
-        low, high = face[:, :2].min(0), face[:, :2].max(0)
+        outline = face[MEDIAPIPE_TO_68, :2]
+        low, high = outline.min(0), outline.max(0)
         side = 1.2 * float((high - low).max())
         x0, y0 = np.maximum((low + high) / 2 - side, 0).astype(int)
         x1, y1 = np.minimum((low + high) / 2 + side, [image.shape[1], image.shape[0]]).astype(int)
@@ -167,7 +178,7 @@ class MediaPipeTracker:
         found: list[np.ndarray] = []
         with self._mesh(static_image_mode=False, max_num_faces=1) as mesh:
             for _ in range(_SETTLING + 1):
-                found = list(_points(mesh, tile))
+                found = list(_meshes(mesh, tile))
         again = [points + np.array([x0, y0, 0], np.float32) for points in found]
         near = [points for points in again if np.abs(points[:, :2].mean(0) - face[:, :2].mean(0)).max() < 0.25 * side]
         return near[0] if near else face
@@ -184,12 +195,12 @@ class MediaPipeTracker:
             mesh.close()
 
 
-def _points(mesh: Any, image: np.ndarray) -> Iterator[np.ndarray]:
+def _meshes(mesh: Any, image: np.ndarray) -> Iterator[np.ndarray]:
+    """(478, 3) of each face, pixels."""
     height, width = image.shape[:2]
     result = mesh.process(np.ascontiguousarray(image))
     for face in result.multi_face_landmarks or ():
-        mapped = [(p.x * width, p.y * height, p.z * width) for p in (face.landmark[i] for i in MEDIAPIPE_TO_68)]
-        yield np.array(mapped, np.float32)
+        yield np.array([(p.x * width, p.y * height, p.z * width) for p in face.landmark], np.float32)
 
 
 def _tiles(image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
