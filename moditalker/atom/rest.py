@@ -2,20 +2,28 @@
 
 import numpy as np
 
-from moditalker.face.layout import mouth_opening
+from moditalker.face.layout import (
+    LOWER_INNER_LIP,
+    LOWER_LIP_SIDES,
+    LOWER_OUTER_LIP,
+    UPPER_INNER_LIP,
+    UPPER_LIP_SIDES,
+    UPPER_OUTER_LIP,
+    mouth_opening,
+)
 from moditalker.face.motion_controls import MOUTH_AND_JAW
 
 # How much of the gap between the lips each point closes: negative is up. Lower lip and jaw come most of the way.
 _CLOSING = np.zeros(68, np.float32)
-_CLOSING[[61, 62, 63]] = 0.25
-_CLOSING[[65, 66, 67]] = -0.75
-_CLOSING[[50, 51, 52]] = 0.25
-_CLOSING[[49, 53]] = 0.12
-_CLOSING[[56, 57, 58]] = -0.7
-_CLOSING[[55, 59]] = -0.35
+_CLOSING[UPPER_INNER_LIP] = 0.25
+_CLOSING[LOWER_INNER_LIP] = -0.75
+_CLOSING[UPPER_OUTER_LIP] = 0.25
+_CLOSING[UPPER_LIP_SIDES] = 0.12
+_CLOSING[LOWER_OUTER_LIP] = -0.7
+_CLOSING[LOWER_LIP_SIDES] = -0.35
 _CLOSING[6:11] = -0.5
 _CLOSING[[4, 5, 11, 12]] = -0.25
-_PAIRS = np.array([[61, 67], [62, 66], [63, 65]])
+_PAIRS = np.stack([UPPER_INNER_LIP, LOWER_INNER_LIP], 1)
 
 
 def close_lips(points: np.ndarray) -> np.ndarray:

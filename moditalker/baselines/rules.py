@@ -17,6 +17,15 @@ from moditalker.atom.blinks import close_eyes, settle_closure
 from moditalker.atom.rest import close_lips
 from moditalker.audio.voice_activity import speech_activity
 from moditalker.constants import FPS, SAMPLE_RATE
+from moditalker.face.layout import (
+    LOWER_INNER_LIP,
+    LOWER_LIP_SIDES,
+    LOWER_OUTER_LIP,
+    MOUTH_CORNERS,
+    UPPER_INNER_LIP,
+    UPPER_LIP_SIDES,
+    UPPER_OUTER_LIP,
+)
 from moditalker.face.motion_controls import untangle
 from moditalker.pipeline import frame_count
 
@@ -41,13 +50,13 @@ _SMOOTH_SECONDS = 0.045
 # How each point of jaw and lips takes part: in the opening (down is positive; upper and lower inner lips are one
 # opening apart) and in the width (towards the side on which it lies).
 _DROP = np.zeros(68, np.float32)
-_DROP[[61, 62, 63]] = -0.18
-_DROP[[50, 51, 52]] = -0.18
-_DROP[[49, 53]] = -0.09
-_DROP[[65, 66, 67]] = 0.82
-_DROP[[56, 57, 58]] = 0.8
-_DROP[[55, 59]] = 0.45
-_DROP[[48, 54, 60, 64]] = 0.15
+_DROP[UPPER_INNER_LIP] = -0.18
+_DROP[UPPER_OUTER_LIP] = -0.18
+_DROP[UPPER_LIP_SIDES] = -0.09
+_DROP[LOWER_INNER_LIP] = 0.82
+_DROP[LOWER_OUTER_LIP] = 0.8
+_DROP[LOWER_LIP_SIDES] = 0.45
+_DROP[MOUTH_CORNERS] = 0.15
 _DROP[6:11] = 0.75
 _DROP[[4, 5, 11, 12]] = 0.4
 _DROP[[3, 13]] = 0.15

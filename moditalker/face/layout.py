@@ -11,6 +11,13 @@ RIGHT_EYE = np.arange(36, 42)
 LEFT_EYE = np.arange(42, 48)
 OUTER_LIPS = np.arange(48, 60)
 INNER_LIPS = np.arange(60, 68)
+UPPER_INNER_LIP, LOWER_INNER_LIP = np.array([61, 62, 63]), np.array([67, 66, 65])
+"""The lips' inner edges between the corners; each point of the lower one lies under one of the upper one."""
+UPPER_OUTER_LIP, LOWER_OUTER_LIP = np.array([50, 51, 52]), np.array([58, 57, 56])
+"""The middle of the lips' outer edges, in the same order."""
+UPPER_LIP_SIDES, LOWER_LIP_SIDES = np.array([49, 53]), np.array([59, 55])
+"""The outer edges beside the corners."""
+MOUTH_CORNERS = np.array([48, 54, 60, 64])
 
 LIP_BRANCH = np.concatenate([JAW, np.arange(48, 68)])
 """The 37 points of AToM's lip branch (MoDiTalker, section 3.2): jaw and mouth."""
@@ -51,7 +58,7 @@ def interocular_distance(landmarks: np.ndarray) -> np.ndarray:
 
 def mouth_opening(landmarks: np.ndarray) -> np.ndarray:
     """Mean distance of the three inner-lip pairs, in inter-ocular distances; (..., 68, D) -> (...)."""
-    pairs = np.linalg.norm(landmarks[..., [61, 62, 63], :] - landmarks[..., [67, 66, 65], :], axis=-1)
+    pairs = np.linalg.norm(landmarks[..., UPPER_INNER_LIP, :] - landmarks[..., LOWER_INNER_LIP, :], axis=-1)
     return pairs.mean(-1) / interocular_distance(landmarks)
 
 

@@ -3,7 +3,14 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from moditalker.face.layout import INNER_LIPS, LIDS, LIP_BRANCH, STABLE, mouth_opening
+from moditalker.face.layout import (
+    LIDS,
+    LIP_BRANCH,
+    LOWER_INNER_LIP,
+    STABLE,
+    UPPER_INNER_LIP,
+    mouth_opening,
+)
 
 MOUTH_AND_JAW = np.setdiff1d(LIP_BRANCH, STABLE)
 """What the lip scale moves: not the temples, on which head pose is measured."""
@@ -44,8 +51,7 @@ def untangle(residual: np.ndarray, shape: np.ndarray) -> np.ndarray:
         (T, 68, 3)
     """
     points = residual + shape
-    inner = INNER_LIPS
-    for upper, lower in ((inner[1], inner[7]), (inner[2], inner[6]), (inner[3], inner[5]), *LIDS):
+    for upper, lower in (*zip(UPPER_INNER_LIP, LOWER_INNER_LIP, strict=True), *LIDS):
         crossed = points[:, upper, 1] > points[:, lower, 1]
         middle = (points[crossed, upper, 1] + points[crossed, lower, 1]) / 2
         points[crossed, upper, 1] = middle

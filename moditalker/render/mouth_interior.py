@@ -6,15 +6,22 @@ whole mouth, and closed it squeezes them into a bright line, and a decoder that 
 upper teeth hang from the skull and the lower ones stand in the jaw, and neither ever changes its size. So each row
 stays as far below or above its lip as in the portrait, the upper one straight behind a lip that rounds; what opens
 between them is dark, and what no longer fits between the lips is hidden. A mouth that closes altogether starts with the
-line that closed lips have. Where the portrait shows no teeth, plain ones are painted, see ``mtov.teeth``, and in a
-mouth that opens much wider a tongue, see ``mtov.tongue``. What belongs there besides is drawn by the decoder.
+line that closed lips have. Where the portrait shows no teeth, plain ones are painted, see ``render.teeth``, and in a
+mouth that opens much wider a tongue, see ``render.tongue``. What belongs there besides is drawn by the decoder.
 """
 
 import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from moditalker.face.layout import INNER_LIPS, OUTER_LIPS, interocular_distance, mouth_opening
+from moditalker.face.layout import (
+    INNER_LIPS,
+    LOWER_INNER_LIP,
+    OUTER_LIPS,
+    UPPER_INNER_LIP,
+    interocular_distance,
+    mouth_opening,
+)
 from moditalker.render.landmark_map import SHIFT, fixed
 from moditalker.render.teeth import UpperTeeth, cheek_colour, median_colour
 from moditalker.render.tongue import tongue
@@ -33,7 +40,7 @@ _DARKNESS, _LINE = 0.4, 0.65
 """Share of the lips' colour."""
 _SOFT, _EDGE, _THICK = 0.012, 0.03, 0.03
 """How soft the inside's border is, how soft the teeth's, and how thick the line."""
-_UPPER, _LOWER = [0, 1, 2, 3, 4], [0, 7, 6, 5, 4]  # of the inner lips' points, corner to corner
+_UPPER, _LOWER = ([60, *edge, 64] for edge in (UPPER_INNER_LIP, LOWER_INNER_LIP))  # corner to corner
 _COARSE, _FINE = 70.0, 100.0
 """A lip's edge is drawn straight from landmark to landmark where the eyes are nearer than that, as in the aligned face,
 which the decoder knows so; where they are farther apart than the second, a wide mouth would show the corners, and the
@@ -168,8 +175,7 @@ class _Opening:
 
     def __init__(self, points: np.ndarray) -> None:
         points = np.asarray(points, np.float64)
-        inner = points[INNER_LIPS]
-        first, last = inner[0], inner[4]
+        first, last = points[_UPPER[0]], points[_UPPER[-1]]
         self.width = float(np.linalg.norm(last - first))
         right = (last - first) / max(self.width, 1e-6)
         down = np.array([-right[1], right[0]])
@@ -177,7 +183,7 @@ class _Opening:
         if (points[8] - self._centre) @ down < 0:  # a mirrored face
             down = -down
         self._axes = np.stack([right, down])
-        upper, lower = ((inner[row] - self._centre) @ self._axes.T for row in (_UPPER, _LOWER))
+        upper, lower = ((points[edge] - self._centre) @ self._axes.T for edge in (_UPPER, _LOWER))
         fine = (float(interocular_distance(points)) - _COARSE) / (_FINE - _COARSE)
         self._upper, self._lower = (_curve(edge, float(np.clip(fine, 0, 1))) for edge in (upper, lower))
         self.widest = float((lower - upper)[:, 1].max())

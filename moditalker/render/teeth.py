@@ -12,6 +12,8 @@ Anatomy", 2012: crowns of 8.6, 6.6 and 7.6 mm, eyes taken as 90 mm apart), a lit
 import cv2
 import numpy as np
 
+from moditalker.face.layout import UPPER_INNER_LIP
+
 _COVERED, _TALL = 0.01, 0.09
 """By how much a lip is lifted before teeth show, and how far down they reach at most."""
 _SHUT, _PARTED = 0.02, 0.03
@@ -74,7 +76,7 @@ def lip_lift(residual: np.ndarray) -> np.ndarray:
     Returns:
         (T,) inter-ocular distances.
     """
-    return np.asarray(-residual[:, [61, 62, 63], 1].mean(1), np.float64)
+    return np.asarray(-residual[:, UPPER_INNER_LIP, 1].mean(1), np.float64)
 
 
 def cheek_colour(picture: np.ndarray, points: np.ndarray) -> np.ndarray:

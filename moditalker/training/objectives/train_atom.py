@@ -8,7 +8,7 @@ from torch import nn
 from moditalker.atom.blinks import LID_POINTS
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.schedulers import atom_scheduler
-from moditalker.face.layout import INNER_LIPS
+from moditalker.face.layout import LOWER_INNER_LIP, UPPER_INNER_LIP
 from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import MotionBatches
 from moditalker.training.data.motion_clips import motion_clips, sample_batches
@@ -91,8 +91,7 @@ class AtomObjective(nn.Module):
 def openings(residual: torch.Tensor, atom: AudioToMotion) -> torch.Tensor:
     """(B, T, 68, 3) standard deviations -> (B, T, 2): mouth opening and width, scaled to about 1."""
     points = atom.denormalise(residual)
-    inner = INNER_LIPS.tolist()
-    lips = (points[:, :, inner[5:8], 1] - points[:, :, inner[3:0:-1], 1]).mean(-1)
+    lips = (points[:, :, LOWER_INNER_LIP, 1] - points[:, :, UPPER_INNER_LIP, 1]).mean(-1)
     width = points[:, :, 54, 0] - points[:, :, 48, 0]
     return torch.stack([lips / 0.05, width / 0.05], -1)
 
