@@ -11,7 +11,7 @@ from moditalker.metrics.curves import correlation, deviation_ratio, slope
 from moditalker.metrics.flicker import flicker
 from moditalker.metrics.lag import best_lag, correlation_by_lag
 from moditalker.metrics.landmark_distance import mouth_landmark_distance
-from moditalker.metrics.landmark_fidelity import obedience
+from moditalker.metrics.landmark_fidelity import landmark_fidelity
 from moditalker.metrics.lpips import Lpips
 from moditalker.metrics.psnr import MAX_DB, psnr
 from moditalker.metrics.ssim import ssim, ssim_map
@@ -118,15 +118,15 @@ def test_a_mouth_that_follows_half_way_is_told_from_one_that_does_not_follow(
 ) -> None:
     asked = talking(landmarks, 40)
     closed = np.repeat(asked[:1], 40, 0)
-    half = obedience(asked, (asked + closed) / 2)
+    half = landmark_fidelity(asked, (asked + closed) / 2)
     assert half is not None
     assert half.correlation == pytest.approx(1, abs=0.01)
     assert half.slope == pytest.approx(0.5, abs=0.05)
-    leaking = obedience(asked, closed)
+    leaking = landmark_fidelity(asked, closed)
     assert leaking is not None
     assert leaking.correlation == 0
     assert leaking.slope == pytest.approx(0, abs=1e-6)
-    assert obedience(closed, asked) is None, "nothing was asked for"
+    assert landmark_fidelity(closed, asked) is None, "nothing was asked for"
 
 
 def test_a_part_of_a_video_keeps_its_sound_and_can_have_it_late(landmarks: np.ndarray) -> None:

@@ -29,7 +29,7 @@ from moditalker.training.data.prepare import PREPARATION
 from moditalker.training.data.recordings import keep_sound, load_sound
 from moditalker.training.data.speech_files import speech_file
 from moditalker.training.data.sync_batches import SPAN, SyncBatches, disturb_mouths, hear
-from moditalker.training.losses.sync_loss import SpeakingMouth
+from moditalker.training.losses.sync_loss import SyncLoss
 from moditalker.training.objectives.train_sync import SyncObjective
 from moditalker.training.sync_check import check_expert
 from moditalker.utils.errors import InputError
@@ -377,7 +377,7 @@ def test_the_shipped_expert_hears_when_a_portrait_speaks_with_the_sound(
 def test_a_mouth_that_moves_like_the_real_one_pleases_the_frozen_expert(
     speaking: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    loss = SpeakingMouth().train()
+    loss = SyncLoss().train()
     before = {name: value.clone() for name, value in loss.state_dict().items()}
     real = torch.from_numpy(speaking[0][10:26]).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
     mouth = MOUTH_WINDOW.cut(real)

@@ -18,7 +18,7 @@ from moditalker.metrics.curves import correlation, deviation_ratio
 from moditalker.metrics.flicker import flicker
 from moditalker.metrics.lag import MIN_FRAMES, best_lag, correlation_by_lag
 from moditalker.metrics.landmark_distance import mouth_landmark_distance
-from moditalker.metrics.landmark_fidelity import obedience
+from moditalker.metrics.landmark_fidelity import landmark_fidelity
 from moditalker.metrics.psnr import psnr
 from moditalker.metrics.ssim import ssim, ssim_map
 from moditalker.metrics.talking_video import SAMPLES_A_FRAME, TalkingVideo, spread, steadied
@@ -113,9 +113,9 @@ class Judge:
             if "mouth" in groups:
                 self._mouth(verdict, generated, reference.video)
             if "asked" in groups and asked is not None:
-                followed = obedience(asked, generated.landmarks)
-                if followed is not None:
-                    verdict.values.update(asked_correlation=followed.correlation, asked_slope=followed.slope)
+                fidelity = landmark_fidelity(asked, generated.landmarks)
+                if fidelity is not None:
+                    verdict.values.update(asked_correlation=fidelity.correlation, asked_slope=fidelity.slope)
         steps: dict[str, Callable[[], None]] = {
             "pixels": lambda: self._pixels(verdict, faces, reference),
             "identity": lambda: self._identity(verdict, generated, aligner, reference),

@@ -1,7 +1,7 @@
-"""Asked against rendered: does the mouth in the picture do what the landmarks asked for?
+"""Landmark fidelity: does the mouth in the picture follow the landmarks that it was made from?
 
 The failure that users of the released MoDiTalker report ("the mouth shape is the same as the template's") shows here: a
-tracker measures the mouth's opening on the rendered frames, and that is set against the opening that was asked for.
+tracker measures the mouth's opening on the generated frames, and that is compared with the opening of the target.
 """
 
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from moditalker.face.layout import mouth_opening
 from moditalker.metrics.curves import correlation, slope
 
 MOVES = 0.02
-"""Where the asked opening deviates by less (inter-ocular distances), there is nothing to follow."""
+"""Where the target opening deviates by less (inter-ocular distances), there is nothing to follow."""
 
 
 @dataclass(frozen=True)
-class Obedience:
-    """``correlation`` of the rendered with the asked mouth opening, and ``slope`` of the one over the other; best 1."""
+class LandmarkFidelity:
+    """``correlation`` of the generated with the target mouth opening, and ``slope`` over the target; both best at 1."""
 
     correlation: float
     slope: float
 
 
-def obedience(asked: np.ndarray, rendered: np.ndarray) -> Obedience | None:
-    """Compare (T, 68, 3) landmarks that were asked for with those tracked on the result, each in its own pixels.
+def landmark_fidelity(target: np.ndarray, generated: np.ndarray) -> LandmarkFidelity | None:
+    """Compare (T, 68, 3) target landmarks with those tracked on the generated frames, each in its own pixels.
 
     Returns:
-        None when the asked mouth hardly moves.
+        None when the target mouth hardly moves.
     """
-    wanted, shown = mouth_opening(asked), mouth_opening(rendered)
+    wanted, shown = mouth_opening(target), mouth_opening(generated)
     if wanted.std() < MOVES:
         return None
-    return Obedience(correlation(shown, wanted), slope(wanted, shown))
+    return LandmarkFidelity(correlation(shown, wanted), slope(wanted, shown))

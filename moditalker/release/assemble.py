@@ -14,7 +14,7 @@ from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.release.saving import forget_origin
+from moditalker.release.saving import strip_name_or_path
 from moditalker.release.shipping import run_history
 from moditalker.utils.errors import InputError
 
@@ -57,6 +57,6 @@ def assemble(runs: Path, output: Path) -> int:
     pipeline = MoDiTalkerPipeline(**networks, atom_scheduler=atom_scheduler(), mtov_scheduler=mtov_scheduler())
     pipeline.save_pretrained(output)
     for part in networks:
-        forget_origin(output / part / "config.json")
+        strip_name_or_path(output / part / "config.json")
     (output / "training.json").write_text(json.dumps(history, indent=1))
     return sum(file.stat().st_size for file in output.rglob("*.safetensors"))

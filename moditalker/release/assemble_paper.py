@@ -11,7 +11,7 @@ from moditalker.paper.inputs import Chain, Inputs, check_choice
 from moditalker.paper.paper_pipeline import PaperPipeline
 from moditalker.paper.schedule import paper_atom_scheduler, paper_mtov_scheduler
 from moditalker.paper.speech_encoder import speech_encoder_name
-from moditalker.release.saving import forget_origin
+from moditalker.release.saving import strip_name_or_path
 from moditalker.utils.errors import InputError
 
 _PARTS: dict[str, tuple[str, Any]] = {
@@ -72,7 +72,7 @@ def assemble_paper(
     )
     pipeline.save_pretrained(output)
     for config in output.glob("*/config.json"):
-        forget_origin(config)
+        strip_name_or_path(config)
     return sum(file.stat().st_size for file in output.rglob("*.safetensors"))
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 
-def forget_origin(config: Path) -> None:
+def strip_name_or_path(config: Path) -> None:
     """Take out of a saved network's ``config.json`` where its weights were read from, which is nobody's business.
 
     diffusers writes that down.

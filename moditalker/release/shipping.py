@@ -8,7 +8,7 @@ from typing import Any
 
 from diffusers import ModelMixin
 
-from moditalker.release.saving import forget_origin
+from moditalker.release.saving import strip_name_or_path
 
 
 def run_history(run: Path) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def ship_weights(network: ModelMixin, output: Path) -> None:
         output: folder, made when missing.
     """
     network.half().save_pretrained(output)
-    forget_origin(output / "config.json")
+    strip_name_or_path(output / "config.json")
 
 
 def ship_history(history: dict[str, Any], card: str, output: Path) -> int:

@@ -14,7 +14,7 @@ from moditalker.sync.expert import WINDOW, SyncExpert
 from moditalker.sync.expert_weights import shipped_expert
 
 
-class SpeakingMouth(nn.Module):
+class SyncLoss(nn.Module):
     """Distance of generated from real mouths over five frames, as the lip-sync expert sees them."""
 
     luma: torch.Tensor
@@ -27,7 +27,7 @@ class SpeakingMouth(nn.Module):
         self.expert.requires_grad_(False)
         self.register_buffer("luma", torch.from_numpy(LUMA), persistent=False)
 
-    def train(self, mode: bool = True) -> "SpeakingMouth":
+    def train(self, mode: bool = True) -> "SyncLoss":
         """The expert always judges, never learns: its normalisation keeps the statistics it was trained with."""
         super().train(mode)
         self.expert.eval()

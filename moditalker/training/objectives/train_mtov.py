@@ -17,13 +17,13 @@ from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import BlockBatches, load_clips
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.lips import LipsLoss
-from moditalker.training.losses.sync_loss import SpeakingMouth
+from moditalker.training.losses.sync_loss import SyncLoss
 from moditalker.training.objectives.train_autoencoder import LIPS_WEIGHT, OPENING_WEIGHT, PictureLoss, face_part
 
 WARP_START = 0.25
 """Share of the noise schedule up to which a run may start from the warped portrait's planes."""
-SPEAKING_WEIGHT = 6.0
-"""See ``SpeakingMouth``."""
+SYNC_WEIGHT = 6.0
+"""See ``SyncLoss``."""
 
 
 class MtovObjective(nn.Module):
@@ -65,7 +65,7 @@ class MtovObjective(nn.Module):
         self.denoiser_only = denoiser_only
         self.picture = PictureLoss(perceptual_weight)
         self.lips = LipsLoss()
-        self.speaking = SpeakingMouth()
+        self.speaking = SyncLoss()
         self.scheduler = mtov_scheduler()
         self.picture_weight, self.frames, self.few = picture_weight, frames, few
 
@@ -94,7 +94,7 @@ class MtovObjective(nn.Module):
         losses |= self.lips(mouth, real)
         losses["speaking"] = self.speaking(mouth, real)
         lips = LIPS_WEIGHT * losses["lips"] + OPENING_WEIGHT * losses["opening"]
-        drawn_loss = losses["picture"] + lips + SPEAKING_WEIGHT * losses["speaking"]
+        drawn_loss = losses["picture"] + lips + SYNC_WEIGHT * losses["speaking"]
         return {"loss": planes + self.picture_weight * drawn_loss, "planes": planes, **losses}
 
     def _noised(self, clean: torch.Tensor, warped: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
