@@ -6,11 +6,11 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from moditalker.baselines.protocol import Progress
 from moditalker.study.build import build_study
 from moditalker.study.definition import Study
 from moditalker.study.parts import Method
 from moditalker.study.recipe import read_recipe
+from moditalker.utils.progress import Progress
 
 COLOURS = ("red", "green", "blue", "orange", "purple")
 METHODS = ("ours", "warp-alone", "regression", "real-video")

@@ -14,7 +14,7 @@ import soundfile
 from PIL import Image
 
 from moditalker.baselines.frame_writing import warped, write_frames
-from moditalker.baselines.protocol import Facts, Made, Options, Progress
+from moditalker.baselines.protocol import Facts, Made, Options
 from moditalker.benchmark.judge import Judge, Reference
 from moditalker.cli.main import main as cli
 from moditalker.compare.comparison_table import csv_of, html_of, letter, row_of
@@ -28,6 +28,7 @@ from moditalker.face.tracker import make_tracker
 from moditalker.metrics.talking_video import read_talking_video
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.utils.errors import AbandonedError, InputError
+from moditalker.utils.progress import Progress
 from moditalker.video.read import probe_video, read_video
 
 Talking = Callable[..., np.ndarray]

@@ -17,7 +17,7 @@ from test_browser import CHROMIUM, CHROMIUM_OPTIONS, complaints_of
 
 from moditalker.audio.load import load_audio
 from moditalker.baselines.frame_writing import write_frames
-from moditalker.baselines.protocol import Facts, Made, Options, Progress
+from moditalker.baselines.protocol import Facts, Made, Options
 from moditalker.compare.comparison_page import Shown, write_page
 from moditalker.compare.inputs import Inputs, prepare_inputs
 from moditalker.constants import SAMPLE_RATE
@@ -31,6 +31,7 @@ from moditalker.ui.page import build_page, launch_options
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.workspace import Workspace
 from moditalker.utils.errors import InputError
+from moditalker.utils.progress import Progress
 from moditalker.video.read import probe_video
 
 IN_STEP_SECONDS = 0.08

@@ -15,7 +15,7 @@ from moditalker.face.landmark_file import write_landmarks
 from moditalker.ui.animate import estimate, studio
 from moditalker.ui.animate.estimate import Countdown, Speeds
 from moditalker.ui.animate.request import Request
-from moditalker.ui.animate.studio import Preview, Progress, Result, Studio
+from moditalker.ui.animate.studio import Preview, ProgressEvent, Result, Studio
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.workspace import Workspace
 
@@ -90,7 +90,7 @@ def test_a_request_can_be_given_up_while_its_results_are_finished(
     )
     while not began.is_set():
         next(making)
-    assert [type(next(making)) for _ in range(2)] == [Progress] * 2
+    assert [type(next(making)) for _ in range(2)] == [ProgressEvent] * 2
     assert ended == []
     making.close()
     deadline = time.monotonic() + 10

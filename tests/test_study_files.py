@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 from study_example import METHODS, NoMaker, make_study, silent, write_recipe, write_video
 
-from moditalker.baselines.protocol import Progress
 from moditalker.cli.main import main
 from moditalker.study.build import build_study
 from moditalker.study.check import check_study
@@ -18,6 +17,7 @@ from moditalker.study.recipe import read_recipe
 from moditalker.study.serving import ServedFiles
 from moditalker.ui.study.study_tab import about_study
 from moditalker.utils.errors import InputError
+from moditalker.utils.progress import Progress
 
 
 @pytest.fixture(scope="module")

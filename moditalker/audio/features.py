@@ -22,7 +22,7 @@ MEL_BANDS = 40
 CHUNK_SECONDS = 4.0
 CONTEXT_SECONDS = 0.5
 
-Progress = Callable[[int, int], None]
+PiecesDone = Callable[[int, int], None]
 """Called with the pieces of a recording that are done and how many there are; what it raises ends the work."""
 
 
@@ -32,7 +32,7 @@ class SpeechEncoder(Protocol):
     name: str
     dim: int
 
-    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    def __call__(self, audio: np.ndarray, progress: PiecesDone | None = None) -> np.ndarray:
         """(N,) float32 at 16 kHz -> (ceil(50 * N / 16000), dim) float32."""
         ...
 
@@ -86,7 +86,7 @@ def _encode_in_pieces(
     encode: Callable[[np.ndarray], np.ndarray],
     seconds: float,
     context: float,
-    progress: Progress | None,
+    progress: PiecesDone | None,
 ) -> np.ndarray:
     """Encode a long recording in pieces that reach into each other, and pass steadily from one to the next.
 
@@ -146,7 +146,7 @@ class MoonshineEncoder:
         options.intra_op_num_threads = torch.get_num_threads()
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
-    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    def __call__(self, audio: np.ndarray, progress: PiecesDone | None = None) -> np.ndarray:
         audio = normalise_loudness(audio)
         encoded = _encode_in_pieces(audio, self._features, CHUNK_SECONDS, CONTEXT_SECONDS, progress)
         return np.concatenate([encoded, log_mel(audio)], -1).astype(np.float32)
@@ -192,7 +192,7 @@ class HubEncoder:
         self.name = f"hub:{source}"
         self.dim = int(self._model.config.hidden_size)
 
-    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    def __call__(self, audio: np.ndarray, progress: PiecesDone | None = None) -> np.ndarray:
         return _encode_in_pieces(audio, self._features, 20.0, 1.0, progress).astype(np.float32)
 
     def _features(self, piece: np.ndarray) -> np.ndarray:
@@ -210,7 +210,7 @@ class LogMelEncoder:
     name = "mel"
     dim = MEL_BANDS
 
-    def __call__(self, audio: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    def __call__(self, audio: np.ndarray, progress: PiecesDone | None = None) -> np.ndarray:
         features = log_mel(normalise_loudness(audio))
         if progress is not None:
             progress(1, 1)

@@ -14,12 +14,13 @@ from moditalker.audio.load import load_audio
 from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.audio.voice_activity import speech_activity
 from moditalker.baselines.frame_writing import warped, write_frames
-from moditalker.baselines.protocol import Facts, Made, Options, Progress
+from moditalker.baselines.protocol import Facts, Made, Options
 from moditalker.baselines.rules import rule_residual
 from moditalker.constants import FPS
 from moditalker.face.motion_controls import untangle
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
+from moditalker.utils.progress import Progress
 from moditalker.utils.stopwatch import Stopwatch
 from moditalker.utils.weight_hash import digest
 

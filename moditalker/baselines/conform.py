@@ -8,10 +8,11 @@ import numpy as np
 
 from moditalker.audio.load import load_audio
 from moditalker.baselines.frame_writing import write_frames
-from moditalker.baselines.protocol import Facts, Made, Options, Progress
+from moditalker.baselines.protocol import Facts, Made, Options
 from moditalker.constants import FPS
 from moditalker.pipeline import frame_count
 from moditalker.utils.errors import InputError
+from moditalker.utils.progress import Progress
 from moditalker.video.read import probe_video, read_video
 
 MAX_SIDE = 1024

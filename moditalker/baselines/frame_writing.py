@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from moditalker.baselines.protocol import Options, Progress
+from moditalker.baselines.protocol import Options
 from moditalker.constants import FPS
 from moditalker.face.geometry import ALIGNED_SIZE, aligning_matrix
 from moditalker.portrait import Portrait, composer_of
 from moditalker.render.warp import WarpField
+from moditalker.utils.progress import Progress
 from moditalker.video.provenance import TAGS, add_provenance
 from moditalker.video.watermark import Watermark
 from moditalker.video.write import VideoWriter

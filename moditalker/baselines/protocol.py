@@ -1,14 +1,11 @@
 """What a method is: a portrait and a recording in, a video and its timings out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from moditalker.options import DEFAULTS
-
-Progress = Callable[[str, int, int], None]
-"""Called with a stage's name, how much of it is done and how much there is; what it raises ends the method."""
+from moditalker.utils.progress import Progress
 
 
 @dataclass(frozen=True)

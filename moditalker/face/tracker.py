@@ -24,7 +24,8 @@ MIN_INTEROCULAR_PIXELS = 24.0
 MAX_YAW_DEGREES = 40.0
 """Beyond this half of the mouth is hidden from the tracker."""
 
-Progress = Callable[[int], None]
+FramesDone = Callable[[int], None]
+"""Called with the number of frames that are tracked; what it raises ends the work."""
 
 
 class FaceTracker(Protocol):
@@ -42,7 +43,7 @@ class FaceTracker(Protocol):
         """
         ...
 
-    def track(self, frames: Iterable[np.ndarray], progress: Progress | None = None) -> np.ndarray:
+    def track(self, frames: Iterable[np.ndarray], progress: FramesDone | None = None) -> np.ndarray:
         """The face in each frame of a video: (T, 68, 3) float32, picture space in pixels.
 
         Frames without a face take the landmarks between their neighbours.
@@ -139,7 +140,7 @@ class MediaPipeTracker:
         several = f"{len(faces)} faces were found in the portrait; the largest is animated."
         return largest, [several] if len(faces) > 1 else []
 
-    def track(self, frames: Iterable[np.ndarray], progress: Progress | None = None) -> np.ndarray:
+    def track(self, frames: Iterable[np.ndarray], progress: FramesDone | None = None) -> np.ndarray:
         tracked: list[np.ndarray | None] = []
         with self._mesh(static_image_mode=False, max_num_faces=1) as mesh:
             for index, frame in enumerate(frames):
@@ -239,7 +240,7 @@ class FaceAlignmentTracker:
         several = f"{len(faces)} faces were found in the portrait; the largest is animated."
         return largest, [several] if len(faces) > 1 else []
 
-    def track(self, frames: Iterable[np.ndarray], progress: Progress | None = None) -> np.ndarray:
+    def track(self, frames: Iterable[np.ndarray], progress: FramesDone | None = None) -> np.ndarray:
         tracked: list[np.ndarray | None] = []
         for frame in frames:
             faces = self._aligner.get_landmarks(frame) or []

@@ -12,7 +12,6 @@ from typing import Any
 
 import tomlkit
 
-from moditalker.baselines.protocol import Progress
 from moditalker.study.definition import Study, read_study
 from moditalker.study.makers import FILES, Maker
 from moditalker.study.media import video_facts, write_digits, write_reference, write_spoilt, write_stimulus
@@ -20,6 +19,7 @@ from moditalker.study.parts import PAIRED, Check, Item, Method, SoundCheck, Stim
 from moditalker.study.recipe import Recipe, RecipeItem
 from moditalker.study.serving import file_sha256
 from moditalker.utils.errors import InputError
+from moditalker.utils.progress import Progress
 
 DIGITS = 3
 _LEDGER = "build.json"

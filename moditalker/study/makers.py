@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from moditalker.baselines.protocol import Progress
 from moditalker.study.parts import Method
 from moditalker.utils.errors import InputError
+from moditalker.utils.progress import Progress
 
 if TYPE_CHECKING:
     from moditalker.pipeline import MoDiTalkerPipeline

@@ -23,11 +23,12 @@ from gradio_client.utils import QueueError, TooManyRequestsError
 from moditalker.audio.load import load_audio
 from moditalker.baselines.conform import conform
 from moditalker.baselines.frame_writing import write_frames
-from moditalker.baselines.protocol import Facts, Made, Options, Progress
+from moditalker.baselines.protocol import Facts, Made, Options
 from moditalker.baselines.spaces.space_file import SpaceDescription
 from moditalker.face.picture import load_portrait
 from moditalker.pipeline import frame_count
 from moditalker.utils.errors import InputError
+from moditalker.utils.progress import Progress
 from moditalker.utils.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)

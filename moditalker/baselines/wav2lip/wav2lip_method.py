@@ -10,13 +10,14 @@ import torch
 
 from moditalker.audio.load import load_audio
 from moditalker.baselines.frame_writing import write_frames
-from moditalker.baselines.protocol import Facts, Made, Options, Progress
+from moditalker.baselines.protocol import Facts, Made, Options
 from moditalker.baselines.wav2lip.wav2lip_checkpoint import load_wav2lip
 from moditalker.baselines.wav2lip.wav2lip_mel import mel_windows
 from moditalker.baselines.wav2lip.wav2lip_network import FACE_SIDE, Wav2Lip
 from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
 from moditalker.pipeline import frame_count
+from moditalker.utils.progress import Progress
 from moditalker.utils.stopwatch import Stopwatch
 from moditalker.utils.weight_hash import digest
 

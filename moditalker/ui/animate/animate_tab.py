@@ -17,7 +17,7 @@ from moditalker.ui.animate.portrait_panel import PortraitPanel
 from moditalker.ui.animate.request import NEW_SEED, Request, check_before_start
 from moditalker.ui.animate.results import Results, build_results, cleared, preview_of, shown
 from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
-from moditalker.ui.animate.studio import Preview, Progress, Result, Studio
+from moditalker.ui.animate.studio import Preview, ProgressEvent, Result, Studio
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import CANCEL_SECONDS, Run
 from moditalker.ui.shared.settings import Settings
@@ -161,7 +161,7 @@ class AnimateTab:
         request = self._request(*values)
         with refusals(request.portrait, request.audio, request.head_video), closing(self._studio.make(request)) as made:
             for event in made:
-                if isinstance(event, Progress):
+                if isinstance(event, ProgressEvent):
                     yield [progress_html(event), *[gr.skip()] * len(cleared())]
                 elif isinstance(event, Preview):
                     yield [gr.skip(), *preview_of(event.video)]
@@ -234,13 +234,13 @@ class AnimateTab:
         with refusals(portrait, audio, head_video), closing(self._studio.make(request)) as made:
             # Nothing new, but Gradio can end a cancelled job only at a yield, and only after the first one. Not at each
             # event: a client's status shows the progress until the next of these.
-            told = time.monotonic()
+            reported = time.monotonic()
             yield [gr.skip()] * 5
             for event in made:
-                if isinstance(event, Progress):
+                if isinstance(event, ProgressEvent):
                     progress(event.share, desc=sentence(event))
-                    if time.monotonic() - told >= CANCEL_SECONDS:
-                        told = time.monotonic()
+                    if time.monotonic() - reported >= CANCEL_SECONDS:
+                        reported = time.monotonic()
                         yield [gr.skip()] * 5
                 elif isinstance(event, Result):
                     yield [

@@ -36,11 +36,11 @@ def load_examples(folder: Path = FOLDER) -> list[Example]:
 
 
 def _load(path: Path) -> Example:
-    told, folder = json.loads(path.read_text()), path.parent
+    description, folder = json.loads(path.read_text()), path.parent
     report_file = folder / "video.json"
     return Example(
-        title=told["title"],
-        text=told["text"],
+        title=description["title"],
+        text=description["text"],
         portrait=folder / "portrait.jpg",
         speech=folder / "speech.mp3",
         video=folder / "video.mp4",

@@ -20,7 +20,7 @@ from moditalker.ui.animate.motion_plot import write_motion_plot
 from moditalker.ui.animate.request import Job, Request, accept
 from moditalker.ui.shared.memory import release_memory
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.work import BEAT_SECONDS, MachineError, Told, do_work, go_on
+from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
 from moditalker.ui.shared.workspace import Workspace, at_work, mark_busy
 from moditalker.utils.errors import AbandonedError, InputError
 from moditalker.video.write import VideoWriter
@@ -48,7 +48,7 @@ class Animator(Protocol):
 
 
 @dataclass(frozen=True)
-class Progress:
+class ProgressEvent:
     """Where a request is: ``done`` of ``total`` of a stage, seconds since the start and to go, done 0 to 1."""
 
     stage: str
@@ -59,7 +59,7 @@ class Progress:
     share: float
 
     @classmethod
-    def of(cls, countdown: Countdown) -> "Progress":
+    def of(cls, countdown: Countdown) -> "ProgressEvent":
         """What a countdown says now."""
         return cls(countdown.stage, countdown.done, countdown.total, countdown.elapsed, countdown.left, countdown.share)
 
@@ -90,7 +90,7 @@ class Result:
     report: dict[str, Any]
 
 
-Event = Progress | Preview | Result
+Event = ProgressEvent | Preview | Result
 
 
 def gpu_seconds(job: Job, folder: Path) -> int:
@@ -128,7 +128,8 @@ class Studio:
         never further away than one block of frames.
 
         Yields:
-            ``Progress`` several times a second, ``Preview`` once where the recording is long enough, and ``Result``.
+            ``ProgressEvent`` several times a second, ``Preview`` once where the recording is long enough, and
+            ``Result``.
         Raises:
             InputError: the request cannot be carried out.
             MachineError: something failed here.
@@ -151,7 +152,7 @@ class Studio:
                     yield Preview(folder / content)
                 elif kind == "done":
                     report = content
-                yield Progress.of(countdown)
+                yield ProgressEvent.of(countdown)
             self.speeds.learn(job.request, job.seconds, report["seconds"])
             yield from self._finished(job, folder, report, countdown)
         release_memory()
@@ -159,12 +160,12 @@ class Studio:
     def _finished(
         self, job: Job, folder: Path, report: dict[str, Any], countdown: Countdown
     ) -> Generator[Event, None, None]:
-        """``Progress`` until what comes after the video is there, and ``Result``."""
+        """``ProgressEvent`` until what comes after the video is there, and ``Result``."""
         # From here on the folder is the other thread's to remove.
         mark_busy(folder)
         result = self._desk.submit(self._finish, job, folder, report)
         while not wait([result], timeout=BEAT_SECONDS).done:
-            yield Progress.of(countdown)
+            yield ProgressEvent.of(countdown)
         yield result.result()
 
     def _finish(self, job: Job, folder: Path, report: dict[str, Any]) -> Result:
@@ -187,12 +188,12 @@ class Studio:
         landmarks = read_landmarks(folder / "landmarks.npz")
         video = _video_of(job, folder)
         motion, plot = video.with_name(f"{video.stem}-landmarks.mp4"), video.with_name(f"{video.stem}-motion.png")
-        write_landmark_video(motion, landmarks, samples, lambda done, total: go_on(folder))
+        write_landmark_video(motion, landmarks, samples, lambda done, total: raise_if_cancelled(folder))
         write_motion_plot(plot, landmarks, samples)
-        told = {**report, "output": video.name}
+        shown = {**report, "output": video.name}
         report_file = video.with_suffix(".json")
-        report_file.write_text(json.dumps(told, indent=1))
-        return Result(video, motion, plot, report_file, told)
+        report_file.write_text(json.dumps(shown, indent=1))
+        return Result(video, motion, plot, report_file, shown)
 
     def _produce_here(self, job: Job, folder: Path) -> Generator[tuple[str, Any], None, None]:
         """Run the pipeline in a thread and pass on what it reports; plain values only, as they may be pickled.
@@ -200,29 +201,29 @@ class Studio:
         Yields:
             As `do_work`: ("progress", (stage, done, total)), ("preview", file name) and at the end ("done", report).
         """
-        yield from do_work(self._engine, folder, "A request", lambda told: self._animate(job, folder, told))
+        yield from do_work(self._engine, folder, "A request", lambda events: self._animate(job, folder, events))
 
-    def _animate(self, job: Job, folder: Path, told: Told) -> None:
+    def _animate(self, job: Job, folder: Path, events: Events) -> None:
         request = job.request
         assert request.portrait is not None
         assert request.audio is not None
 
         def progress(stage: str, done: int, total: int) -> None:
-            go_on(folder)
-            told.put(("progress", (stage, done, total)))
+            raise_if_cancelled(folder)
+            events.put(("progress", (stage, done, total)))
 
-        go_on(folder)
+        raise_if_cancelled(folder)
         report = self._pipeline.animate(
             request.portrait,
             request.audio,
             _video_of(job, folder),
             save_landmarks=folder / "landmarks.npz",
             mark=self._settings.mark,
-            on_frames=FirstSecond(job, folder, told),
+            on_frames=FirstSecond(job, folder, events),
             progress=progress,
             **request.options(),
         )
-        told.put(("done", report))
+        events.put(("done", report))
 
 
 class FirstSecond:
@@ -231,8 +232,8 @@ class FirstSecond:
     Recordings that last hardly longer get none.
     """
 
-    def __init__(self, job: Job, folder: Path, told: Told) -> None:
-        self._job, self._folder, self._told = job, folder, told
+    def __init__(self, job: Job, folder: Path, events: Events) -> None:
+        self._job, self._folder, self._events = job, folder, events
         self._frames: list[np.ndarray] = []
         self._missing = round(PREVIEW_SECONDS * FPS) if job.seconds >= 2 * PREVIEW_SECONDS else 0
 
@@ -254,7 +255,7 @@ class FirstSecond:
         with VideoWriter(path, (width, height), FPS, samples) as writer:
             for frame in frames:
                 writer.write(frame)
-        self._told.put(("preview", path.name))
+        self._events.put(("preview", path.name))
 
 
 def _video_of(job: Job, folder: Path) -> Path:

@@ -161,5 +161,5 @@ def _table_of(rows: Sequence[dict[str, Any]], blind: bool) -> str:
     """The table, in a frame that scrolls."""
     if not rows:
         return ""
-    told = [{**row, "failed": HIDDEN_FAILURE} if blind and "failed" in row else row for row in rows]
-    return f"<div class='measures-frame'>{html_of(told, _names_of(rows, blind))}</div>"
+    shown = [{**row, "failed": HIDDEN_FAILURE} if blind and "failed" in row else row for row in rows]
+    return f"<div class='measures-frame'>{html_of(shown, _names_of(rows, blind))}</div>"

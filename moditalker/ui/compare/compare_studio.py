@@ -23,7 +23,7 @@ from moditalker.ui.animate.studio import gpu_seconds
 from moditalker.ui.compare.compare_request import CompareRequest, columns_of, dropped
 from moditalker.ui.shared.memory import release_memory
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.work import MachineError, Told, do_work, go_on
+from moditalker.ui.shared.work import Events, MachineError, do_work, raise_if_cancelled
 from moditalker.ui.shared.workspace import Workspace
 from moditalker.utils.errors import InputError
 
@@ -146,18 +146,18 @@ class CompareStudio:
             As `do_work`: ("progress", `Working`), ("column", `ColumnDone`) and at the end ("done", `Comparison`).
         """
         yield from do_work(
-            self._engine, folder, "A comparison", lambda told: self._work(job, names, request, folder, told)
+            self._engine, folder, "A comparison", lambda events: self._work(job, names, request, folder, events)
         )
 
-    def _work(self, job: Job, names: list[str], request: CompareRequest, folder: Path, told: Told) -> None:
+    def _work(self, job: Job, names: list[str], request: CompareRequest, folder: Path, events: Events) -> None:
         columns = [self.methods[name] if name in self.methods else dropped(request) for name in names]
 
         def tell(index: int, stage: str, done: int, total: int) -> None:
-            go_on(folder)
+            raise_if_cancelled(folder)
             title = columns[index].facts.title
-            told.put(("progress", Working(index, len(columns), title, stage, done, total)))
+            events.put(("progress", Working(index, len(columns), title, stage, done, total)))
 
-        told.put(("done", self._compared(job, columns, request, folder, tell, told)))
+        events.put(("done", self._compared(job, columns, request, folder, tell, events)))
 
     def _compared(
         self,
@@ -166,7 +166,7 @@ class CompareStudio:
         request: CompareRequest,
         folder: Path,
         tell: Tell,
-        told: Told,
+        events: Events,
     ) -> Comparison:
         asked = job.request
         assert asked.portrait is not None
@@ -184,7 +184,7 @@ class CompareStudio:
             options,
             Measurer(self._judge, tracker, inputs, real),
             tell,
-            lambda index, outcome: told.put(("column", ColumnDone(index, outcome))),
+            lambda index, outcome: events.put(("column", ColumnDone(index, outcome))),
         )
         there = [(index, outcome.video) for index, outcome in enumerate(outcomes) if outcome.video is not None]
         stitched = None

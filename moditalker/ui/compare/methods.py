@@ -42,10 +42,10 @@ class MethodsPanel:
                              elem_id="compare-video")  # fmt: skip
             video_title = gr.Textbox("", label="What it is called", max_length=40, elem_id="compare-video-title")
         with gr.Accordion("Licences, and what can run here", open=False):
-            told = gr.HTML(elem_id="compare-listing")
+            table = gr.HTML(elem_id="compare-listing")
             gr.Button("Look", size="sm", elem_id="compare-look").click(
                 self.listed,
-                outputs=told,
+                outputs=table,
                 api_visibility="private",
                 show_progress="minimal",
                 concurrency_limit=1,
@@ -71,9 +71,9 @@ class MethodsPanel:
     def listed(self) -> str:
         """The methods with their licences, and whether each can run here; asks the machines elsewhere."""
         rows = [
-            f"<tr><th scope='row'>{escape(told['title'])}</th><td>{escape(told['what'])}</td>"
-            f"<td>{escape(told['licence'])}</td><td>{escape(told['missing'] or 'can run here')}</td></tr>"
-            for told in listing(self._methods.values())
+            f"<tr><th scope='row'>{escape(method['title'])}</th><td>{escape(method['what'])}</td>"
+            f"<td>{escape(method['licence'])}</td><td>{escape(method['missing'] or 'can run here')}</td></tr>"
+            for method in listing(self._methods.values())
         ]
         head = "<tr><th></th><th>how</th><th>licence</th><th>here</th></tr>"
         return f"<div class='prose'><table>{head}{''.join(rows)}</table></div>"

@@ -17,14 +17,14 @@ def refusals(*paths: str | None) -> Iterator[None]:
     """Turn what the package raises into what Gradio shows: the sentence, without the server's folders.
 
     Args:
-        paths: files of the request that a message may name; their names alone are told.
+        paths: files of the request that a message may name; only their names are shown.
     """
     try:
         yield
     except InputError as error:
-        told = str(error)
+        sentence = str(error)
         for path in filter(None, paths):
-            told = told.replace(path, Path(path).name)
-        raise gr.Error(told, title="Please check", print_exception=False) from error
+            sentence = sentence.replace(path, Path(path).name)
+        raise gr.Error(sentence, title="Please check", print_exception=False) from error
     except MachineError as error:
         raise gr.Error(FAILED, title="Sorry", print_exception=False) from error

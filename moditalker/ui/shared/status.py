@@ -2,7 +2,7 @@
 
 from html import escape
 
-from moditalker.ui.animate.studio import Progress
+from moditalker.ui.animate.studio import ProgressEvent
 
 _WORDS = {
     "face": "Finding the face",
@@ -21,14 +21,14 @@ def in_words(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
-def sentence(progress: Progress) -> str:
+def sentence(progress: ProgressEvent) -> str:
     """'Drawing the video: 48 of 105 frames', without the time."""
     words = _WORDS[progress.stage]
     unit = _UNITS.get(progress.stage)
     return words if unit is None else f"{words}: {progress.done} of {progress.total} {unit}"
 
 
-def progress_html(progress: Progress) -> str:
+def progress_html(progress: ProgressEvent) -> str:
     """A bar with the stage, what is done of it, and the time left."""
     percent = round(100 * min(1.0, progress.share))
     if progress.left >= 0.5:

@@ -1,4 +1,4 @@
-"""Work for a request in a thread of its own: what it tells on the way, and how it ended."""
+"""Work for a request in a thread of its own: its events on the way, and how it ended."""
 
 import logging
 import queue
@@ -15,44 +15,45 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 0.4
 """At most so long between two signs of life; a visitor who left is noticed at the next one."""
 
-Told = queue.SimpleQueue[tuple[str, Any]]
-"""What the work tells, each with its kind."""
+Events = queue.SimpleQueue[tuple[str, Any]]
+"""What happened in the work, each with its kind."""
 
 
 class MachineError(RuntimeError):
     """Something failed here for a reason that is not the visitor's; the log has it."""
 
 
-def go_on(folder: Path) -> None:
+def raise_if_cancelled(folder: Path) -> None:
     """Raise an `AbandonedError` when nobody waits any more for what is made in a folder."""
     if not is_wanted(folder):
         raise AbandonedError
 
 
 def do_work(
-    engine: Executor, folder: Path, what: str, work: Callable[[Told], None]
+    engine: Executor, folder: Path, what: str, work: Callable[[Events], None]
 ) -> Generator[tuple[str, Any], None, None]:
-    """Do a request's work in a thread and pass on what it tells.
+    """Do a request's work in a thread and pass on its events.
 
     Args:
         engine: whose thread.
         folder: the request's; from here on the thread's to remove.
         what: "A request", for the log.
-        work: tells ("progress", how far it is) and whatever else there is to tell; asks `go_on` now and then.
+        work: puts ("progress", how far it is) and its other events into the queue; it calls `raise_if_cancelled` now
+            and then.
     Yields:
-        What the work tells, of many progresses the newest alone; ("beat", None) where it is silent for long; and at the
-        end ("refused", sentence), ("failed", "") or nothing more, as the work was refused, failed, or was done or given
-        up.
+        The events of the work, of many progresses the newest alone; ("beat", None) where it is silent for long; and at
+        the end ("refused", sentence), ("failed", "") or nothing more, as the work was refused, failed, or was done or
+        given up.
     """
-    told: Told = queue.SimpleQueue()
+    events: Events = queue.SimpleQueue()
     mark_busy(folder)
-    engine.submit(_work, folder, what, work, told)
+    engine.submit(_work, folder, what, work, events)
     while True:
         try:
-            kind, content = told.get(timeout=BEAT_SECONDS)
+            kind, content = events.get(timeout=BEAT_SECONDS)
             # Only the newest of many reports is worth a message to the page.
-            while kind == "progress" and not told.empty():
-                kind, content = told.get()
+            while kind == "progress" and not events.empty():
+                kind, content = events.get()
         except queue.Empty:
             kind, content = "beat", None
         if kind == "ended":
@@ -60,19 +61,19 @@ def do_work(
         yield kind, content
 
 
-def _work(folder: Path, what: str, work: Callable[[Told], None], told: Told) -> None:
+def _work(folder: Path, what: str, work: Callable[[Events], None], events: Events) -> None:
     try:
         with at_work(folder):
-            work(told)
+            work(events)
     except InputError as error:
         logger.info("%s was refused: %s", what, error)
-        told.put(("refused", str(error)))
+        events.put(("refused", str(error)))
     except AbandonedError:
         logger.info("%s was given up", what)
     # Whatever it is, the visitor must hear of it; the log has the rest.
     except Exception:
         logger.exception("%s failed", what)
-        told.put(("failed", ""))
+        events.put(("failed", ""))
     finally:
         # Only now is the folder nobody's: who hears this may work in it.
-        told.put(("ended", None))
+        events.put(("ended", None))
