@@ -81,7 +81,7 @@ def test_box_and_landmarks_are_drawn_on_a_copy(astronaut: np.ndarray, landmarks:
 
 @pytest.mark.parametrize("side", [512, 3500])
 def test_a_portrait_is_looked_at_within_a_second(astronaut: np.ndarray, tmp_path: Path, side: int) -> None:
-    """Seconds of the processor, so that a busy machine decides nothing; a phone's picture has 12 million pixels."""
+    """CPU seconds, so that a busy machine decides nothing; a phone's picture has 12 million pixels."""
     path = tmp_path / "portrait.jpg"
     Image.fromarray(astronaut).resize((side, side)).save(path, quality=92)
     panel = PortraitPanel(Settings())

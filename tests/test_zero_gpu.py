@@ -1,4 +1,4 @@
-"""The code path of a ZeroGPU Space, with a processor in the GPU's place (`zero_gpu_server.py` says what is real)."""
+"""The code path of a ZeroGPU Space, with a CPU in the GPU's place (`zero_gpu_server.py` says what is real)."""
 
 import json
 import time

@@ -1,9 +1,9 @@
-"""`app.py` as a ZeroGPU Space runs it, with a processor in the GPU's place: `python zero_gpu_server.py LOG [options]`.
+"""`app.py` as a ZeroGPU Space runs it, with a CPU in the GPU's place: `python zero_gpu_server.py LOG [options]`.
 
 Real: the `spaces` package with its patched torch, the scheduling over HTTP, the fork for every GPU task, and all that
 is pickled between the two processes. Not real: the service that lends the GPUs, which here lends one to everybody and
 writes what it was asked for to LOG, a line of JSON each; and the way of the weights to CUDA, which are put back where
-they lie on the processor.
+they lie on the CPU.
 """
 
 import json
@@ -48,7 +48,7 @@ def main() -> None:
     os.environ["SPACES_ZERO_DEVICE_API_URL"] = f"http://127.0.0.1:{lender.server_port}"
     import torch
 
-    # What `spaces` looks for in torch when it is imported, and a build for processors lacks.
+    # What `spaces` looks for in torch when it is imported, and a build for CPUs lacks.
     if torch.version.cuda is None:
         torch.version.cuda = "12.8"
         torch._C._cuda_init = lambda: None

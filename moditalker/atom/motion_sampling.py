@@ -42,7 +42,7 @@ def sample_residual(
         identity: (68, 3) the portrait, inter-ocular distances.
         steps: denoising steps.
         guidance: 1 is none; above, the motion leans further towards what the speech asks for.
-        generator: on the processor, so that a seed means the same on every machine.
+        generator: on the CPU, so that a seed means the same on every machine.
         temperature: of the noise that the lip branch starts from; 1 draws from all that the speech allows, 0 gives
             what it asks for on average.
     Returns:
@@ -87,7 +87,7 @@ def sample_head(
     Args:
         speech: (2T, D) features at 50 Hz.
         steps: denoising steps.
-        generator: on the processor.
+        generator: on the CPU.
     Returns:
         pose (T, 6), as ``FaceFrame.analyse`` gives it, and closure (T,), as ``blinks.eye_closure`` does.
     """

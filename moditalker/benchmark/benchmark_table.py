@@ -22,7 +22,7 @@ def summarise(ledger: Ledger, footage: list[Footage], settings: dict[str, Any]) 
 
     Returns:
         ``clips``, ``settings``; ``rows`` with a mean for each row and column; ``counts``, how many clips each mean is
-        over; ``left_out`` with reasons; ``seconds`` of processor time a stage.
+        over; ``left_out`` with reasons; ``seconds`` of CPU time a stage.
     """
     names = [clip.name for clip in footage]
     rows: dict[str, dict[str, float]] = {}

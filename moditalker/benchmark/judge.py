@@ -75,7 +75,7 @@ class Verdict:
         values: by column.
         lags: correlation of the mouth's opening at each lag; None for short clips.
         features: ``frames`` (n, D) and ``clips`` (k, D) for the Fréchet distances, where their networks are there.
-        seconds: of processor time, a group of measures.
+        seconds: of CPU time, a group of measures.
     """
 
     values: dict[str, float] = field(default_factory=dict)

@@ -66,7 +66,7 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--precision", choices=("bf16", "no"), help="bf16 by default")
     command.add_argument("--seed", type=int, help="0 by default")
     command.add_argument("--workers", type=int, help="of the data (1)")
-    command.add_argument("--cpu", action="store_true", help="use the processor even where there is a GPU")
+    command.add_argument("--cpu", action="store_true", help="use the CPU even where there is a GPU")
     command.add_argument("--people", type=int, help="people: how many are drawn (3000)")
     command.add_argument("--size", type=int, help="people: side of the pictures, pixels (512)")
     command.add_argument("--psi", type=float, help="people: how far from the mean person, 0 to 1 (0.75)")

@@ -14,7 +14,7 @@ from moditalker.compare.runner import Outcome
 TIMES = (
     Column("seconds", "seconds", 1),
     Column("real_time_factor", "seconds a second of video", 2),
-    Column("processor_factor", "processor seconds a second of video", 2),
+    Column("processor_factor", "CPU seconds a second of video", 2),
 )
 ALL = (*TIMES, *ALONE, *BESIDE)
 

@@ -27,9 +27,9 @@ class Outcome:
         video: None when it failed.
         seconds: wall clock a stage.
         real_time_factor: seconds of work a second of video; None for what was made elsewhere.
-        processor_factor: seconds of this process's processor time a second of video, all threads together: what other
+        processor_factor: seconds of this process's CPU time a second of video, all threads together: what other
             programs took is not in them, the loading of networks is; None for what was made elsewhere.
-        measures: by the keys of ``measure.ALONE`` and ``measure.BESIDE``.
+        measures: by the keys of ``measures.ALONE`` and ``measures.BESIDE``.
         warnings: for the user.
         failed: a sentence when there is no video.
     """
@@ -127,8 +127,8 @@ def _made(
         return Outcome(facts, None, failed=FAILED)
     length, spent = inputs.frames / FPS, sum(made.seconds.values())
     factor = round(spent / length, 3) if made.seconds else None
-    processor = round(busy / length, 3) if made.seconds and not facts.sent_to else None
-    return Outcome(facts, target, made.seconds, factor, processor, warnings=made.warnings)
+    cpu_factor = round(busy / length, 3) if made.seconds and not facts.sent_to else None
+    return Outcome(facts, target, made.seconds, factor, cpu_factor, warnings=made.warnings)
 
 
 def _measured(

@@ -216,7 +216,7 @@ def _tiles(image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 class FaceAlignmentTracker:
-    """The ``face-alignment`` package's 3-D landmarks; slower on a processor, and it downloads its weights once."""
+    """The ``face-alignment`` package's 3-D landmarks; slower on a CPU, and it downloads its weights once."""
 
     def __init__(self, device: str = "cpu") -> None:
         import face_alignment

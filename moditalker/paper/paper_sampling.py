@@ -45,7 +45,7 @@ def sample_motion(
         identity: (68, 3) the portrait, inter-ocular distances.
         steps: denoising steps; the published number is 50.
         guidance: unconditional + guidance (conditional - unconditional); the published one is 2.
-        generator: on the processor, so that a seed means the same on every machine.
+        generator: on the CPU, so that a seed means the same on every machine.
         callback: see ``StepCallback``.
         inputs: what AToM is given of the portrait and in which unit and axes it moves: ``ours``: the portrait as it is,
             in inter-ocular distances; ``released``: its difference from a mean face, frontal, in centimetres, see
@@ -100,7 +100,7 @@ class BlockChain:
         steps: denoising steps, at least one; the published number is 25 with ``start`` = 0.25, and 100 with 1.
         start: share of the noise schedule from which a block starts, with the noised latent of its identity held still;
             1 starts from noise.
-        generator: on the processor.
+        generator: on the CPU.
         pose: where pose frames come from; the warped portrait by default.
         inputs: how landmarks are drawn and what of the pose frames is hidden, see ``moditalker.paper.inputs``.
         chain: identity and noised start of every block but the first: ``last`` takes the last frame of the block

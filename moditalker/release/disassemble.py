@@ -1,6 +1,6 @@
 """A preset's folder back into runs: ``python -m moditalker.release.disassemble assets/compact -o runs``.
 
-``train --start``, ``training.average`` and ``assemble`` take runs. Whoever has the weights only, and not the runs they
+``train --start``, ``release.average`` and ``assemble`` take runs. Whoever has the weights only, and not the runs they
 came from, goes on from here; a run that is then made anew takes the place of its old one.
 """
 

@@ -3,7 +3,7 @@
 The design is SyncNet's (Chung and Zisserman, "Out of time: automated lip sync in the wild", ACCV 2016 workshops):
 early fusion of the frames, so that the first convolution sees motion, and towers that meet only in the distance of
 their embeddings. Changed: log-mel instead of MFCC, embeddings of unit length, and pictures folded into channels, which
-processors like better than large maps.
+CPUs like better than large maps.
 """
 
 import math

@@ -17,7 +17,7 @@ def generators_of(seed: int | None, generator: torch.Generator | None) -> tuple[
 
     Args:
         seed: of them all; a new one when None.
-        generator: on the processor; taken for every part, instead of a seed.
+        generator: on the CPU; taken for every part, instead of a seed.
     Returns:
         The seed, and a generator for each of ``lips``, ``head`` and ``video``.
     """

@@ -9,7 +9,7 @@ class Stopwatch:
     """Seconds a stage.
 
     Args:
-        clock: what tells the time; ``time.process_time`` leaves out what other programs took of the processor.
+        clock: what tells the time; ``time.process_time`` leaves out what other programs took of the CPU.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:

@@ -6,8 +6,8 @@ Every clip becomes a folder of its own, written whole or not at all, so a second
     DIR/rejected.json               what was left out and why
     DIR/clips/NAME/frames.npy       (T, 128, 128, 3) uint8, aligned faces
     DIR/clips/NAME/motion.npz       landmarks (T, 68, 3) float32, picture space; matrices (T, 2, 3) to the aligned face
-    DIR/clips/NAME/sound.npy        its recording, see ``training.sound``
-    DIR/clips/NAME/speech-*.npz     speech features, a file for each encoder, see ``training.speech_files``
+    DIR/clips/NAME/sound.npy        its recording, see ``training.data.recordings``
+    DIR/clips/NAME/speech-*.npz     speech features, a file for each encoder, see ``training.data.speech_files``
 """
 
 import csv

@@ -4,7 +4,7 @@
                                          speeds (K,), and for each of the K variants its own variant_k (2T', D) float16
 
 Another encoder, or more variants, so need no new tracking. A variant is the recording with another voice, in another
-room, at another speed (``audio.augment``).
+room, at another speed (``training.data.sound_augmentation``).
 """
 
 import re
@@ -63,7 +63,7 @@ def keep_speech(data: Path, clips: list[str], encoder: str, variants: int = VARI
     """Encode the recordings of the clips that were not encoded yet.
 
     Args:
-        data: folder of prepared clips with their recordings, see ``training.sound``.
+        data: folder of prepared clips with their recordings, see ``training.data.recordings``.
         clips: names.
         encoder: see ``make_speech_encoder``.
         variants: of each clip, beside the recording as it is.

@@ -23,7 +23,7 @@ _SMOOTH = 3.0
 """Deviation of the Gaussian that optical flow is smoothed with, pixels."""
 _GREY = 128.0
 _BEHIND = 0.02
-"""What a cell without a person in it counts: what stands behind people stays where it is, see ``video.backdrop``."""
+"""What a cell without a person in it counts: what stands behind people stays where it is, see ``render.background``."""
 
 
 class FlowBatches:

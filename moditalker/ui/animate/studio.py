@@ -182,7 +182,7 @@ class Studio:
                 raise MachineError from error
 
     def _finish_here(self, job: Job, folder: Path, report: dict[str, Any]) -> Result:
-        """What is made from the landmarks afterwards, on the processor."""
+        """What is made from the landmarks afterwards, on the CPU."""
         assert job.request.audio is not None
         samples = load_audio(job.request.audio, max_seconds=self._settings.max_audio_seconds)
         landmarks = read_landmarks(folder / "landmarks.npz")

@@ -54,7 +54,7 @@ class Comparison:
 
     Attributes:
         outcomes: in the order of the columns.
-        rows: see ``compare.table.row_of``; ``column`` is the letter.
+        rows: see ``compare.comparison_table.row_of``; ``column`` is the letter.
         portrait: as every method got it.
         stitched: all columns in one file; None when all failed.
         table: CSV.
