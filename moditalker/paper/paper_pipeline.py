@@ -26,7 +26,7 @@ from moditalker.paper.denoiser import PaperMotionToVideo
 from moditalker.paper.driving_video import DrivingVideo
 from moditalker.paper.head_square import Paster, crop_matrix
 from moditalker.paper.identity import read_identity
-from moditalker.paper.inputs import Chain, Inputs, check_choice
+from moditalker.paper.inputs import check_choice
 from moditalker.paper.paper_sampling import BlockChain, sample_motion
 from moditalker.paper.schedule import PublishedDDIM
 from moditalker.pipeline_base import MotionOutput, TalkingPipeline, stepped, target_landmarks
@@ -91,9 +91,10 @@ class PaperPipeline(TalkingPipeline):
         head: HeadMotion | None = None,
         tracker: str = "mediapipe",
         mtov_start: float = 0.25,
-        inputs: Inputs = "ours",
-        chain: Chain = "last",
+        inputs: str = "ours",
+        chain: str = "last",
     ) -> None:
+        # Annotated as str: diffusers warns of every annotation that is no class.
         check_choice(inputs, chain)
         super().__init__()
         self.register_modules(
