@@ -78,10 +78,10 @@ def _arguments(body: bytes, count: int) -> list[object]:
         InputError: there are others, or none.
     """
     try:
-        told = json.loads(body)
+        message = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InputError('The body is not JSON: send {"data": [...]}.') from error
-    data = told.get("data") if isinstance(told, dict) else None
+    data = message.get("data") if isinstance(message, dict) else None
     if not isinstance(data, list) or len(data) != count:
         raise InputError(f'The body must be {{"data": [...]}} with {count} arguments: send that.')
     return data
