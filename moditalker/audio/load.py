@@ -1,148 +1,119 @@
-"""Decode the speech of any audio or video file to 16 kHz mono samples."""
+"""Decode the sound of any audio or video file: for the models, and as it came in."""
 
 import logging
-import re
-import subprocess
-import tempfile
 from pathlib import Path
-from typing import IO
 
-import imageio_ffmpeg
 import numpy as np
 
+from moditalker.audio.recording import Recording
 from moditalker.constants import SAMPLE_RATE
+from moditalker.media.decoder import DecodingError, decode
+from moditalker.media.source import existing_file
 from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 MIN_SECONDS = 0.2
 SILENCE_PEAK = 1e-3  # -60 dBFS
-# An MP3 or AAC file that was cut at the limit comes out longer by the codec's padding.
-LIMIT_TOLERANCE_SECONDS = 0.1
+INVERTED_RATIO = 4.0
+"""Channels whose difference is this many times as loud as their mean are inverted against each other."""
 
-_SAMPLE_BYTES = 4
-_READ_BYTES = 1 << 20
-_DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+(?:\.\d+)?)")
+# Ten minutes of AAC take three seconds.
+_CPU_SECONDS = 20
+_SECONDS_A_CPU_SECOND = 60
 
 
 def load_audio(path: str | Path, max_seconds: float = 600.0) -> np.ndarray:
-    """Decode the first sound track of a file with ffmpeg.
-
-    Channels are mixed to mono. Sample 0 is the start of the file: a track that begins later than the picture is
-    preceded by silence, so samples and the frames of `moditalker.video.read.read_video` share their time axis.
-    Samples that are not finite become 0; a recording that exceeds full scale (floating-point files, resampling
-    overshoot) is scaled down as a whole, which keeps its waveform.
-
-    Args:
-        path: WAV, MP3, FLAC, OGG, M4A, MP4, MOV, WebM or any other file that ffmpeg reads.
-        max_seconds: the longest recording accepted, in seconds; at most this much is ever held in memory.
+    """The samples of `load_recording`, without the sound as it came in.
 
     Returns:
         float32 (N,) in [-1, 1], mono, `SAMPLE_RATE` samples a second.
 
     Raises:
-        InputError: the file is missing, a directory, not readable as audio, damaged, without sound track, shorter
-            than `MIN_SECONDS`, silent (peak below -60 dBFS) or longer than `max_seconds`.
+        InputError: as `load_recording`.
     """
-    source = _existing_file(Path(path))
-    samples, duration = _decode(source, max_seconds + LIMIT_TOLERANCE_SECONDS)
-    if samples is None:
-        length = f"lasts {duration:.1f} s" if duration is not None else f"lasts more than {max_seconds:.1f} s"
+    return _load(path, max_seconds, original=False).samples
+
+
+def load_recording(path: str | Path, max_seconds: float = 600.0) -> Recording:
+    """Decode the sound track of a file, in a process of its own.
+
+    Of several tracks the one that is flagged as default is taken. Sample 0 is the start of the file: a track that
+    begins later than the picture is preceded by silence, so samples and the frames of `video.read.read_video` share
+    their time axis. Samples that are not finite become 0; a recording that exceeds full scale (floating-point
+    files, resampling overshoot) is scaled down as a whole, which keeps its waveform. Where left and right are inverted
+    against each other, the models get half their difference instead of their mean, in which they cancel.
+
+    Args:
+        path: WAV, MP3, FLAC, OGG, M4A, MP4, MOV, WebM or another file of `moditalker.media.container.FORMATS`.
+        max_seconds: the longest recording accepted, in seconds. Decoding stops there, whatever length the file states,
+            and no more than this is ever held in memory.
+
+    Raises:
+        InputError: the file is missing, not a regular file, not readable as audio, damaged, without sound track,
+            shorter than `MIN_SECONDS`, silent (peak below -60 dBFS) or longer than `max_seconds`.
+    """
+    return _load(path, max_seconds, original=True)
+
+
+def _load(path: str | Path, max_seconds: float, original: bool) -> Recording:
+    source = existing_file(path, "recording")
+    tracks, rate, channels = _decode(source, max_seconds, original)
+    speech, difference = tracks["speech"], tracks["difference"]
+    if len(speech) < MIN_SECONDS * SAMPLE_RATE:
         raise InputError(
-            f"{source.name} {length} and the limit is {max_seconds:.1f} s: "
-            f"cut it into parts of at most {max_seconds:g} s or raise the limit (max_seconds)."
-        )
-    if len(samples) < MIN_SECONDS * SAMPLE_RATE:
-        raise InputError(
-            f"{source.name} holds {len(samples) / SAMPLE_RATE:.2f} s of sound: "
+            f"{source.name} holds {len(speech) / SAMPLE_RATE:.2f} s of sound: "
             f"choose a recording of at least {MIN_SECONDS} s."
         )
-    return _bounded(samples, source)
+    speech, difference = _bounded(speech, source), _bounded(difference, source)
+    if _rms(difference) > INVERTED_RATIO * _rms(speech):
+        logger.info("%s: left and right are inverted against each other", source.name)
+        speech = difference
+    if np.abs(speech).max() < SILENCE_PEAK:
+        raise InputError(f"{source.name} is silent: check the microphone, or choose a recording with audible speech.")
+    sound = _bounded(tracks["original"], source).reshape(-1, channels)
+    return Recording(speech, sound, rate, source.name)
 
 
-def _existing_file(path: Path) -> Path:
-    """The absolute path of a regular file; InputError otherwise."""
-    if path.is_dir():
-        raise InputError(f"{path} is a directory: give the path of one audio or video file in it.")
-    if not path.exists():
-        raise InputError(f"{path} does not exist: check the path of the speech recording.")
-    if not path.is_file():
-        raise InputError(f"{path} is not a regular file: save the speech to an audio file and give its path.")
-    return path.absolute()
-
-
-def _decode(source: Path, limit_seconds: float) -> tuple[np.ndarray | None, float | None]:
-    """Samples, float32 (N,), and the duration in seconds that the file's header states, None if it states none.
-
-    The samples are None if there are more than `limit_seconds` of them; decoding stops there.
-    """
-    limit_bytes = limit_seconds * SAMPLE_RATE * _SAMPLE_BYTES
-    # first_pts pads a track that starts late, async fills gaps: both keep sound and picture together.
-    # rematrix_maxval makes mono the mean of stereo; without it floats are mixed 3 dB louder, beyond full scale.
-    resample = f"aresample={SAMPLE_RATE}:async=1:first_pts=0:out_chlayout=mono:rematrix_maxval=1"
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-protocol_whitelist", "file",
-        "-i", f"file:{source}", "-map", "0:a:0", "-af", resample, "-f", "f32le", "pipe:1",
-    ]  # fmt: skip
-    # A file and not a pipe takes the log: nobody has to empty it while the samples are read.
-    with tempfile.TemporaryFile() as log_file:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log_file) as process:
-            assert process.stdout is not None
-            pcm = _read_up_to(process.stdout, limit_bytes)
-            if len(pcm) > limit_bytes:
-                process.kill()
-        log_file.seek(0)
-        log = log_file.read().decode("utf-8", errors="replace")
-    duration = _header_duration(log)
-    if len(pcm) > limit_bytes:
-        return None, duration
-    if process.returncode != 0:
-        raise _unreadable(source, log)
-    return np.frombuffer(pcm, dtype="<f4").astype(np.float32), duration
-
-
-def _read_up_to(stream: IO[bytes], limit_bytes: float) -> bytes:
-    """Everything in the stream, or, where that is more than `limit_bytes`, just over that many bytes."""
-    content = bytearray()
-    while len(content) <= limit_bytes:
-        block = stream.read(_READ_BYTES)
-        if not block:
-            break
-        content += block
-    return bytes(content)
-
-
-def _header_duration(log: str) -> float | None:
-    """Seconds, from the description of the input that ffmpeg logs; None where the container does not say."""
-    match = _DURATION.search(log)
-    if match is None:
-        return None
-    hours, minutes, seconds = match.groups()
-    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-
-
-def _unreadable(source: Path, log: str) -> InputError:
-    """What ffmpeg's log says about a file that it could not decode."""
-    if "Permission denied" in log:
-        return InputError(f"{source} may not be read: change its permissions or choose another file.")
-    if " Video: " in log and " Audio: " not in log:
-        return InputError(f"{source.name} has no sound track: choose a recording, or a video with sound.")
-    logger.debug("ffmpeg on %s: %s", source, log)
-    return InputError(
-        f"{source.name} cannot be read as audio, it may be damaged or of another kind: "
-        "save the speech again as WAV, MP3, FLAC, OGG or M4A."
-    )
+def _decode(source: Path, max_seconds: float, original: bool) -> tuple[dict[str, np.ndarray], int, int]:
+    """The tracks that ``media.sound`` sends, float32 (N,) each, and rate and channels of "original"."""
+    blocks: dict[str, list[np.ndarray]] = {"speech": [], "difference": [], "original": []}
+    rate = channels = 1
+    try:
+        for part, content in decode(
+            "sound",
+            cpu_seconds=_CPU_SECONDS + round(max_seconds / _SECONDS_A_CPU_SECOND),
+            path=str(source),
+            name=source.name,
+            rate=SAMPLE_RATE,
+            max_seconds=max_seconds,
+            original=original,
+        ):
+            if "track" in part:
+                blocks[part["track"]].append(content.view("<f4"))
+            else:
+                rate, channels = part["rate"], part["channels"]
+    except DecodingError as error:
+        logger.debug("%s: %s", source, error)
+        raise InputError(
+            f"{source.name} cannot be read as audio, it may be damaged or of another kind: "
+            "save the speech again as WAV, MP3, FLAC, OGG or M4A."
+        ) from error
+    tracks = {name: np.concatenate([np.zeros(0, np.float32), *parts]) for name, parts in blocks.items()}
+    return tracks, rate, channels
 
 
 def _bounded(samples: np.ndarray, source: Path) -> np.ndarray:
-    """The samples, float32 (N,), made finite and scaled into [-1, 1]; InputError if they are silent."""
+    """The samples, float32 (N,), made finite and scaled into [-1, 1]."""
     finite = np.isfinite(samples)
     if not finite.all():
         logger.warning("%s: %d samples are not finite and become silence", source.name, np.count_nonzero(~finite))
         samples = np.where(finite, samples, np.float32(0.0))
-    peak = float(np.abs(samples).max())
-    if peak < SILENCE_PEAK:
-        raise InputError(f"{source.name} is silent: check the microphone, or choose a recording with audible speech.")
+    peak = float(np.abs(samples).max(initial=0.0))
     if peak > 1.0:
         samples = np.clip(samples / np.float32(peak), -1.0, 1.0)
     return samples
+
+
+def _rms(samples: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(samples)))) if len(samples) else 0.0
