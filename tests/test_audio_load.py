@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from moditalker.audio.load import load_audio
+from moditalker.audio.load import load_audio, load_recording
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.constants import SAMPLE_RATE
 from moditalker.utils.errors import InputError
@@ -83,6 +83,44 @@ def test_values_that_are_not_finite_become_silence(tmp_path: Path) -> None:
     samples = load_audio(tmp_path / "broken.wav")
     assert np.isfinite(samples).all()
     assert np.abs(samples).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_channels_that_are_inverted_against_each_other_are_heard(tmp_path: Path) -> None:
+    wave = tone()
+    for name, right in {"inverted": -wave, "nearly": -0.9 * wave, "one side": np.zeros_like(wave)}.items():
+        soundfile.write(tmp_path / "stereo.wav", np.stack([wave, right], axis=1), 44_100)
+        samples = load_audio(tmp_path / "stereo.wav")
+        assert np.abs(samples).max() == pytest.approx(0.25 if name == "one side" else 0.5, abs=0.03), name
+        assert dominant_hertz(samples) == pytest.approx(440.0, abs=2.0)
+
+
+def test_a_recording_has_what_models_hear_and_what_came_in(tmp_path: Path) -> None:
+    sound = np.stack([tone(hertz=12_000), tone(hertz=400)], axis=1)
+    soundfile.write(tmp_path / "both.wav", sound, 44_100, subtype="FLOAT")
+    recording = load_recording(tmp_path / "both.wav")
+    np.testing.assert_array_equal(recording.original, sound)
+    np.testing.assert_array_equal(recording.samples, load_audio(tmp_path / "both.wav"))
+    assert (recording.original_rate, recording.seconds, recording.name) == (44_100, 1.0, "both.wav")
+    part = recording.part(0.25, 0.5)
+    np.testing.assert_array_equal(part.samples, recording.samples[4000:8000])
+    np.testing.assert_array_equal(part.original, sound[11_025:22_050])
+
+
+def test_what_came_in_is_kept_to_what_can_be_heard(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "studio.wav", np.stack([tone(rate=96_000)] * 6, axis=1), 96_000)
+    recording = load_recording(tmp_path / "studio.wav")
+    assert (recording.original_rate, recording.original.shape) == (48_000, (48_000, 2))
+    assert np.abs(recording.samples[4000:12000]).max() == pytest.approx(0.5, abs=0.02)
+
+
+def test_of_several_tracks_the_default_one_is_taken(tmp_path: Path) -> None:
+    for hertz in (300, 600):
+        soundfile.write(tmp_path / f"{hertz}.wav", tone(hertz=hertz), 44_100)
+    path = tmp_path / "two.mkv"
+    for default in (0, 1):
+        ffmpeg("-i", tmp_path / "300.wav", "-i", tmp_path / "600.wav", "-map", "0", "-map", "1", "-disposition:a", "0",
+               f"-disposition:a:{default}", "default", path)  # fmt: skip
+        assert dominant_hertz(load_audio(path)) == pytest.approx((300, 600)[default], abs=2)
 
 
 def test_names_that_look_like_options_or_addresses(wav: Path, tmp_path: Path) -> None:

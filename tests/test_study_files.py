@@ -11,13 +11,14 @@ from moditalker.cli.main import main
 from moditalker.study.build import build_study
 from moditalker.study.check import check_study
 from moditalker.study.definition import Study, read_study
-from moditalker.study.media import traces, video_facts
+from moditalker.study.media import traces
 from moditalker.study.parts import Method
 from moditalker.study.recipe import read_recipe
 from moditalker.study.serving import ServedFiles
 from moditalker.ui.study.study_tab import about_study
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress
+from moditalker.video.read import probe_video
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +34,9 @@ def test_no_file_says_who_made_it_and_every_one_is_the_same_video_still(study: S
         path = study.folder / stimulus.file
         assert traces(path, names) == []
         assert not any(name in stimulus.file for name in (*METHODS, "item"))
-        facts = video_facts(path)
-        assert (facts.codec, facts.sound, facts.width, facts.height) == ("h264", True, 64, 64)
-        assert facts.seconds == pytest.approx(0.2, abs=0.05)
+        facts = probe_video(path)
+        assert (facts.codec, facts.sound, facts.size) == ("h264", True, (64, 64))
+        assert facts.duration == pytest.approx(0.2, abs=0.05)
 
 
 def test_what_the_server_hands_out_has_other_names_still(study: Study, tmp_path: Path) -> None:

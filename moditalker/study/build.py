@@ -14,12 +14,13 @@ import tomlkit
 
 from moditalker.study.definition import Study, read_study
 from moditalker.study.makers import FILES, Maker
-from moditalker.study.media import video_facts, write_digits, write_reference, write_spoilt, write_stimulus
+from moditalker.study.media import write_digits, write_reference, write_spoilt, write_stimulus
 from moditalker.study.parts import PAIRED, Check, Item, Method, SoundCheck, Stimulus, Training
 from moditalker.study.recipe import Recipe, RecipeItem
 from moditalker.study.serving import file_sha256
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress
+from moditalker.video.read import probe_video
 
 DIGITS = 3
 _LEDGER = "build.json"
@@ -120,8 +121,8 @@ def _stimulus(
 
 
 def _facts(video: Path) -> dict[str, Any]:
-    facts = video_facts(video)
-    return {"seconds": facts.seconds, "width": facts.width, "height": facts.height}
+    facts = probe_video(video)
+    return {"seconds": facts.duration, "width": facts.size[0], "height": facts.size[1]}
 
 
 def _spoil(

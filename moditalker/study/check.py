@@ -2,10 +2,11 @@
 
 from moditalker.study.definition import Study
 from moditalker.study.design import Balance, balance
-from moditalker.study.media import traces, video_facts
+from moditalker.study.media import traces
 from moditalker.study.parts import PAIRED, RATING
 from moditalker.study.serving import verified
 from moditalker.utils.errors import InputError
+from moditalker.video.read import probe_video
 
 _DIFFERENCE = 0.1
 """Seconds by which the videos of an item may differ in length without a word."""
@@ -55,7 +56,7 @@ def _lengths(study: Study) -> list[str]:
             )
         if len({(video.width, video.height) for video in videos}) > 1:
             found.append(f"Note: the videos of {item.id!r} differ in size; raters may tell the methods by that.")
-        if len({round(video_facts(study.folder / video.file).fps, 1) for video in videos}) > 1:
+        if len({round(probe_video(study.folder / video.file).fps, 1) for video in videos}) > 1:
             found.append(f"Note: the videos of {item.id!r} differ in frames a second.")
     return found
 

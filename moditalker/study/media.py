@@ -1,74 +1,30 @@
 """What raters see and hear, as files that tell nothing of where they come from."""
 
-import subprocess
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
+import av
 import numpy as np
-import soundfile
+from av.bitstream import BitStreamFilterContext
+from av.container import OutputContainer
 from PIL import Image
 
+from moditalker.audio.load import load_recording
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.picture import load_portrait
+from moditalker.media.container import chosen, open_media, start_seconds
 from moditalker.utils.errors import InputError
+from moditalker.video.read import probe_video, read_video
+from moditalker.video.sound_track import SoundTrack
+from moditalker.video.write import VideoWriter
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 REFERENCE_SIDE = 480
 """Pixels of a portrait's longer side beside the videos."""
 SPOILT_SIDE = 14
 """Blocks in a row of a spoilt video."""
-
-# Neither tags nor the muxer's name; 48 kHz and the same bit rate for all.
-_SILENT = ["-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-movflags", "+faststart"]
-_SOUND = ["-c:a", "aac", "-b:a", "192k", "-ar", "48000", "-ac", "1", "-flags:a", "+bitexact"]
-# Type 6 are the SEI units: x264 writes its version and every setting into one.
-_COPIED = ["-c:v", "copy", "-bsf:v", "filter_units=remove_types=6"]
-_ENCODED = [
-    "-c:v", "libx264", "-preset", "medium", "-crf", "14", "-pix_fmt", "yuv420p", "-metadata:s:v:0", "encoder=",
-    "-bsf:v", "filter_units=remove_types=6",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class VideoFacts:
-    """A video file: what its streams are, ``seconds``, ``width`` and ``height`` in pixels, frames a second."""
-
-    codec: str
-    pixels: str
-    sound: bool
-    seconds: float
-    width: int
-    height: int
-    fps: float
-
-
-def video_facts(path: Path) -> VideoFacts:
-    """Look into a video file.
-
-    Raises:
-        InputError: it is missing or no video.
-    """
-    if not path.is_file():
-        raise InputError(f"There is no video {path}: name one that is there.")
-    try:
-        reader = imageio_ffmpeg.read_frames(str(path))
-        told = next(reader)
-        reader.close()
-    except (OSError, RuntimeError, StopIteration) as error:
-        raise InputError(f"{path} is not a video that can be read: give another.") from error
-    width, height = told["size"]
-    return VideoFacts(
-        str(told["codec"]),
-        str(told["pix_fmt"]).split("(")[0],
-        bool(told.get("audio_codec")),
-        float(told["duration"]),
-        width,
-        height,
-        float(told["fps"]),
-    )
 
 
 def write_stimulus(source: Path, target: Path, encode: bool) -> None:
@@ -82,23 +38,29 @@ def write_stimulus(source: Path, target: Path, encode: bool) -> None:
     Raises:
         InputError: no sound, or a picture that browsers may not show and that must not be encoded.
     """
-    facts = video_facts(source)
+    facts = probe_video(source)
     if not facts.sound:
         raise InputError(f"{source} has no sound: a talking video without it cannot be judged; give another.")
-    if not encode and (facts.codec != "h264" or facts.pixels != "yuv420p"):
+    if encode:
+        _write_frames(source, target, lambda frame: frame)
+    elif facts.codec != "h264" or facts.pixels != "yuv420p":
         raise InputError(
             f"{source} is {facts.codec} ({facts.pixels}), which not every browser plays: set 'encode = true' under "
             "[build], which encodes the videos of all methods alike."
         )
-    _ffmpeg(["-i", str(source), "-map", "0:v:0", "-map", "0:a:0", *(_ENCODED if encode else _COPIED), *_SOUND], target)
+    else:
+        _whole(target, lambda part: _copy(source, part))
 
 
 def write_spoilt(source: Path, target: Path) -> None:
     """Write a video that is plainly worse by every question: blocks in the place of a face, the same sound."""
-    facts = video_facts(source)
-    size = f"{facts.width}:{facts.height}"
-    filters = f"scale={SPOILT_SIDE}:{SPOILT_SIDE}:flags=area,scale={size}:flags=neighbor,setsar=1"
-    _ffmpeg(["-i", str(source), "-map", "0:v:0", "-map", "0:a:0", "-vf", filters, *_ENCODED, *_SOUND], target)
+
+    def spoil(frame: np.ndarray) -> np.ndarray:
+        picture = Image.fromarray(frame)
+        blocks = picture.resize((SPOILT_SIDE, SPOILT_SIDE), Image.Resampling.BOX)
+        return np.asarray(blocks.resize(picture.size, Image.Resampling.NEAREST))
+
+    _write_frames(source, target, spoil)
 
 
 def write_reference(portrait: Path, target: Path) -> None:
@@ -114,11 +76,14 @@ def write_reference(portrait: Path, target: Path) -> None:
 def write_digits(digits: str, target: Path) -> None:
     """Write digits as they are spoken by a synthetic voice, ``.m4a``, one second apart."""
     pause = np.zeros(SAMPLE_RATE // 2, np.float32)
-    spoken = [part for digit in digits for part in (synthesize(f"{DIGITS[int(digit)]}."), pause)]
-    with tempfile.TemporaryDirectory() as folder:
-        recording = Path(folder) / "digits.wav"
-        soundfile.write(recording, np.concatenate(spoken), SAMPLE_RATE)
-        _ffmpeg(["-i", str(recording), "-map", "0:a:0", *_SOUND], target)
+    spoken = np.concatenate([part for digit in digits for part in (synthesize(f"{DIGITS[int(digit)]}."), pause)])
+
+    def write(part: Path) -> None:
+        with _anonymous_file(part) as container:
+            sound = SoundTrack(container, spoken, SAMPLE_RATE, anonymous=True)
+            container.mux(sound.rest())
+
+    _whole(target, write)
 
 
 def traces(path: Path, names: tuple[str, ...]) -> list[str]:
@@ -129,16 +94,60 @@ def traces(path: Path, names: tuple[str, ...]) -> list[str]:
     return [name for name in wanted if name.lower().encode() in content]
 
 
-def _ffmpeg(arguments: list[str], target: Path) -> None:
-    """Run ffmpeg; the target appears whole or not at all.
+def _write_frames(source: Path, target: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Encode a video's frames anew, each changed, at its own rate."""
+    facts, sound = probe_video(source), _sound(source)
+    width, height = facts.size[0] // 2 * 2, facts.size[1] // 2 * 2
+    with VideoWriter(target, (width, height), facts.fps, *sound, anonymous=True) as writer:
+        for frame in read_video(source, fps=float(writer.rate)):
+            writer.write(change(frame[:height, :width]))
+
+
+def _copy(source: Path, part: Path) -> None:
+    """Write a video's picture as it is and its sound encoded anew, without anything that names a program."""
+    samples, rate = _sound(source)
+    with open_media(source) as given, _anonymous_file(part) as container:
+        stream = chosen(given.streams.video)
+        assert stream is not None
+        picture = container.add_stream_from_template(stream)
+        picture.metadata.clear()
+        sound = SoundTrack(container, samples, rate, anonymous=True)
+        container.start_encoding()
+        # Type 6 are the SEI units: x264 writes its version and every setting into one.
+        without_names = BitStreamFilterContext("filter_units=remove_types=6", stream, picture)
+        start, unit = start_seconds(given), stream.time_base or Fraction(1, 1000)
+        shift = round(start / unit)
+        for packet in given.demux(stream):
+            if packet.dts is None or packet.pts is None:
+                continue
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            now = float(packet.dts * unit)
+            container.mux(without_names.filter(packet))
+            container.mux(sound.until(now))
+        container.mux(sound.rest())
+
+
+def _sound(source: Path) -> tuple[np.ndarray, int]:
+    """The sound of a video as one channel, and its rate."""
+    recording = load_recording(source)
+    return recording.original.mean(1), recording.original_rate
+
+
+def _anonymous_file(path: Path) -> OutputContainer:
+    container = av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart+negative_cts_offsets", "fflags": "+bitexact"})
+    return container
+
+
+def _whole(target: Path, write: Callable[[Path], None]) -> None:
+    """Have a file written; the target appears whole or not at all.
 
     Raises:
-        InputError: it failed; its last words follow.
+        InputError: it cannot be written; why follows.
     """
     part = target.with_name(f".{target.name}{target.suffix}")
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", *arguments, *_SILENT, str(part)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+    try:
+        write(part)
+    except av.FFmpegError as error:
         part.unlink(missing_ok=True)
-        raise InputError(f"{arguments[1]} cannot be made a stimulus: {done.stderr.strip()[-300:]}")
+        raise InputError(f"{target} cannot be made: {error}") from error
     part.replace(target)
