@@ -134,8 +134,9 @@ def _sound(source: Path) -> tuple[np.ndarray, int]:
 
 
 def _anonymous_file(path: Path) -> OutputContainer:
-    container = av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart+negative_cts_offsets", "fflags": "+bitexact"})
-    return container
+    """A new MP4 file whose muxer does not write its name."""
+    options = {"movflags": "+faststart+negative_cts_offsets", "fflags": "+bitexact"}
+    return av.open(f"file:{path}", "w", format="mp4", options=options)
 
 
 def _whole(target: Path, write: Callable[[Path], None]) -> None:
