@@ -70,7 +70,7 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
         try:
             urllib.request.urlopen(url, timeout=5).close()
         except OSError:
-            time.sleep(0.3)
+            time.sleep(0.1)
         else:
             return
     pytest.fail(f"app.py did not answer within {START_SECONDS} s:\n{log.read_text()}")

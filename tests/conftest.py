@@ -1,5 +1,6 @@
 """What the tests of the core share: a face, a voice, and a pipeline small enough to run in a blink."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,12 @@ import skimage.data
 import soundfile
 import torch
 from accelerate.state import AcceleratorState
+from app_server import Server, serve
+from browser import CHROMIUM, CHROMIUM_OPTIONS
 from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
@@ -26,10 +32,39 @@ from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # of the programs that tests start
 
 Talking = Callable[..., np.ndarray]
 
 LOWER_LIP_AND_JAW = [*range(5, 12), *range(55, 60), 65, 66, 67]
+
+
+SHARED = {
+    "test_browser.py": "app",
+    "test_ui_server.py": "app",
+    "test_paper_training.py": "forked",
+    "test_study_browser.py": "forked",
+    "test_study_http.py": "forked",
+}
+"""Files that share something costly: the app's server, or the process that others are forked from."""
+
+
+class Together(LoadScopeScheduling):
+    """How several processes share the tests: those of a file, and of files that share something, go to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0].rsplit("/")[-1]
+        return SHARED.get(file, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that at the end no process waits long for another."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -142,3 +177,27 @@ def portrait_file(small_picture: np.ndarray, tmp_path_factory: pytest.TempPathFa
     path = tmp_path_factory.mktemp("portrait") / "portrait.png"
     Image.fromarray(small_picture).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def brief_file(speech: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a second of speech."""
+    path = tmp_path_factory.mktemp("brief") / "brief.wav"
+    soundfile.write(path, speech[8000:16000], SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def app(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`python app.py` with the tiny pipeline."""
+    with serve(tmp_path_factory.mktemp("app"), "--weights", str(weights)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One for a file's tests. Not for all: its event loop is in the way of others."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()

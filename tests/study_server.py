@@ -1,15 +1,14 @@
-"""A study's server as a process of its own that can be killed: forked from one in which everything is imported."""
+"""A study's server as a process of its own that can be killed."""
 
-import multiprocessing
 import socket
 import time
 import urllib.request
 from contextlib import closing
 from pathlib import Path
 
+from forked import FORKED
+
 START_SECONDS = 120
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["moditalker.ui.study.server"])
 
 
 def _serve(study: Path, answers: Path, port: int) -> None:
@@ -36,7 +35,7 @@ class StudyServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self._process = _CONTEXT.Process(target=_serve, args=self._arguments, daemon=True)
+        self._process = FORKED.Process(target=_serve, args=self._arguments, daemon=True)
         self._process.start()
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:

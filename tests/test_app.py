@@ -1,6 +1,7 @@
 """The page with a fake pipeline behind it: a real server, asked through gradio_client as a visitor's script would."""
 
 import json
+import sys
 import tempfile
 import threading
 import time
@@ -21,6 +22,7 @@ from gradio_client.exceptions import AppError
 from gradio_client.utils import QueueError
 from PIL import Image
 
+import app
 from moditalker.audio.load import load_audio
 from moditalker.face.landmark_file import write_landmarks
 from moditalker.options import DEFAULTS
@@ -199,6 +201,21 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> bool:
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
     return condition()
+
+
+def test_the_shipped_weights_are_served_unless_others_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[str | Path] = []
+
+    def note(source: str | Path) -> None:
+        served.append(source)
+        raise InputError("That is enough.")
+
+    monkeypatch.setattr(app, "load_pipeline", note)
+    for options in ([], ["--weights", "elsewhere"]):
+        monkeypatch.setattr(sys, "argv", ["app.py", *options])
+        with pytest.raises(SystemExit, match="That is enough"):
+            app.main()
+    assert served == ["compact", Path("elsewhere")]
 
 
 def test_defaults_give_video_seed_report_and_motion(client: Client, portrait: Path, speech: Path) -> None:

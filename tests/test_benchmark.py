@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from moditalker.benchmark import silence_rows
 from moditalker.benchmark.benchmark_table import markdown
 from moditalker.benchmark.footage import Footage, donor_of, find_footage
 from moditalker.benchmark.judge import Judge, Reference
@@ -31,12 +32,12 @@ from moditalker.utils.errors import InputError
 from moditalker.video.write import VideoWriter
 
 Talking = Callable[..., np.ndarray]
-FRAMES = 30
+FRAMES = 24
 
 
 @pytest.fixture(scope="module")
 def talker(pipeline: MoDiTalkerPipeline, astronaut: np.ndarray, talking: Talking) -> np.ndarray:
-    """(30, 256, 256, 3) uint8: the astronaut's head, warped so that its mouth opens every ten frames."""
+    """(24, 256, 256, 3) uint8: the astronaut's head, warped so that its mouth opens every ten frames."""
     portrait = pipeline.encode_portrait(astronaut, crop="face")
     asked = talking(portrait.frame.landmarks, FRAMES)
     _, pose = portrait.frame.analyse(asked)
@@ -83,11 +84,11 @@ def test_evaluate_finds_what_was_done_to_a_video(
     footage: Path, talker: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reference = footage / "one.mp4"
-    silence = np.random.default_rng(0).normal(0, 0.05, FRAMES * 640).astype(np.float32)
+    hiss = np.random.default_rng(0).normal(0, 0.05, FRAMES * 640).astype(np.float32)
     blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 2.5) for frame in talker])
     half_late = np.roll(talker, 5, 0)  # half a period: open where it should be closed
-    write(tmp_path / "blurred.mp4", blurred, silence)
-    write(tmp_path / "late.mp4", half_late, silence)
+    write(tmp_path / "blurred.mp4", blurred, hiss)
+    write(tmp_path / "late.mp4", half_late, hiss)
 
     def measures(name: str) -> dict[str, float]:
         report = tmp_path / "reports" / f"{name}.json"
@@ -143,6 +144,8 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
     assert "not measured" in table, "ours was not run"
 
     monkeypatch.setattr("moditalker.benchmark.runner.PORTRAITS_AT_REST", 1)
+    monkeypatch.setattr(silence_rows, "SECONDS", 1)
+    monkeypatch.setitem(silence_rows.SOUNDS, "silence", silence_rows.SOUNDS["silence"][:SAMPLE_RATE])
     done = Systems.warp
     calls = []
 

@@ -1,8 +1,7 @@
-"""The real app in a real browser: `python app.py` with the shipped weights, driven through headless Chromium."""
+"""The real app in a real browser: `python app.py`, driven through headless Chromium."""
 
 import json
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -11,49 +10,33 @@ from pathlib import Path
 import pytest
 import skimage.data
 import soundfile
-from app_server import ROOT, serve
+from app_server import Server
+from browser import complaints_of, needs_browser
 from PIL import Image
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.constants import SAMPLE_RATE
 from moditalker.ui.animate.presets import DEFAULT_PRESET, PRESETS
 
-WEIGHTS = ROOT / "assets" / "compact" / "model_index.json"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ANIMATE_SECONDS = 180
 EXAMPLE_SECONDS = 3.0
 PATIENCE_SECONDS = 60
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on this machine to drive the page with"),
-    pytest.mark.skipif(not WEIGHTS.exists(), reason=f"no weights to serve: {WEIGHTS} is missing"),
-]
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serve(tmp_path_factory.mktemp("server")) as server:
-        yield server.url
+pytestmark = needs_browser
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
-        opened = browser.new_page(viewport={"width": 1280, "height": 1100})
-        opened.set_default_timeout(PATIENCE_SECONDS * 1000)
-        yield opened
-        browser.close()
+def url(app: Server) -> str:
+    return app.url
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    opened = chromium.new_page(viewport={"width": 1280, "height": 1100})
+    opened.set_default_timeout(PATIENCE_SECONDS * 1000)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -68,27 +51,6 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("speech") / "mama.wav"
     soundfile.write(path, synthesize("Mama, come!", seed=0), SAMPLE_RATE)
     return path
-
-
-def complaints_of(page: Page) -> list[str]:
-    """Filled while the page is used: errors in its console, exceptions, and requests that leave this machine."""
-    complaints: list[str] = []
-
-    def on_console(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            complaints.append(f"console: {message.text}")
-
-    page.on("console", on_console)
-    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith(("http://127.0.0.1:", "data:", "blob:"))
-            else complaints.append(f"request: {request.url}")
-        ),
-    )
-    return complaints
 
 
 def fill_in(page: Page, url: str, portrait: Path, speech: Path) -> None:

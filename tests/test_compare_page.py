@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser import complaints_of, needs_browser
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Page, sync_playwright
-from test_browser import CHROMIUM, CHROMIUM_OPTIONS, complaints_of
+from playwright.sync_api import Browser, Page
 
 from moditalker.audio.load import load_audio
 from moditalker.baselines.frame_writing import write_frames
@@ -44,23 +44,17 @@ SECONDS = 20.0
 """Long enough for a busy machine to look while they play."""
 PATIENCE_SECONDS = 180
 
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium or Chrome on this machine to drive a page with"
-)
-
 
 def silent(*told: object) -> None:
     """Whatever is told."""
 
 
 @pytest.fixture
-def browser_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
-        opened = browser.new_page(viewport={"width": 1280, "height": 1100})
-        opened.set_default_timeout(PATIENCE_SECONDS * 1000)
-        yield opened
-        browser.close()
+def browser_page(chromium: Browser) -> Iterator[Page]:
+    opened = chromium.new_page(viewport={"width": 1280, "height": 1100})
+    opened.set_default_timeout(PATIENCE_SECONDS * 1000)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")

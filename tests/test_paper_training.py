@@ -1,12 +1,8 @@
 """Training of the paper preset: shards, the order of batches, several processes, the four networks, recipes."""
 
 import json
-import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +12,7 @@ import pytest
 import torch
 import webdataset
 from conftest import Talking
+from paper_processes import launch
 from paper_states import TINY
 from safetensors.torch import load_file
 
@@ -349,32 +346,6 @@ STEPS = 50
 """Of the runs that are compared."""
 
 
-def launch(*arguments: object, script: tuple[str, ...] = ("-m", "moditalker"), **environment: str) -> list[int]:
-    """Two processes of this machine that talk through gloo, told of each other as ``accelerate launch`` tells them.
-
-    Not by the launcher itself: it starts sessions of their own, which a busy machine serves last.
-
-    Returns:
-        Their exit statuses.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    root = Path(__file__).parent.parent
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    shared |= {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), **environment}
-    command = [sys.executable, *script, *map(str, arguments)]
-    processes = [
-        subprocess.Popen(command, cwd=root, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank})
-        for rank in "01"
-    ]
-    try:
-        return [process.wait(timeout=300) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-
-
 def test_two_processes_train_as_one_does_and_survive_a_kill(shards: Path, tmp_path: Path) -> None:
     saved, rare = recipe(tmp_path, "atom", max_steps=STEPS, save_every=0), recipe(tmp_path, "atom", max_steps=STEPS)
 
@@ -392,8 +363,7 @@ def test_two_processes_train_as_one_does_and_survive_a_kill(shards: Path, tmp_pa
     assert two[-1]["validation"] == pytest.approx(one[-1]["validation"], abs=1e-3)
     assert one[STEPS - 1]["loss"] < 0.9 * one[0]["loss"]
 
-    script = (str(Path(__file__).with_name("paper_power_cut.py")),)
-    survivor, killed = launch(*arguments(saved, "cut"), script=script, LAST_BATCH="12")
+    survivor, killed = launch(*arguments(saved, "cut"), last_batch=12)
     assert killed == -signal.SIGKILL
     assert survivor != 0
     assert entries(tmp_path / "cut")[-1]["step"] == 12

@@ -1,26 +1,24 @@
 """The study's page in a real browser: from consent to the completion code."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from browser import needs_browser
+from playwright.sync_api import Browser, ConsoleMessage, Page
 from study_example import METHODS, make_study
 from study_server import StudyServer
 
 from moditalker.study.definition import Study
 from moditalker.study.store import Store
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 PATIENCE_SECONDS = 90
 PRACTICE = 2
 TOTAL = PRACTICE + 2 * 2 + 1 + 1 + 1
 """Answers: two questions of the practice, two of each of two trials, a check, and a rating with its practice."""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on this machine to drive the page with")
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +37,11 @@ def server(study: Study) -> Iterator[StudyServer]:
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
-        opened = browser.new_page(viewport={"width": 1180, "height": 900})
-        opened.set_default_timeout(PATIENCE_SECONDS * 1000)
-        yield opened
-        browser.close()
+def page(chromium: Browser) -> Iterator[Page]:
+    opened = chromium.new_page(viewport={"width": 1180, "height": 900})
+    opened.set_default_timeout(PATIENCE_SECONDS * 1000)
+    yield opened
+    opened.close()
 
 
 def count_of(page: Page) -> int:
@@ -111,6 +107,7 @@ def test_from_consent_to_the_completion_code(study: Study, server: StudyServer, 
     assert options.count() == 3
     assert all(options.nth(place).is_disabled() for place in range(3))
     page.keyboard.press("a")
+    page.wait_for_function("[...document.querySelectorAll('#study video')].every(video => video.duration > 0)")
     page.evaluate(
         "for (const video of document.querySelectorAll('#study video')) { video.currentTime = video.duration; }"
     )

@@ -1,7 +1,8 @@
 """From clips to weights, in small: preparing, batches, the loop that resumes, and the four networks."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from moditalker.atom.head import HeadMotion
+from moditalker.cli import train_run
 from moditalker.cli.main import main as cli
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame, aligning_matrix, transform_points
@@ -40,6 +42,7 @@ from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips
 from moditalker.training.data.prepare import prepare, read_clip_list
 from moditalker.training.loop import TrainingConfig, fit
+from moditalker.training.objectives import train_autoencoder, train_detail
 from moditalker.training.objectives.train_head import HeadObjective
 from moditalker.training.objectives.train_mtov import load_widened
 from moditalker.utils.errors import InputError
@@ -383,7 +386,17 @@ def test_a_run_needs_a_budget(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def few_measurements() -> Iterator[None]:
+    """One batch a validation, and two for statistics: what a run measures is tested, not how exactly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_run, "TrainingConfig", partial(TrainingConfig, evaluation_batches=1))
+        patch.setattr(train_detail, "measure_statistics", partial(train_detail.measure_statistics, batches=2))
+        patch.setattr(train_autoencoder, "measure_planes", partial(train_autoencoder.measure_planes, batches=2))
+        yield
+
+
+@pytest.fixture(scope="module")
+def runs(prepared: Path, few_measurements: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three steps of every network."""
     folder = tmp_path_factory.mktemp("runs")
     for network, batch in (("atom", 96), ("head", 96), ("autoencoder", 1), ("flow", 1), ("mtov", 1), ("detail", 1)):
@@ -434,7 +447,7 @@ def test_the_normalisation_is_measured_on_the_clips(runs: Path) -> None:
 
 
 def test_assembled_networks_make_a_pipeline(
-    runs: Path, portrait_file: Path, speech_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    runs: Path, portrait_file: Path, brief_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli(["assemble", "--runs", str(runs), "-o", str(tmp_path / "preset")]) == 0
     assert "MB of weights" in capsys.readouterr().out
@@ -444,7 +457,7 @@ def test_assembled_networks_make_a_pipeline(
     loaded = MoDiTalkerPipeline.from_pretrained(tmp_path / "preset")
     trained = weights_of(runs / "atom")["residual_std"]
     torch.testing.assert_close(loaded.atom.residual_std.float(), trained, rtol=1e-3, atol=1e-4)
-    paths = [portrait_file, speech_file, "-o", tmp_path / "talk.mp4", "--preset", tmp_path / "preset"]
+    paths = [portrait_file, brief_file, "-o", tmp_path / "talk.mp4", "--preset", tmp_path / "preset"]
     options = ["--atom-steps", 1, "--mtov-steps", 0, "--crop", "face"]
     assert cli(["animate", *map(str, [*paths, *options])]) == 0
     assert json.loads((tmp_path / "talk.json").read_text())["preset"] == "preset"
