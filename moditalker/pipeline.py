@@ -16,7 +16,7 @@ from moditalker.atom.motion_sampling import sample_head, sample_residual
 from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
 from moditalker.audio.load import load_audio
 from moditalker.audio.speech_frames import frame_count, speech_features
-from moditalker.face.geometry import aligned_face, aligning_matrix
+from moditalker.face.geometry import FaceMotion, aligned_face, aligning_matrix
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.block_sampling import BlockSampler, EncodedFace, encode_face
@@ -24,7 +24,7 @@ from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput, TalkingPipeline, stepped, target_landmarks
-from moditalker.portrait import Portrait, PortraitSource, head_of
+from moditalker.portrait import Portrait, PortraitSource, composer_of, head_of
 from moditalker.render.compositing import composed
 from moditalker.render.lip_correction import calibrated
 from moditalker.utils.errors import InputError
@@ -170,40 +170,39 @@ class MoDiTalkerPipeline(TalkingPipeline):
         """
         steps = self.check_inputs(mtov_steps=mtov_steps, seed=seed).mtov_steps
         encoded = self.encode_portrait(portrait)
-        target = target_landmarks(encoded.frame, landmarks, own)
+        target = encoded.frame.motion(target_landmarks(encoded.frame, landmarks, own))
         noise = generators_of(seed, generator)[1]["video"]
         return self._frames(encoded, target, steps, noise, progress or unasked)
 
     def _frames(
-        self, portrait: Portrait, target: np.ndarray, steps: int, noise: torch.Generator, report: Progress
+        self, portrait: Portrait, target: FaceMotion, steps: int, noise: torch.Generator, report: Progress
     ) -> Iterator[np.ndarray]:
-        """``render`` of an encoded portrait to landmarks (T, 68, 3) of its own."""
+        """``render`` of an encoded portrait to a motion of its own."""
         frames = len(target)
         target = self._lip_corrected(portrait, target, steps, noise, lambda done: report("trial", done, frames))
         sampler = self._sampler(portrait, steps, noise, lambda done: report("video", done, frames))
-        yield from composed(portrait, target, sampler(target))
+        yield from composed(portrait.frame, composer_of(portrait, still_behind=True), target, sampler(target))
 
     def _lip_corrected(
         self,
         portrait: Portrait,
-        target: np.ndarray,
+        target: FaceMotion,
         steps: int,
         noise: torch.Generator,
         callback: Callable[[int], None],
-    ) -> np.ndarray:
-        """Landmarks (T, 68, 3) to draw, see ``render.lip_correction``; where no tracker can read, as they are.
+    ) -> FaceMotion:
+        """The motion to draw, see ``render.lip_correction``; where no tracker can read, as it is.
 
         The trial has the noise of what is drawn after it, and takes none of it away.
         """
         tracker = make_tracker(self.config["tracker"])
 
-        def read(target: np.ndarray) -> np.ndarray:
+        def read(target: FaceMotion) -> np.ndarray:
             head = head_of(portrait)
-            there = head.frame.compose(*portrait.frame.analyse(target))
+            there = head.frame.posed(target.residual, target.pose)
             sampler = self._sampler(head, steps, noise.clone_state(), callback, mouth_only=True)
-            chunks = composed(head, there, sampler(there), still_behind=False)
-            seen = tracker.track(frame for chunk in chunks for frame in chunk)
-            return portrait.frame.compose(*head.frame.analyse(seen))
+            chunks = composed(head.frame, composer_of(head), there, sampler(there))
+            return head.frame.analyse(tracker.track(frame for chunk in chunks for frame in chunk))[0]
 
         try:
             return calibrated(portrait.frame, target, read)

@@ -1,7 +1,7 @@
 """One second of the shipped weights, and what it has to look like.
 
-    python -m tests.golden_run            # prints hashes: equal on one machine means equal to the last bit
-    python -m tests.golden_run --write    # takes today's result as what it has to look like
+python -m tests.golden_run            # prints hashes: equal on one machine means equal to the last bit
+python -m tests.golden_run --write    # takes today's result as what it has to look like
 """
 
 import sys

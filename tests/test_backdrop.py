@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from conftest import Talking
 
-from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix
+from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame
 from moditalker.face.person import PersonSegmenter
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait, moving_radii
 from moditalker.render.background import Backdrop, find_backdrop
 from moditalker.render.compositor import Composer
-from moditalker.render.warp import WarpField, face_centre
+from moditalker.render.warp import FrameWarp, face_centre
 
 
 def apart(picture: np.ndarray, landmarks: np.ndarray) -> Backdrop | None:
@@ -31,7 +31,7 @@ def drawn(
     width, height = moving_radii(frame)
     composer = Composer(picture, face_centre(frame), (width, height), apart(picture, landmarks) if backdrop else None)
     change = np.full((len(moving), 3, ALIGNED_SIZE, ALIGNED_SIZE), delta, np.float32)
-    return composer(WarpField(frame, moving, frame.analyse(moving)[1]), change, aligning_matrix(moving))
+    return composer(FrameWarp(frame, frame.motion(moving)), change)
 
 
 @pytest.fixture(scope="module")

@@ -19,14 +19,13 @@ from moditalker.benchmark.silence_rows import room_noise
 from moditalker.benchmark.systems import ROWS, Systems
 from moditalker.cli.main import main as cli
 from moditalker.constants import SAMPLE_RATE
-from moditalker.face.geometry import aligning_matrix
 from moditalker.face.layout import mouth_opening
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.metrics.talking_video import TalkingVideo, read_talking_video
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import composer_of
 from moditalker.release.compact_card import write_card
-from moditalker.render.warp import WarpField
+from moditalker.render.warp import FrameWarp
 from moditalker.training.data.prepare import prepare
 from moditalker.utils.errors import InputError
 from moditalker.video.write import VideoWriter
@@ -39,10 +38,9 @@ FRAMES = 24
 def talker(pipeline: MoDiTalkerPipeline, astronaut: np.ndarray, talking: Talking) -> np.ndarray:
     """(24, 256, 256, 3) uint8: the astronaut's head, warped so that its mouth opens every ten frames."""
     portrait = pipeline.encode_portrait(astronaut, crop="face")
-    asked = talking(portrait.frame.landmarks, FRAMES)
-    _, pose = portrait.frame.analyse(asked)
-    field = WarpField(portrait.frame, asked, pose)
-    return composer_of(portrait)(field, np.zeros((FRAMES, 3, 128, 128), np.float32), aligning_matrix(asked))
+    motion = portrait.frame.motion(talking(portrait.frame.landmarks, FRAMES))
+    nothing = np.zeros((FRAMES, 3, 128, 128), np.float32)
+    return composer_of(portrait)(FrameWarp(portrait.frame, motion), nothing)
 
 
 def write(path: Path, frames: np.ndarray, audio: np.ndarray) -> None:

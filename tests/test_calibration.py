@@ -8,7 +8,7 @@ import pytest
 from conftest import Talking
 
 from moditalker import pipeline as pipeline_module
-from moditalker.face.geometry import FaceFrame
+from moditalker.face.geometry import FaceFrame, FaceMotion
 from moditalker.face.layout import OUTER_LIPS, interocular_distance, mouth_opening, mouth_width
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -59,24 +59,24 @@ def test_a_trembling_tracker_does_not_make_lips_tremble() -> None:
 
 
 def test_a_mouth_that_is_drawn_too_wide_is_asked_to_be_narrower(landmarks: np.ndarray, talking: Talking) -> None:
-    frame, meant = FaceFrame(landmarks), talking(landmarks, 60, sway=0.1)
+    frame = FaceFrame(landmarks)
+    meant = frame.motion(talking(landmarks, 60, sway=0.1))
     pursed = np.arange(60) >= 30
 
-    def read(asked: np.ndarray) -> np.ndarray:
+    def read(target: FaceMotion) -> np.ndarray:
         """What a tracker reads of a mouth that cannot be pursed."""
-        residual, pose = frame.analyse(asked)
-        points = residual + frame.shape
+        points = target.residual + frame.shape
         middle = points[:, 48:68, :1].mean(1, keepdims=True)
         points[pursed, 48:68, :1] = (middle + 1.2 * (points[:, 48:68, :1] - middle))[pursed]
-        return frame.compose(points - frame.shape, pose)
+        return points - frame.shape
 
-    def error(landmarks: np.ndarray) -> np.ndarray:
-        return np.abs(mouth_width(read(landmarks)) - mouth_width(meant))
+    def error(target: FaceMotion) -> np.ndarray:
+        return np.abs(mouth_width(read(target) + frame.shape) - mouth_width(meant.residual + frame.shape))
 
-    asked = calibrated(frame, meant, read)
-    assert error(asked)[32:].mean() < 0.6 * error(meant)[32:].mean()
-    assert error(asked)[:28].max() < 0.003
-    assert np.allclose(mouth_opening(asked), mouth_opening(meant), atol=0.01)
+    target = calibrated(frame, meant, read)
+    assert error(target)[32:].mean() < 0.6 * error(meant)[32:].mean()
+    assert error(target)[:28].max() < 0.003
+    assert np.allclose(mouth_opening(target.landmarks), mouth_opening(meant.landmarks), atol=0.01)
 
 
 def test_a_mouth_is_reshaped_by_little_and_nothing_else_is(landmarks: np.ndarray, talking: Talking) -> None:
@@ -89,47 +89,47 @@ def test_a_mouth_is_reshaped_by_little_and_nothing_else_is(landmarks: np.ndarray
 
 
 def test_a_turned_head_is_asked_for_more_where_it_is_turned_only(landmarks: np.ndarray, talking: Talking) -> None:
-    frame, meant = FaceFrame(landmarks), talking(landmarks, 60, sway=0.1)
+    frame = FaceFrame(landmarks)
+    meant = frame.motion(talking(landmarks, 60, sway=0.1))
     turned = np.arange(60) >= 30
 
-    def read(asked: np.ndarray) -> np.ndarray:
-        residual, pose = frame.analyse(asked)
-        return frame.compose(parted(residual + frame.shape, np.where(turned, -0.03, 0)) - frame.shape, pose)
+    def read(target: FaceMotion) -> np.ndarray:
+        return parted(target.residual + frame.shape, np.where(turned, -0.03, 0)) - frame.shape
 
-    more = mouth_opening(calibrated(frame, meant, read)) - mouth_opening(meant)
+    more = mouth_opening(calibrated(frame, meant, read).landmarks) - mouth_opening(meant.landmarks)
     assert more[32:].mean() > 0.015
     assert np.abs(more[:28]).max() < 0.003
 
 
 def test_a_portrait_that_hardly_opens_is_asked_for_more(landmarks: np.ndarray, talking: Talking) -> None:
-    frame, meant = FaceFrame(landmarks), talking(landmarks, 40, sway=0.1)
-    trials: list[np.ndarray] = []
+    frame = FaceFrame(landmarks)
+    meant = frame.motion(talking(landmarks, 40, sway=0.1))
+    trials: list[FaceMotion] = []
 
-    def shut(asked: np.ndarray) -> np.ndarray:
+    def shut(target: FaceMotion) -> np.ndarray:
         """What a tracker reads of a mouth whose first 0.04 are not to be seen."""
-        trials.append(asked)
-        residual, pose = frame.analyse(asked)
-        points = residual + frame.shape
-        return frame.compose(parted(points, -np.minimum(mouth_opening(points), 0.04)) - frame.shape, pose)
+        trials.append(target)
+        points = target.residual + frame.shape
+        return parted(points, -np.minimum(mouth_opening(points), 0.04)) - frame.shape
 
-    asked = calibrated(frame, meant, shut)
-    assert len(trials) == 1
-    np.testing.assert_array_equal(trials[0], meant)
-    more = mouth_opening(asked) - mouth_opening(meant)
-    spoken = mouth_opening(meant) > 0.05
+    target = calibrated(frame, meant, shut)
+    assert trials == [meant]
+    more = mouth_opening(target.landmarks) - mouth_opening(meant.landmarks)
+    spoken = mouth_opening(meant.landmarks) > 0.05
     assert more[spoken].mean() > 0.02
     elsewhere = slice(17, 48)  # brows, nose and eyes
-    assert np.allclose(asked[:, elsewhere], meant[:, elsewhere], atol=1e-3 * frame.unit)
+    assert np.allclose(target.landmarks[:, elsewhere], meant.landmarks[:, elsewhere], atol=1e-3 * frame.unit)
 
 
 def test_a_mouth_that_stays_as_it_is_is_not_tried(landmarks: np.ndarray) -> None:
-    still = np.repeat(landmarks[None], 20, 0)
+    frame = FaceFrame(landmarks)
+    still = frame.motion(np.repeat(landmarks[None], 20, 0))
 
-    def never(_: np.ndarray) -> np.ndarray:
+    def never(_: FaceMotion) -> np.ndarray:
         raise AssertionError("tried")
 
-    assert np.ptp(mouth_opening(still)) < LEAST
-    assert calibrated(FaceFrame(landmarks), still, never) is still
+    assert np.ptp(mouth_opening(still.landmarks)) < LEAST
+    assert calibrated(frame, still, never) is still
 
 
 def test_the_trial_is_told_of_and_takes_no_noise_from_the_video(
@@ -142,16 +142,16 @@ def test_the_trial_is_told_of_and_takes_no_noise_from_the_video(
         chunks = pipeline.render(portrait, asked, own=True, seed=0, progress=lambda *news: told.append(news))
         return np.concatenate(list(chunks))
 
-    def only_tried(_: FaceFrame, landmarks: np.ndarray, read: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        assert read(landmarks).shape == landmarks.shape
-        return landmarks
+    def only_tried(_: FaceFrame, motion: FaceMotion, read: Callable[[FaceMotion], np.ndarray]) -> FaceMotion:
+        assert read(motion).shape == motion.residual.shape
+        return motion
 
     monkeypatch.setattr(pipeline_module, "calibrated", only_tried)
     tried = frames()
     assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["trial", "video"]
     assert ("trial", 20, 20) in told
     assert told[-1] == ("video", 20, 20)
-    monkeypatch.setattr(pipeline_module, "calibrated", lambda _, landmarks, __: landmarks)
+    monkeypatch.setattr(pipeline_module, "calibrated", lambda _, motion, __: motion)
     np.testing.assert_array_equal(tried, frames())
 
 

@@ -6,7 +6,7 @@ import torch
 from test_teeth import parted
 
 from moditalker.atom.schedulers import mtov_scheduler
-from moditalker.face.geometry import aligned_face, aligning_matrix, transform_points
+from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import INNER_LIPS
 from moditalker.mtov.block_sampling import BlockSampler, encode_face
 from moditalker.mtov.colours import without_green
@@ -63,7 +63,7 @@ def test_a_decoder_that_paints_green_shows_none_in_the_mouth(
     face = encode_face(pipeline.autoencoder, aligned_face(astronaut, aligning_matrix(landmarks)), landmarks)
     parts = (pipeline.autoencoder, pipeline.denoiser, mtov_scheduler())
     sampler = BlockSampler(*parts, face, steps=0, start=0.25, generator=torch.Generator().manual_seed(0))
-    delta = next(iter(sampler(frames))).delta[0]
+    delta = next(iter(sampler(FaceFrame(landmarks).motion(frames)))).delta[0]
     x, y = transform_points(aligning_matrix(frames[:1]), frames[:1, INNER_LIPS])[0].mean(0).round().astype(int)
     cheek_x, cheek_y = transform_points(aligning_matrix(frames[:1]), frames[:1, [2, 31]])[0].mean(0).round().astype(int)
     warp = face.aligned.numpy()

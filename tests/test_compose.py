@@ -7,8 +7,8 @@ from conftest import Talking
 
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix, transform_points
 from moditalker.face.layout import OUTER_LIPS
-from moditalker.render.compositor import Composer, Flow
-from moditalker.render.warp import MOVING_RADII, WarpField, face_centre
+from moditalker.render.compositor import Composer
+from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def composer_of(picture: np.ndarray, frame: FaceFrame) -> tuple[Composer, tuple[
     return Composer(picture, face_centre(frame), radii), radii
 
 
-def flow_of(frame: FaceFrame, landmarks: np.ndarray) -> Flow:
-    return WarpField(frame, landmarks, frame.analyse(landmarks)[1])
+def warp_of(frame: FaceFrame, landmarks: np.ndarray) -> FrameWarp:
+    return FrameWarp(frame, frame.motion(landmarks))
 
 
 def no_delta(frames: int) -> np.ndarray:
@@ -34,7 +34,7 @@ def test_nothing_moves_when_the_landmarks_do_not(small_picture: np.ndarray, smal
     frame = FaceFrame(small)
     still = np.repeat(small[None], 3, 0)
     composer, _ = composer_of(small_picture, frame)
-    frames = composer(flow_of(frame, still), no_delta(3), aligning_matrix(still))
+    frames = composer(warp_of(frame, still), no_delta(3))
     assert frames.dtype == np.uint8
     np.testing.assert_array_equal(frames, np.repeat(small_picture[None], 3, 0))
 
@@ -44,7 +44,7 @@ def test_the_background_stays_exactly_as_it_was(astronaut: np.ndarray, landmarks
     moving = talking(landmarks, 12, sway=0.2)
     composer, radii = composer_of(astronaut, frame)
     delta = no_delta(12) + 40
-    frames = composer(flow_of(frame, moving), delta, aligning_matrix(moving))
+    frames = composer(warp_of(frame, moving), delta)
     y, x = np.mgrid[:512, :512]
     centre = face_centre(frame)
     outside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 > 1
@@ -68,9 +68,9 @@ def test_the_change_lands_on_the_mouth(small_picture: np.ndarray, small: np.ndar
             cv2.fillPoly(np.zeros(small_picture.shape[:2]), [points[OUTER_LIPS, :2].round().astype(np.int32)], 1)
         )
     composer, _ = composer_of(small_picture, frame)
-    flow = flow_of(frame, moving)
-    before = composer(flow, no_delta(6), matrices).astype(int)
-    after = composer(flow, delta, matrices).astype(int)
+    warp = warp_of(frame, moving)
+    before = composer(warp, no_delta(6)).astype(int)
+    after = composer(warp, delta).astype(int)
     kernel = np.ones((3, 3), np.uint8)
     for mask, change in zip(masks, after - before, strict=True):
         inside, near = cv2.erode(mask, kernel) > 0, cv2.dilate(mask, kernel, iterations=3) > 0
@@ -84,7 +84,7 @@ def test_no_edge_shows_where_the_change_ends(small_picture: np.ndarray, small: n
     grey = np.full_like(small_picture, 100)
     composer, _ = composer_of(grey, frame)
     still = small[None]
-    result = composer(flow_of(frame, still), no_delta(1) + 100, aligning_matrix(still))[0].astype(int)
+    result = composer(warp_of(frame, still), no_delta(1) + 100)[0].astype(int)
     assert result.max() == 200
     assert np.abs(np.diff(result, axis=0)).max() < 30
     assert np.abs(np.diff(result, axis=1)).max() < 30
@@ -99,7 +99,7 @@ def test_a_face_at_the_edge_of_the_picture_is_drawn_as_far_as_it_reaches(
     frame = FaceFrame(moved)
     moving = talking(moved, 4, sway=0.2)
     composer, _ = composer_of(cut, frame)
-    frames = composer(flow_of(frame, moving), no_delta(4) + 10, aligning_matrix(moving))
+    frames = composer(warp_of(frame, moving), no_delta(4) + 10)
     assert frames.shape == (4, *cut.shape)
     x, y = moved[33, :2].round().astype(int)
     nose = (slice(y - 5, y + 5), slice(x - 5, x + 5))
@@ -111,5 +111,5 @@ def test_values_stay_within_the_range_of_a_picture(small_picture: np.ndarray, sm
     composer, _ = composer_of(small_picture, frame)
     x, y = small[33, :2].round().astype(int)
     for value, extreme in ((1000.0, 255), (-1000.0, 0)):
-        result = composer(flow_of(frame, small[None]), no_delta(1) + value, aligning_matrix(small[None]))[0]
+        result = composer(warp_of(frame, small[None]), no_delta(1) + value)[0]
         assert (result[y - 5 : y + 5, x - 5 : x + 5] == extreme).all()

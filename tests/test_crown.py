@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix
+from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame
 from moditalker.portrait import moving_radii
 from moditalker.render.background import find_backdrop
 from moditalker.render.compositor import Composer
 from moditalker.render.crown import crown, hair
-from moditalker.render.warp import WarpField, face_centre
+from moditalker.render.warp import FrameWarp, face_centre
 
 WALL = np.array([40, 160, 80], np.uint8)
 
@@ -65,13 +65,13 @@ def test_a_head_that_goes_down_shows_the_wall_over_its_corners(astronaut: np.nda
     assert len(backdrop.above) > 0
     pose = np.zeros((2, 6), np.float32)
     pose[1, 4] = 0.3
-    moved = frame.compose(np.zeros((2, 68, 3), np.float32), pose)
+    motion = frame.posed(np.zeros((2, 68, 3), np.float32), pose)
     nothing = np.zeros((2, 3, ALIGNED_SIZE, ALIGNED_SIZE), np.float32)
     columns = np.flatnonzero(backdrop.person[0] > 200)
     walls = []
     for layers in (backdrop, dataclasses.replace(backdrop, above=backdrop.above[:0])):
         composer = Composer(picture, face_centre(frame), (float(radii[0]), float(radii[1])), layers)
-        still, low = composer(WarpField(frame, moved, pose), nothing, aligning_matrix(moved))
+        still, low = composer(FrameWarp(frame, motion), nothing)
         np.testing.assert_array_equal(still, picture)
         walls.append((np.abs(low[0, columns].astype(int) - WALL).max(-1) < 25).mean())
     assert walls[0] > 0.2

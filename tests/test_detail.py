@@ -48,9 +48,9 @@ def mouths(astronaut: np.ndarray, landmarks: np.ndarray) -> Batch:
     """What the gains are given of one frame: a mouth that is drawn faint, over a warp that is not the portrait's."""
     real = mouth_of(astronaut, landmarks)
     return {
-        "drawn": blurred(real, 1.0),
+        "generated": blurred(real, 1.0),
         "warped": blurred(real, 0.6) - 12,
-        "marks": marks_of(landmarks, 0.1),
+        "landmark_map": marks_of(landmarks, 0.1),
         "portrait": real,
     }
 
@@ -91,7 +91,7 @@ def test_the_mirrored_mouth_is_changed_alike(mouths: Batch) -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("gain", [0.5, -0.5])
 def test_a_part_gets_more_contrast_or_less_and_the_others_keep_theirs(mouths: Batch, part: int, gain: float) -> None:
-    before, where = mouths["drawn"], mouth_parts(mouths["marks"])[:, part : part + 1]
+    before, where = mouths["generated"], mouth_parts(mouths["landmark_map"])[:, part : part + 1]
     change = told(part, 1, gain)(**mouths)
     band = fine_bands(before)[1]
     inner = where > 0.7
@@ -112,7 +112,7 @@ def test_statistics_tell_faint_from_sharp_and_shut_from_open(landmarks: np.ndarr
     def seen(picture: torch.Tensor, opening: float) -> torch.Tensor:
         return mouth_statistics(picture, picture, mouth_parts(marks_of(landmarks, opening)), mouths["portrait"])[0]
 
-    sharp, faint = mouths["portrait"], mouths["drawn"]
+    sharp, faint = mouths["portrait"], mouths["generated"]
     assert len(seen(sharp, 0.1)) == len(DetailGains().mean)
     assert (seen(sharp, 0.1) - seen(faint, 0.1)).abs().max() > 0.3
     assert (seen(sharp, 0.1) - seen(sharp, 0.0)).abs().max() > 0.3
@@ -129,12 +129,12 @@ def test_what_is_faint_learns_to_be_sharp(mouths: Batch, tmp_path: Path) -> None
 
     def batches(rng: np.random.Generator) -> Batch:
         light = torch.from_numpy(rng.uniform(0.7, 1.1, (6, 3, 1, 1))).float()
-        batch = {key: value * (1 if key == "marks" else light) for key, value in mouths.items()}
-        return {**batch, "marks": batch["marks"].expand(6, -1, -1, -1), "real": batch["portrait"]}
+        batch = {key: value * (1 if key == "landmark_map" else light) for key, value in mouths.items()}
+        return {**batch, "landmark_map": batch["landmark_map"].expand(6, -1, -1, -1), "real": batch["portrait"]}
 
     gains = DetailGains()
-    told = mouth_statistics(mouths["drawn"], mouths["warped"], mouth_parts(mouths["marks"]), mouths["portrait"])
-    gains.mean.copy_(told[0])
+    parts = mouth_parts(mouths["landmark_map"])
+    gains.mean.copy_(mouth_statistics(mouths["generated"], mouths["warped"], parts, mouths["portrait"])[0])
     config = TrainingConfig(
         tmp_path, minutes=0, max_steps=15, learning_rate=0.02, warmup=0, workers=0, cpu=True, evaluation_batches=2
     )
@@ -157,7 +157,7 @@ def test_the_pipeline_draws_with_detail_and_does_without(
         generator = torch.Generator().manual_seed(0)
         options = {"refiner": one.flow, "detail": one.detail, "mouth_only": mouth_only}
         sampler = BlockSampler(*parts, steps=1, start=0.25, generator=generator, **options)
-        return np.concatenate([layers.delta for layers in sampler(moving)])
+        return np.concatenate([layers.delta for layers in sampler(portrait.frame.motion(moving))])
 
     for mouth_only in (False, True):  # drawn, and tried before it is drawn
         apart = np.abs(added(loaded, mouth_only) - added(without, mouth_only))
@@ -170,9 +170,9 @@ class Green(DetailGains):
     """Detail that is green."""
 
     def forward(
-        self, drawn: torch.Tensor, warped: torch.Tensor, marks: torch.Tensor, portrait: torch.Tensor
+        self, generated: torch.Tensor, warped: torch.Tensor, landmark_map: torch.Tensor, portrait: torch.Tensor
     ) -> torch.Tensor:
-        return torch.tensor([-60.0, 60.0, -60.0]).view(1, 3, 1, 1).expand_as(drawn)
+        return torch.tensor([-60.0, 60.0, -60.0]).view(1, 3, 1, 1).expand_as(generated)
 
 
 def test_no_detail_is_green_inside_the_mouth(pipeline: MoDiTalkerPipeline, portrait: Portrait) -> None:
@@ -182,7 +182,7 @@ def test_no_detail_is_green_inside_the_mouth(pipeline: MoDiTalkerPipeline, portr
     def shown(detail: DetailGains | None) -> np.ndarray:
         generator = torch.Generator().manual_seed(0)
         sampler = BlockSampler(*parts, steps=0, start=0.25, generator=generator, detail=detail)
-        return next(iter(sampler(frames))).delta[0]
+        return next(iter(sampler(portrait.frame.motion(frames)))).delta[0]
 
     added = shown(Green()) - shown(None)
     x, y = transform_points(aligning_matrix(frames[:1]), frames[:1, INNER_LIPS])[0].mean(0).round().astype(int)
@@ -209,7 +209,8 @@ def test_shipped_gains_are_seen_and_do_not_tremble(speech: np.ndarray, astronaut
             detail=detail,
             mouth_only=True,
         )
-        return MOUTH_WINDOW.cut(torch.from_numpy(np.concatenate([layers.delta for layers in sampler(moving)]))).numpy()
+        delta = np.concatenate([layers.delta for layers in sampler(portrait.frame.motion(moving))])
+        return MOUTH_WINDOW.cut(torch.from_numpy(delta)).numpy()
 
     with_it, without = mouths(shipped.detail), mouths(None)
     change = np.abs(with_it - without)

@@ -1,5 +1,6 @@
 """What landmarks do not tell the warp: hair, neck and clothes come from elsewhere, and lips stay where they are."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -8,16 +9,16 @@ import pytest
 import torch
 from conftest import Talking
 
-from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligned_face, aligning_matrix, transform_points
+from moditalker.face.geometry import ALIGNED_SIZE, aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import OUTER_LIPS
 from moditalker.face.person import PersonSegmenter
-from moditalker.mtov.block_sampling import FaceLayers
 from moditalker.mtov.conditions import block_conditions
-from moditalker.mtov.flow import CELLS, FlowRefiner, displaced, loose_cells, shifted_flow
+from moditalker.mtov.flow import CELLS, FlowRefiner, displaced, loose_cells
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.portrait import Portrait
-from moditalker.render.compositing import composed
-from moditalker.render.warp import WarpField, aligned_flow, sample
+from moditalker.portrait import Portrait, composer_of
+from moditalker.render.compositing import FaceLayers, composed
+from moditalker.render.grid import Grid, sample
+from moditalker.render.warp import FrameWarp
 from moditalker.training.data.clips import PreparedClip
 from moditalker.training.objectives.train_flow import FlowBatches, FlowObjective
 
@@ -30,22 +31,22 @@ def wave(pixels: float) -> torch.Tensor:
     return pixels * torch.from_numpy(np.stack([np.sin(3 * y + x), np.cos(2 * x - y)])[None]).float()
 
 
-class Told(FlowRefiner):
-    """Answers what it was told to."""
+class FixedRefiner(FlowRefiner):
+    """Gives the same answer always."""
 
     def __init__(self, answer: torch.Tensor) -> None:
         super().__init__(width=8, depths=(1, 1, 1))
         self.answer = answer
 
     def forward(
-        self, warped: torch.Tensor, drawn: torch.Tensor, moved: torch.Tensor, loose: torch.Tensor
+        self, warped: torch.Tensor, landmark_map: torch.Tensor, displacement: torch.Tensor, loose: torch.Tensor
     ) -> torch.Tensor:
         return self.answer.expand(len(warped), -1, -1, -1) * loose
 
 
 def conditions_of(portrait: Portrait, landmarks: np.ndarray, refiner: FlowRefiner | None) -> Conditions:
     face = portrait.face
-    return block_conditions(face.aligned, face.landmarks, face.matrix, landmarks, aligning_matrix(landmarks), refiner)
+    return block_conditions(face.aligned, portrait.frame, face.matrix, portrait.frame.motion(landmarks), refiner)
 
 
 def test_a_network_that_learnt_nothing_moves_nothing(portrait: Portrait, talking: Talking) -> None:
@@ -83,32 +84,36 @@ def test_pixels_are_taken_from_where_the_shift_says() -> None:
     )
 
 
-def test_a_shifted_flow_is_a_shifted_picture(portrait: Portrait, talking: Talking) -> None:
+def test_a_refined_warp_is_a_shifted_picture(portrait: Portrait, talking: Talking) -> None:
     """Also near the border, where a shift leads out of what was drawn before."""
     face, moving = portrait.face, talking(portrait.frame.landmarks, 2, sway=0.2)
-    frame = FaceFrame(portrait.frame.landmarks)
-    field = WarpField(frame, moving, frame.analyse(moving)[1])
-    flow = aligned_flow(face.matrix, field, aligning_matrix(moving), ALIGNED_SIZE)
+    motion = portrait.frame.motion(moving)
+    warp, grid = FrameWarp(portrait.frame, motion), Grid.aligned(face.matrix, motion.matrices, ALIGNED_SIZE)
     picture = torch.nn.functional.avg_pool2d(face.aligned[None], 5, stride=1, padding=2)
     shift = wave(2.0).expand(2, -1, -1, -1)
-    once, twice = sample(picture, shifted_flow(flow, shift)), displaced(sample(picture, flow), shift)
+    plain, refined = (torch.from_numpy(np.stack(list(warp.displacements(grid, by)))) for by in (None, shift.numpy()))
+    once, twice = sample(picture, refined), displaced(sample(picture, plain), shift)
     inner = (..., slice(6, -6), slice(6, -6))
     assert (once - twice)[inner].abs().mean() < 0.5
-    assert (once - sample(picture, flow))[inner].abs().mean() > 2
-    moved = shifted_flow(flow, shift)[:, 0] - flow[:, 0]
-    assert moved[..., 1].abs().max() > 1, "the border moves too"
+    assert (once - sample(picture, plain))[inner].abs().mean() > 2
+    assert (refined - plain)[:, 0, :, 1].abs().max() > 1, "the border moves too"
 
 
 def layers_of(moving: np.ndarray, shift: torch.Tensor) -> FaceLayers:
     nothing = np.zeros((len(moving), 3, ALIGNED_SIZE, ALIGNED_SIZE), np.float32)
-    return FaceLayers(0, nothing, aligning_matrix(moving), shift.expand(len(moving), -1, -1, -1).numpy())
+    return FaceLayers(0, nothing, shift.expand(len(moving), -1, -1, -1).numpy())
+
+
+def composed_of(portrait: Portrait, moving: np.ndarray, shift: torch.Tensor) -> Iterator[np.ndarray]:
+    composer = composer_of(portrait, still_behind=True)
+    return composed(portrait.frame, composer, portrait.frame.motion(moving), [layers_of(moving, shift)])
 
 
 def test_the_full_picture_moves_as_the_networks_were_shown(portrait: Portrait, talking: Talking) -> None:
     moving = talking(portrait.frame.landmarks, 4, sway=0.2)
-    shown = conditions_of(portrait, moving, Told(wave(2.5)))
+    shown = conditions_of(portrait, moving, FixedRefiner(wave(2.5)))
     full, before = (
-        np.concatenate(list(composed(portrait, moving, [layers_of(moving, shift)])))
+        np.concatenate(list(composed_of(portrait, moving, shift)))
         for shift in (shown["shift"].transpose(0, 1), torch.zeros(1, 2, CELLS, CELLS))
     )
     wanted = shown["warped"].permute(1, 2, 3, 0).numpy().astype(float)
@@ -126,8 +131,7 @@ def test_a_shift_fades_out_beyond_the_face_and_tears_nothing(portrait: Portrait,
     ramps = Portrait(np.stack([x, y, x], -1).astype(np.uint8), portrait.frame, portrait.face)
     shift = torch.full((1, 2, CELLS, CELLS), 4.0)
     moved, before = (
-        np.concatenate(list(composed(ramps, moving, [layers_of(moving, one)]))).astype(int)
-        for one in (shift, torch.zeros_like(shift))
+        np.concatenate(list(composed_of(ramps, moving, one))).astype(int) for one in (shift, torch.zeros_like(shift))
     )
     for film, frame, matrix in zip(moved, before, aligning_matrix(moving), strict=True):
         corners = np.array([[0, 0], [128, 0], [128, 128], [0, 128]], np.float32)
@@ -199,7 +203,7 @@ def test_moving_what_is_off_is_nearer_to_the_real_frame(drifting: PreparedClip) 
     batch = FlowBatches([drifting], count=4)(np.random.default_rng(1))
     told = {}
     for name, answer in (("still", torch.zeros(8, 2, CELLS, CELLS)), ("moved", batch["apart"])):
-        objective = FlowObjective(Told(answer)).eval()
+        objective = FlowObjective(FixedRefiner(answer)).eval()
         told[name] = {measure: float(value) for measure, value in objective(batch).items()}
     assert told["still"]["loss"] == told["still"]["flow_warp"] > 0.5
     assert told["still"]["lpips"] == pytest.approx(told["still"]["lpips_warp"])

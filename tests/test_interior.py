@@ -9,7 +9,7 @@ from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix
 from moditalker.face.layout import INNER_LIPS, mouth_opening
 from moditalker.render.compositor import Composer
 from moditalker.render.mouth_interior import MouthInterior, growth, lip_colour
-from moditalker.render.warp import MOVING_RADII, WarpField, face_centre
+from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
 
 
 def posed(landmarks: np.ndarray, lower: float) -> np.ndarray:
@@ -29,7 +29,7 @@ def shown(picture: np.ndarray, landmarks: np.ndarray, moved: np.ndarray, painted
     composer = Composer(picture, face_centre(frame), (1.2 * MOVING_RADII[0] * frame.unit,) * 2)
     retouch = MouthInterior(picture, landmarks, moved, growth(landmarks, moved)).paint if painted else None
     nothing = np.zeros((1, 3, ALIGNED_SIZE, ALIGNED_SIZE), np.float32)
-    return composer(WarpField(frame, moved, frame.analyse(moved)[1]), nothing, aligning_matrix(moved), retouch)[0]
+    return composer(FrameWarp(frame, frame.motion(moved)), nothing, retouch)[0]
 
 
 def brightness(picture: np.ndarray, moved: np.ndarray, thick: int = 1) -> float:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from moditalker.face.geometry import FaceFrame, aligning_matrix
+from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import BROWS, LIDS, eye_opening
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.render.compositor import Composer
 from moditalker.render.lids import LidMotion
-from moditalker.render.warp import MOVING_RADII, WarpField, face_centre
+from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
 
 
 def closing(landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -24,8 +24,8 @@ def drawn(picture: np.ndarray, landmarks: np.ndarray, moved: np.ndarray) -> np.n
     frame = FaceFrame(landmarks)
     reach = (1.2 * MOVING_RADII[0] * frame.unit, 1.2 * MOVING_RADII[1] * frame.unit)
     nothing = np.zeros((len(moved), 3, 128, 128), np.float32)
-    field = WarpField(frame, moved, frame.analyse(moved)[1])
-    return Composer(picture, face_centre(frame), reach)(field, nothing, aligning_matrix(moved))
+    field = FrameWarp(frame, frame.motion(moved))
+    return Composer(picture, face_centre(frame), reach)(field, nothing)
 
 
 def test_eyes_close_as_far_as_they_are_asked_to(astronaut: np.ndarray, landmarks: np.ndarray) -> None:

@@ -20,15 +20,24 @@ from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.planes import expand_planes
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
+from moditalker.render.grid import Grid, sample
 from moditalker.render.landmark_map import draw_landmarks, lower_face_mask
-from moditalker.render.warp import MOVING_RADII, WarpField, face_centre, sample, warp_aligned
+from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
 
 MOUTH = np.arange(48, 68)
 
 
-def field_of(landmarks: np.ndarray, moved: np.ndarray) -> WarpField:
+def warp_of(landmarks: np.ndarray, moved: np.ndarray) -> FrameWarp:
     frame = FaceFrame(landmarks)
-    return WarpField(frame, moved, frame.analyse(moved)[1])
+    return FrameWarp(frame, frame.motion(moved))
+
+
+def warp_aligned(portrait: torch.Tensor, matrix: np.ndarray, frame: FaceFrame, moved: np.ndarray) -> torch.Tensor:
+    """(3, 128, 128) and (T, 68, 3) -> (T, 3, 128, 128)."""
+    motion = frame.motion(moved)
+    grid = Grid.aligned(matrix, motion.matrices, portrait.shape[-1])
+    displacement = np.stack(list(FrameWarp(frame, motion).displacements(grid)))
+    return sample(portrait[None], torch.from_numpy(displacement))
 
 
 def aligned_portrait(picture: np.ndarray, landmarks: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
@@ -40,13 +49,13 @@ def aligned_portrait(picture: np.ndarray, landmarks: np.ndarray) -> tuple[torch.
 def test_the_warp_of_the_portraits_own_landmarks_changes_nothing(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
     picture, matrix = aligned_portrait(astronaut, landmarks)
     still = np.repeat(landmarks[None], 2, 0)
-    warped = warp_aligned(picture, matrix, field_of(landmarks, still), np.repeat(matrix[None], 2, 0))
+    warped = warp_aligned(picture, matrix, FaceFrame(landmarks), still)
     assert (warped - picture).abs().max() < 0.1
 
 
 def test_every_part_of_the_face_comes_from_where_it_was(landmarks: np.ndarray, talking: Talking) -> None:
     moving = talking(landmarks, 8, sway=0.15)
-    origin = field_of(landmarks, moving)(moving[..., :2])
+    origin = warp_of(landmarks, moving).spline(moving[..., :2])
     assert np.abs(np.asarray(origin) - landmarks[:, :2]).max() < 0.04 * FaceFrame(landmarks).unit
 
 
@@ -55,7 +64,7 @@ def test_a_head_that_shifts_and_turns_takes_its_picture_along(astronaut: np.ndar
     pose = np.array([[0, 0, 0.1, 0.1, 0.05, 0.03]], np.float32)
     moved = frame.compose(np.zeros((1, 68, 3), np.float32), pose)
     picture, matrix = aligned_portrait(astronaut, landmarks)
-    warped = warp_aligned(picture, matrix, WarpField(frame, moved, pose), aligning_matrix(moved))[0]
+    warped = warp_aligned(picture, matrix, frame, moved)[0]
     inner = (slice(None), slice(30, 110), slice(30, 98))
     assert (warped - picture)[inner].abs().mean() < 3
     assert np.abs(aligning_matrix(moved)[0] - matrix).max() > 1
@@ -64,13 +73,13 @@ def test_a_head_that_shifts_and_turns_takes_its_picture_along(astronaut: np.ndar
 def test_only_pixels_around_the_face_move(landmarks: np.ndarray, talking: Talking) -> None:
     frame = FaceFrame(landmarks)
     moving = talking(landmarks, 5, sway=0.2)
-    field = field_of(landmarks, moving)
+    warp = warp_of(landmarks, moving)
     angle = np.linspace(0, 2 * np.pi, 60)
     ring = np.stack([MOVING_RADII[0] * np.cos(angle), MOVING_RADII[1] * np.sin(angle)], -1) * frame.unit
     beyond = face_centre(frame) + np.concatenate([1.13 * ring, 1.5 * ring, 4 * ring])
-    np.testing.assert_allclose(np.asarray(field(beyond)), np.repeat(beyond[None], 5, 0), atol=1e-3)
+    np.testing.assert_allclose(warp.spline(beyond), np.repeat(beyond[None], 5, 0), atol=1e-3)
     mouth = landmarks[None, [57, 66], :2] + [0, 3]
-    assert np.abs(np.asarray(field(mouth[0]))[5 // 2] - mouth).max() > 1
+    assert np.abs(warp.spline(mouth[0])[5 // 2] - mouth).max() > 1
 
 
 def test_neighbouring_pixels_stay_neighbours(landmarks: np.ndarray, talking: Talking) -> None:
@@ -79,7 +88,7 @@ def test_neighbouring_pixels_stay_neighbours(landmarks: np.ndarray, talking: Tal
     centre, unit = face_centre(FaceFrame(landmarks)), FaceFrame(landmarks).unit
     axis = np.linspace(-2.9 * unit, 2.9 * unit, 120)
     grid = centre + np.stack(np.meshgrid(axis, axis), -1)
-    origin = np.asarray(field_of(landmarks, moving)(grid.reshape(-1, 2))).reshape(10, 120, 120, 2)
+    origin = warp_of(landmarks, moving).spline(grid.reshape(-1, 2)).reshape(10, 120, 120, 2)
     across, down = np.diff(origin, axis=2)[:, :-1], np.diff(origin, axis=1)[:, :, :-1]
     area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
     assert (area > 0).mean() > 0.999
@@ -132,17 +141,17 @@ def test_the_hidden_face_cannot_tell_the_mouths_shape(
     astronaut: np.ndarray, landmarks: np.ndarray, talking: Talking
 ) -> None:
     picture, matrix = aligned_portrait(astronaut, landmarks)
-    moving = talking(landmarks, 6)
-    shown = block_conditions(picture, landmarks, matrix, moving, aligning_matrix(moving))
+    frame, moving = FaceFrame(landmarks), talking(landmarks, 6)
+    shown = block_conditions(picture, frame, matrix, frame.motion(moving))
     lips = (slice(None), slice(None), slice(80, 104), slice(48, 80))
     hidden = shown["warped"] * shown["visible"]
     assert not hidden[lips].any()
     assert shown["warped"][lips].float().std() > 5
     assert {key: (tuple(value.shape), value.dtype) for key, value in shown.items()} == {
         "warped": ((3, 6, 128, 128), torch.uint8),
-        "drawn": ((3, 6, 128, 128), torch.uint8),
+        "landmark_map": ((3, 6, 128, 128), torch.uint8),
         "visible": ((1, 6, 128, 128), torch.uint8),
-        "moved": ((2, 6, 128, 128), torch.int8),
+        "displacement": ((2, 6, 128, 128), torch.int8),
         "loose": ((1, 6, 32, 32), torch.float32),
         "shift": ((2, 6, 32, 32), torch.float32),
     }
@@ -152,18 +161,17 @@ def test_the_decoder_is_told_how_far_each_pixel_was_pulled(
     astronaut: np.ndarray, landmarks: np.ndarray, talking: Talking
 ) -> None:
     picture, matrix = aligned_portrait(astronaut, landmarks)
-    moving = talking(landmarks, 6)
-    shown = block_conditions(picture, landmarks, matrix, moving, aligning_matrix(moving))
-    row, column = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
-    came_from = torch.stack([column, row], -1) + shown["moved"].permute(1, 2, 3, 0) / STEPS_A_PIXEL
-    again = sample(picture[None].float(), came_from).permute(1, 0, 2, 3)
+    frame, moving = FaceFrame(landmarks), talking(landmarks, 6)
+    shown = block_conditions(picture, frame, matrix, frame.motion(moving))
+    displacement = shown["displacement"].permute(1, 2, 3, 0) / STEPS_A_PIXEL
+    again = sample(picture[None].float(), displacement).permute(1, 0, 2, 3)
     outside = torch.ones(128, 128, dtype=torch.bool)
     outside[72:116, 40:88] = False  # the mouth's inside is painted
     assert (again - shown["warped"].float()).abs()[..., outside].mean() < 2
-    assert shown["moved"].float().abs().amax((0, 2, 3))[-1] > 2 * STEPS_A_PIXEL, "the open jaw came far"
-    told = guides(shown["drawn"], shown["moved"])
-    assert told.shape == (5, 6, 128, 128)
-    assert told.abs().max() <= 127 / 32
+    assert shown["displacement"].float().abs().amax((0, 2, 3))[-1] > 2 * STEPS_A_PIXEL, "the open jaw came far"
+    conditioning = guides(shown["landmark_map"], shown["displacement"])
+    assert conditioning.shape == (5, 6, 128, 128)
+    assert conditioning.abs().max() <= 127 / 32
 
 
 @pytest.fixture(scope="module")
@@ -310,7 +318,7 @@ def layers_of(
         group=group,
         callback=callback,
     )
-    return list(sampler(landmarks))
+    return list(sampler(portrait.frame.motion(landmarks)))
 
 
 class EnoughError(Exception):

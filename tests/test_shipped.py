@@ -14,7 +14,7 @@ from PIL import Image
 from moditalker.audio.load import load_audio
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.constants import SAMPLE_RATE
-from moditalker.face.geometry import FaceFrame, aligning_matrix
+from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import LIDS, STABLE, eye_opening, mouth_opening
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.loading import default_weights
@@ -111,8 +111,8 @@ def test_what_is_beside_the_face_is_corrected_when_the_head_turns_and_rests_with
     pose = np.zeros((2, 6), np.float32)
     pose[1, 1] = 0.2
     landmarks = portrait.frame.compose(np.zeros((2, 68, 3), np.float32), pose)
-    face, matrices = portrait.face, aligning_matrix(landmarks)
-    seen = block_conditions(face.aligned, face.landmarks, face.matrix, landmarks, matrices, pipeline.flow)
+    motion, face = portrait.frame.motion(landmarks), portrait.face
+    seen = block_conditions(face.aligned, portrait.frame, face.matrix, motion, pipeline.flow)
     resting, turned = seen["shift"].norm(dim=0).mean((1, 2))
     assert resting < 0.3
     assert turned > 1

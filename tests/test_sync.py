@@ -11,13 +11,13 @@ from conftest import LOWER_LIP_AND_JAW
 
 from moditalker.cli.main import main as cli
 from moditalker.constants import SAMPLE_RATE
-from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix
+from moditalker.face.geometry import FaceFrame, aligned_face
 from moditalker.face.layout import interocular_distance
 from moditalker.metrics.sync_confidence import SyncScore, sync_score
 from moditalker.mtov.autoencoder import MOUTH_WINDOW
 from moditalker.release.sync_card import ship
 from moditalker.render.compositor import Composer
-from moditalker.render.warp import MOVING_RADII, WarpField, face_centre
+from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
 from moditalker.sync.crops_and_mel import log_mel, mouth_crops
 from moditalker.sync.expert import SyncExpert
 from moditalker.sync.expert_weights import load_expert
@@ -350,14 +350,11 @@ def speaking(small_picture: np.ndarray, landmarks: np.ndarray, speech: np.ndarra
     frame = FaceFrame(landmarks / 2)
     residual = np.zeros((frames, 68, 3), np.float32)
     residual[:, LOWER_LIP_AND_JAW, 1] = 0.12 * opening[:, None]
-    moving = frame.compose(residual, np.zeros((frames, 6)))
+    motion = frame.posed(residual, np.zeros((frames, 6)))
     radii = (MOVING_RADII[0] * 1.2 * frame.unit, MOVING_RADII[1] * 1.2 * frame.unit)
-    matrices = aligning_matrix(moving)
-    field = WarpField(frame, moving, np.zeros((frames, 6)))
-    film = Composer(small_picture, face_centre(frame), radii)(
-        field, np.zeros((frames, 3, 128, 128), np.float32), matrices
-    )
-    return np.stack([aligned_face(*pair) for pair in zip(film, matrices, strict=True)]), sound
+    nothing = np.zeros((frames, 3, 128, 128), np.float32)
+    film = Composer(small_picture, face_centre(frame), radii)(FrameWarp(frame, motion), nothing)
+    return np.stack([aligned_face(*pair) for pair in zip(film, motion.matrices, strict=True)]), sound
 
 
 def test_the_shipped_expert_hears_when_a_portrait_speaks_with_the_sound(

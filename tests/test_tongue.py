@@ -6,7 +6,7 @@ import torch
 from test_teeth import SKIN, flat, painted, parted, shut, under_the_lip
 
 from moditalker.atom.schedulers import mtov_scheduler
-from moditalker.face.geometry import aligned_face, aligning_matrix, transform_points
+from moditalker.face.geometry import FaceFrame, aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import INNER_LIPS
 from moditalker.mtov import block_sampling as sampling
 from moditalker.mtov.block_sampling import BlockSampler, encode_face
@@ -89,7 +89,8 @@ def test_what_the_decoder_adds_is_held_back_where_it_can_only_guess(
     def added() -> np.ndarray:
         generator = torch.Generator().manual_seed(0)
         parts = (pipeline.autoencoder, pipeline.denoiser, mtov_scheduler())
-        return next(iter(BlockSampler(*parts, face, steps=1, start=0.25, generator=generator)(frames))).delta
+        sampler = BlockSampler(*parts, face, steps=1, start=0.25, generator=generator)
+        return next(iter(sampler(FaceFrame(landmarks).motion(frames)))).delta
 
     ours = added()
     monkeypatch.setattr(sampling, "held_back", lambda *_: np.zeros((16, 1, 128, 128), np.float32))

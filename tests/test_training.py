@@ -25,8 +25,9 @@ from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.release.average import average_runs
 from moditalker.release.disassemble import disassemble
 from moditalker.render.compositor import Composer
+from moditalker.render.grid import sample
 from moditalker.render.landmark_map import draw_landmarks, lower_face_mask
-from moditalker.render.warp import MOVING_RADII, WarpField, face_centre, sample
+from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
 from moditalker.training.data.augmentation import (
     bending,
     bent,
@@ -72,8 +73,8 @@ def clips(
         small_picture, face_centre(frame), (MOVING_RADII[0] * 1.2 * frame.unit, MOVING_RADII[1] * 1.2 * frame.unit)
     )
     moving = talking(landmarks / 2, 60, sway=0.15)
-    field = WarpField(frame, moving, frame.analyse(moving)[1])
-    film = composer(field, np.zeros((60, 3, 128, 128), np.float32), aligning_matrix(moving))
+    field = FrameWarp(frame, frame.motion(moving))
+    film = composer(field, np.zeros((60, 3, 128, 128), np.float32))
     for name, length in LENGTHS.items():
         shown = film[:length, :, ::-1] if name == "ben" else film[:length]
         write_clip(folder / f"{name}.mp4", shown, np.resize(speech, length * SAMPLE_RATE // 25))
@@ -270,9 +271,9 @@ def test_block_batches_show_every_frame_as_it_is_or_mirrored(prepared: Path) -> 
         "portrait": ((8, 3, 128, 128), torch.uint8),
         "frames": ((8, 3), torch.int64),
         "warped": ((8, 3, 3, 128, 128), torch.uint8),
-        "drawn": ((8, 3, 3, 128, 128), torch.uint8),
+        "landmark_map": ((8, 3, 3, 128, 128), torch.uint8),
         "visible": ((8, 1, 3, 128, 128), torch.uint8),
-        "moved": ((8, 2, 3, 128, 128), torch.int8),
+        "displacement": ((8, 2, 3, 128, 128), torch.int8),
         "loose": ((8, 1, 3, 32, 32), torch.float32),
         "shift": ((8, 2, 3, 32, 32), torch.float32),
     }
@@ -280,8 +281,6 @@ def test_block_batches_show_every_frame_as_it_is_or_mirrored(prepared: Path) -> 
     aligned = transform_points(clip.matrices, clip.landmarks)
     drawn = torch.from_numpy(draw_landmarks(aligned)).transpose(0, 1)
     visible = torch.from_numpy(lower_face_mask(aligned)).to(torch.uint8).transpose(0, 1)
-    row, column = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
-    place = torch.stack([column, row], -1)
     mirrored = []
     for index in range(8):
         item = {key: value[index] for key, value in batch.items()}
@@ -294,13 +293,13 @@ def test_block_batches_show_every_frame_as_it_is_or_mirrored(prepared: Path) -> 
         mirrored.append(flipped)
         wanted = start + item["frames"]
         turn: Callable[[torch.Tensor], torch.Tensor] = (lambda x: x.flip(-1)) if flipped else (lambda x: x)
-        assert torch.equal(item["drawn"], turn(drawn[:, wanted]))
+        assert torch.equal(item["landmark_map"], turn(drawn[:, wanted]))
         assert torch.equal(item["visible"], turn(visible[:, wanted]))
         assert any(torch.equal(item["portrait"], turn(face)) for face in faces.unbind(1))
         real = item["video"][:, item["frames"]].float()
         assert (item["warped"].float() - real).abs().mean() < 20
-        came_from = place + item["moved"].permute(1, 2, 3, 0) / STEPS_A_PIXEL
-        again = sample(item["portrait"][None].float(), came_from).permute(1, 0, 2, 3)
+        displacement = item["displacement"].permute(1, 2, 3, 0) / STEPS_A_PIXEL
+        again = sample(item["portrait"][None].float(), displacement).permute(1, 0, 2, 3)
         assert (again - item["warped"].float()).abs().mean() < 2, "mirrored too, the flow is the one of the warp"
     assert set(mirrored) == {True, False}
 
@@ -582,7 +581,7 @@ def test_varied_batches_stay_what_a_portrait_could_be_warped_to(prepared: Path) 
     for item in range(8):
         real = batch["video"][item][:, batch["frames"][item]].float()
         assert (batch["warped"][item].float() - real).abs().mean() < 25
-    lips, before = (_middle(source["drawn"][:, 2]) for source in (batch, unchanged))
+    lips, before = (_middle(source["landmark_map"][:, 2]) for source in (batch, unchanged))
     assert (lips - before).abs().max() > 1, "landmarks follow the features"
 
 

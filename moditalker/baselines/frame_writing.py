@@ -8,9 +8,9 @@ import numpy as np
 
 from moditalker.baselines.protocol import Options
 from moditalker.constants import FPS
-from moditalker.face.geometry import ALIGNED_SIZE, aligning_matrix
+from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.portrait import Portrait, composer_of
-from moditalker.render.warp import WarpField
+from moditalker.render.warp import FrameWarp
 from moditalker.utils.progress import Progress
 from moditalker.video.provenance import TAGS, add_provenance
 from moditalker.video.watermark import Watermark
@@ -65,10 +65,8 @@ def warped(portrait: Portrait, landmarks: np.ndarray) -> Iterator[np.ndarray]:
     Yields:
         (n, H, W, 3) uint8, in order.
     """
-    _, pose = portrait.frame.analyse(landmarks)
-    composer, matrices = composer_of(portrait), aligning_matrix(landmarks)
-    for start in range(0, len(landmarks), _CHUNK):
-        span = slice(start, start + _CHUNK)
-        field = WarpField(portrait.frame, landmarks[span], pose[span])
-        nothing = np.zeros((len(matrices[span]), 3, ALIGNED_SIZE, ALIGNED_SIZE), np.float32)
-        yield composer(field, nothing, matrices[span])
+    composer, motion = composer_of(portrait), portrait.frame.motion(landmarks)
+    for start in range(0, len(motion), _CHUNK):
+        piece = motion[start : start + _CHUNK]
+        nothing = np.zeros((len(piece), 3, ALIGNED_SIZE, ALIGNED_SIZE), np.float32)
+        yield composer(FrameWarp(portrait.frame, piece), nothing)

@@ -4,6 +4,8 @@ The closed-form alignment is S. Umeyama, "Least-squares estimation of transforma
 patterns", PAMI 1991.
 """
 
+from dataclasses import dataclass, fields
+
 import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -38,6 +40,29 @@ def umeyama(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndar
         "...ij,...j->...i", rotation, mean_source[..., 0, :]
     )
     return scale, rotation, translation
+
+
+@dataclass(frozen=True)
+class FaceMotion:
+    """Landmarks of T frames, with all that is worked out from them: once for a video, then sliced.
+
+    Attributes:
+        landmarks: (T, 68, 3) picture space, pixels.
+        residual, pose: (T, 68, 3) and (T, 6), see ``FaceFrame.analyse``.
+        matrices: (T, 2, 3) picture space -> aligned face, of each frame.
+    """
+
+    landmarks: np.ndarray
+    residual: np.ndarray
+    pose: np.ndarray
+    matrices: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    def __getitem__(self, frames: slice | np.ndarray) -> "FaceMotion":
+        """Some of the frames, as numpy indexes them."""
+        return FaceMotion(*(getattr(self, field.name)[frames] for field in fields(self)))
 
 
 class FaceFrame:
@@ -82,6 +107,16 @@ class FaceFrame:
         turned = np.einsum("tij,tnj->tni", rotation, shape - centre) * np.exp(pose[:, None, 5:6])
         turned[..., :2] += pose[:, None, 3:5]
         return (turned * self.unit + self.origin).astype(np.float32)
+
+    def motion(self, landmarks: np.ndarray, matrices: np.ndarray | None = None) -> FaceMotion:
+        """``analyse`` of (T, 68, 3) picture space, pixels; ``matrices`` are those of ``aligning_matrix`` by default."""
+        residual, pose = self.analyse(landmarks)
+        return FaceMotion(landmarks, residual, pose, aligning_matrix(landmarks) if matrices is None else matrices)
+
+    def posed(self, residual: np.ndarray, pose: np.ndarray) -> FaceMotion:
+        """``compose`` of (T, 68, 3) residual and (T, 6) pose."""
+        landmarks = self.compose(residual, pose)
+        return FaceMotion(landmarks, residual, pose, aligning_matrix(landmarks))
 
 
 def aligning_matrix(landmarks: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarray:

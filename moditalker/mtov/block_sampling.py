@@ -1,4 +1,4 @@
-"""MToV at work: landmarks to colour and mask in the aligned face, block after block.
+"""MToV at work: motion to colour and mask in the aligned face, block after block.
 
 Blocks of 16 frames overlap by four. Within a group of blocks the time rows of the yt and xt planes are made to agree at
 every step; the first block of a group takes over those of the last one, so groups join like blocks. The noise of the xy
@@ -15,7 +15,7 @@ import torch
 from diffusers import SchedulerMixin
 from torch.nn import functional as F
 
-from moditalker.face.geometry import aligning_matrix, transform_points
+from moditalker.face.geometry import FaceFrame, FaceMotion, aligning_matrix, transform_points
 from moditalker.face.layout import NOSE_TIP
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, to_unit
 from moditalker.mtov.colours import without_green
@@ -24,6 +24,7 @@ from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.mtov.planes import XT, XY, YT
+from moditalker.render.compositing import FaceLayers
 from moditalker.render.teeth import cheek_colour
 from moditalker.render.tongue import held_back
 from moditalker.utils.windows import agree, padded_length, window_count
@@ -37,23 +38,6 @@ TURNED = (3.0, 6.0)
 """Of a head that turned so far from how the portrait holds it that its nose went by so many pixels (eyes keep their
 place in the aligned face), nothing but the mouth is drawn any more: less and less of it from the first on, none from
 the second on. The decoder saw few such heads, and smears dark patches beside the far cheek and into the far eye."""
-
-
-@dataclass
-class FaceLayers:
-    """What MToV made of consecutive frames, in the aligned face.
-
-    Attributes:
-        start: index of the first frame.
-        delta: (n, 3, 128, 128) float32, to be added to the warped portrait; values as of 0 to 255.
-        matrices: (n, 2, 3) picture -> aligned.
-        shift: (n, 2, 32, 32) float32, where the warp takes its pixels from instead, see ``mtov.flow``; aligned pixels.
-    """
-
-    start: int
-    delta: np.ndarray
-    matrices: np.ndarray
-    shift: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -97,17 +81,17 @@ def _autocast(device: torch.device) -> torch.autocast:
 
 
 class BlockSampler:
-    """Denoises and decodes landmarks block by block.
+    """Denoises and decodes motion block by block.
 
     Args:
         autoencoder, denoiser, scheduler: MToV's parts.
         refiner: of the warp's flow; None believes the spline.
-        detail: how much detail a drawn mouth lacks; None leaves it as the decoder drew it.
+        detail: how much detail a generated mouth lacks; None leaves it as the decoder made it.
         face: the encoded portrait.
         steps: denoising steps; 0 decodes against the warp alone, with empty planes.
         start: from which share of the noise schedule to start, with the noised planes of the warped portrait
             (the published system: 0.25), see ``TEMPERATURE``; 1 starts from noise.
-        generator: on the processor.
+        generator: on the CPU.
         group: blocks that are denoised together.
         callback: called with the frames done so far before every step of the work: conditions, encoding, each
             denoising step, each block's decoding. What it raises ends the run.
@@ -133,6 +117,7 @@ class BlockSampler:
         self.autoencoder, self.denoiser, self.scheduler = autoencoder, denoiser, scheduler
         self.face, self.steps, self.start, self.group, self.callback = face, steps, start, group, callback
         self.generator, self.refiner, self.detail, self.mouth_only = generator, refiner, detail, mouth_only
+        self._frame = FaceFrame(face.landmarks)
         channels, size = autoencoder.config["latent_channels"], autoencoder.config["frames"]
         self._plane = (channels, size, size)
         self._done = 0
@@ -140,34 +125,28 @@ class BlockSampler:
         self._carried_noise: torch.Tensor | None = None
         self._carried_rows: torch.Tensor | None = None
 
-    def __call__(self, landmarks: np.ndarray, matrices: np.ndarray | None = None) -> Iterator[FaceLayers]:
-        """Draw frames.
+    def __call__(self, motion: FaceMotion) -> Iterator[FaceLayers]:
+        """Draw the T frames of a motion in the portrait's picture space.
 
-        Args:
-            landmarks: (T, 68, 3) picture space.
-            matrices: (T, 2, 3) picture -> aligned; what the landmarks say by default.
         Returns:
             Layers that cover all frames in order, each once; one block's at a time.
         """
-        frames = len(landmarks)
+        frames = len(motion)
         count = window_count(frames, BLOCK, OVERLAP)
-        length = padded_length(count, BLOCK, OVERLAP)
-        padded = np.concatenate([landmarks, np.repeat(landmarks[-1:], length - frames, 0)])
-        matrices = aligning_matrix(landmarks) if matrices is None else matrices
-        matrices = np.concatenate([matrices, np.repeat(matrices[-1:], length - frames, 0)])
+        padded = motion[np.arange(padded_length(count, BLOCK, OVERLAP)).clip(max=frames - 1)]
         stride = BLOCK - OVERLAP
         ramp = torch.linspace(0, 1, OVERLAP + 2)[1:-1].reshape(-1, 1, 1, 1)
         carried: torch.Tensor | None = None
         for first in range(0, count, self.group):
             blocks = min(self.group, count - first)
             span = slice(first * stride, first * stride + padded_length(blocks, BLOCK, OVERLAP))
-            for number, (delta, shift) in enumerate(self._group(padded[span], matrices[span], blocks), first):
+            for number, (delta, shift) in enumerate(self._group(padded[span], blocks), first):
                 if carried is not None:
                     delta[:OVERLAP] = delta[:OVERLAP] * ramp + carried * (1 - ramp)
                 carried = delta[stride:].clone()
                 start = number * stride
                 keep = min(frames - start, BLOCK) if number + 1 == count else stride
-                yield FaceLayers(start, delta[:keep].numpy(), matrices[start : start + keep], shift[:keep].numpy())
+                yield FaceLayers(start, delta[:keep].numpy(), shift[:keep].numpy())
                 self._done = start + keep
         self._report()
 
@@ -176,22 +155,15 @@ class BlockSampler:
             self.callback(self._done)
 
     @torch.no_grad()
-    def _group(
-        self, landmarks: np.ndarray, matrices: np.ndarray, blocks: int
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def _group(self, motion: FaceMotion, blocks: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Frames of one group -> for each of its blocks (16, 3, 128, 128), what to add to the warp, and its shift."""
         device = self.autoencoder.device
         stride = BLOCK - OVERLAP
         pieces = []
-        for start in range(0, len(landmarks), stride):
+        for start in range(0, len(motion), stride):
             self._report()
-            piece = slice(start, start + stride)
-            face = self.face
-            pieces.append(
-                block_conditions(
-                    face.aligned, face.landmarks, face.matrix, landmarks[piece], matrices[piece], self.refiner
-                )
-            )
+            piece = motion[start : start + stride]
+            pieces.append(block_conditions(self.face.aligned, self._frame, self.face.matrix, piece, self.refiner))
         cut = {
             key: torch.cat([piece[key] for piece in pieces], 1)
             .unfold(1, BLOCK, stride)
@@ -199,56 +171,56 @@ class BlockSampler:
             .to(device)
             for key in pieces[0]
         }
-        warped, drawn = to_unit(cut["warped"]), cut["drawn"].float() / 255
+        warped, landmark_map = to_unit(cut["warped"]), cut["landmark_map"].float() / 255
         with _autocast(device):
-            planes = self._denoise(warped, drawn, cut["visible"], blocks)
+            planes = self._denoise(warped, landmark_map, cut["visible"], blocks)
         for block in range(blocks):
             self._report()
             one = slice(block, block + 1)
-            told = guides(cut["drawn"][one], cut["moved"][one])
+            conditioning = guides(cut["landmark_map"][one], cut["displacement"][one])
             with _autocast(device):
                 ours = None if planes is None else planes[one]
-                picture = self.autoencoder.render(ours, warped[one], told, self.mouth_only)
+                picture = self.autoencoder.render(ours, warped[one], conditioning, self.mouth_only)
             # Both ends are pictures, so the sum is one too.
             delta = ((picture.clamp(-1, 1) - warped[one]) * 127.5).float().cpu().transpose(1, 2)[0]
-            frames = slice(block * stride, block * stride + BLOCK)
-            beside = cut["loose"][block].transpose(0, 1).cpu() * self._turned(landmarks[frames], matrices[frames])
+            target = motion[block * stride : block * stride + BLOCK]
+            beside = cut["loose"][block].transpose(0, 1).cpu() * self._turned(target)
             delta *= 1 - F.interpolate(beside, delta.shape[-1], mode="bilinear", align_corners=False)
-            known = held_back(self.face.landmarks, landmarks[frames], matrices[frames], delta.shape[-1])
+            known = held_back(self.face.landmarks, target.landmarks, target.matrices, delta.shape[-1])
             delta *= 1 - torch.from_numpy(known)
             warp = cut["warped"][block].float().cpu().transpose(0, 1)
-            delta = without_green(delta, warp, self.face.cheeks, landmarks[frames], matrices[frames])
+            delta = without_green(delta, warp, self.face.cheeks, target.landmarks, target.matrices)
             if self.detail is not None:
-                delta = self._with_detail(self.detail, delta, warp, drawn[block].transpose(0, 1))
+                delta = self._with_detail(self.detail, delta, warp, landmark_map[block].transpose(0, 1))
                 # Its bands are colours too, and a tint that was faint can be made green.
-                delta = without_green(delta, warp, self.face.cheeks, landmarks[frames], matrices[frames])
+                delta = without_green(delta, warp, self.face.cheeks, target.landmarks, target.matrices)
             yield delta, cut["shift"][block].transpose(0, 1).cpu()
 
     def _with_detail(
-        self, gains: DetailGains, delta: torch.Tensor, warp: torch.Tensor, marks: torch.Tensor
+        self, gains: DetailGains, delta: torch.Tensor, warp: torch.Tensor, landmark_map: torch.Tensor
     ) -> torch.Tensor:
-        """(n, 3, 128, 128) three times: what is added to the warp, the warp, and landmarks from 0 to 1."""
-        seen = (warp + delta).clamp(0, 255), warp, marks, self.face.aligned.expand_as(warp)
+        """(n, 3, 128, 128) three times: what is added to the warp, the warp, and the landmark map from 0 to 1."""
+        seen = (warp + delta).clamp(0, 255), warp, landmark_map, self.face.aligned.expand_as(warp)
         added = gains(*(MOUTH_WINDOW.cut(each).to(gains.device) for each in seen)).cpu()
         return MOUTH_WINDOW.placed(MOUTH_WINDOW.cut(delta) + added, delta)
 
-    def _turned(self, landmarks: np.ndarray, matrices: np.ndarray) -> torch.Tensor:
-        """(n, 68, 3) landmarks and (n, 2, 3) picture -> aligned, to (n, 1, 1, 1) from 0 to 1, see ``TURNED``."""
+    def _turned(self, motion: FaceMotion) -> torch.Tensor:
+        """Of n frames: (n, 1, 1, 1) from 0 to 1, see ``TURNED``."""
         tip = slice(NOSE_TIP, NOSE_TIP + 1)
         place = transform_points(self.face.matrix, self.face.landmarks[tip])
-        away = np.linalg.norm(transform_points(matrices, landmarks[:, tip]) - place, axis=-1)
+        away = np.linalg.norm(transform_points(motion.matrices, motion.landmarks[:, tip]) - place, axis=-1)
         low, high = TURNED
         return torch.from_numpy(((away - low) / (high - low)).clip(0, 1)).float()[..., None, None]
 
     def _denoise(
-        self, warped: torch.Tensor, drawn: torch.Tensor, visible: torch.Tensor, blocks: int
+        self, warped: torch.Tensor, landmark_map: torch.Tensor, visible: torch.Tensor, blocks: int
     ) -> torch.Tensor | None:
         """Conditions of one group -> (blocks, C, 3, 16, 16) planes, None for empty ones."""
         if self.steps == 0:
             return None
         self._report()
         pose = self.autoencoder.encode(torch.where(visible.bool(), warped, torch.zeros_like(warped)))
-        marks = self.denoiser.encode_landmarks(drawn)
+        marks = self.denoiser.encode_landmarks(landmark_map)
         identity = self.face.identity.to(warped.device).expand(blocks, -1, -1, -1, -1)
         scheduler = self.scheduler
         scheduler.set_timesteps(self.steps, device=warped.device)

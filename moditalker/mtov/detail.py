@@ -56,29 +56,31 @@ class DetailGains(ModelMixin, ConfigMixin):
         nn.init.zeros_(self.linear.bias)
 
     def forward(
-        self, drawn: torch.Tensor, warped: torch.Tensor, marks: torch.Tensor, portrait: torch.Tensor
+        self, generated: torch.Tensor, warped: torch.Tensor, landmark_map: torch.Tensor, portrait: torch.Tensor
     ) -> torch.Tensor:
-        """What to add to drawn mouths.
+        """What to add to generated mouths.
 
         Args:
-            drawn: (N, 3, 64, 96) 0 to 255, the ``MOUTH_WINDOW`` as the decoder drew it.
+            generated: (N, 3, 64, 96) 0 to 255, the ``MOUTH_WINDOW`` as the decoder made it.
             warped: (N, 3, 64, 96) 0 to 255, the warped portrait there.
-            marks: (N, 3, 64, 96) 0 to 1, landmarks there, see ``draw_landmarks``.
+            landmark_map: (N, 3, 64, 96) 0 to 1, landmarks there, see ``draw_landmarks``.
             portrait: (N, 3, 64, 96) 0 to 255.
         Returns:
             (N, 3, 64, 96), values as of 0 to 255.
         """
-        with torch.autocast(drawn.device.type, enabled=False):  # bands are small differences of large numbers
-            drawn, warped, marks, portrait = (each.float() for each in (drawn, warped, marks, portrait))
-            parts = mouth_parts(marks)
-            statistics = mouth_statistics(drawn, warped, parts, portrait)
+        with torch.autocast(generated.device.type, enabled=False):  # bands are small differences of large numbers
+            generated, warped, landmark_map, portrait = (
+                each.float() for each in (generated, warped, landmark_map, portrait)
+            )
+            parts = mouth_parts(landmark_map)
+            statistics = mouth_statistics(generated, warped, parts, portrait)
             told = ((statistics - self.mean) / self.scale).clamp(-_FARTHEST, _FARTHEST)
             gains = self.linear(told.to(self.linear.weight.dtype)).float().clamp(-_STRONGEST, _STRONGEST)
             moved = 1 - torch.exp(-_apart(warped, portrait) / _ALIKE)
             factors = (gains * moved).exp().unflatten(1, (PARTS, len(BANDS))) - 1
             where = parts[:, :PARTS] * MOUTH_WINDOW.feathered(_FEATHER).to(parts)
-            added = torch.zeros_like(drawn)
-            for number, band in enumerate(fine_bands(drawn)):
+            added = torch.zeros_like(generated)
+            for number, band in enumerate(fine_bands(generated)):
                 added += band * (factors[:, :, number, None, None] * where).sum(1, keepdim=True)
             return added
 
@@ -89,9 +91,9 @@ def fine_bands(pictures: torch.Tensor) -> list[torch.Tensor]:
     return [fine - coarse for fine, coarse in pairwise(blurred)]
 
 
-def mouth_parts(marks: torch.Tensor) -> torch.Tensor:
+def mouth_parts(landmark_map: torch.Tensor) -> torch.Tensor:
     """Drawn landmarks (N, 3, H, W) from 0 to 1 -> (N, 6, H, W), 0 to 1: the ``PARTS``, and the skin around them."""
-    lips = marks[:, 2:] * 255
+    lips = landmark_map[:, 2:] * 255
     lip, inside = (lips / 128).clamp(0, 1), ((lips - 128) / 127).clamp(0, 1)
     step = inside - F.pad(inside, (0, 0, 1, 0))[:, :, :-1]
     upper, lower = (_BORDER_GAIN * _blurred(each.clamp(min=0), _BORDER) for each in (step, -step.roll(-1, 2)))
@@ -108,22 +110,22 @@ def mouth_parts(marks: torch.Tensor) -> torch.Tensor:
 
 
 def mouth_statistics(
-    drawn: torch.Tensor, warped: torch.Tensor, parts: torch.Tensor, portrait: torch.Tensor
+    generated: torch.Tensor, warped: torch.Tensor, parts: torch.Tensor, portrait: torch.Tensor
 ) -> torch.Tensor:
     """What the gains are told.
 
     Args:
-        drawn, warped, portrait: (N, 3, H, W), 0 to 255.
+        generated, warped, portrait: (N, 3, H, W), 0 to 255.
         parts: (N, 6, H, W), see ``mouth_parts``.
     Returns:
-        (N, 84): of each part area, place and extent, brightness over the skin's and strength of its bands, drawn and
-        warped; strength of the portrait's bands, how bright it is, and how much was changed.
+        (N, 84): of each part area, place and extent, brightness over the skin's and strength of its bands, generated
+        and warped; strength of the portrait's bands, how bright it is, and how much was changed.
     """
     rows = torch.linspace(-1, 1, parts.shape[2], device=parts.device)[:, None]
     columns = torch.linspace(-1, 1, parts.shape[3], device=parts.device)
     area = parts.sum((2, 3)) + 1
     share = parts / area[..., None, None]
-    greys = [picture.mean(1, keepdim=True) for picture in (drawn, warped)]
+    greys = [picture.mean(1, keepdim=True) for picture in (generated, warped)]
     lights = [(grey * share).sum((2, 3)) for grey in greys]
     skin = lights[1][:, -1:].clamp(min=10)
     told = [area.log(), (share * rows).sum((2, 3)), (share * columns.square()).sum((2, 3)).sqrt(), skin.log()]

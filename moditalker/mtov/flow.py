@@ -1,6 +1,6 @@
 """What landmarks do not tell the warp: how hair, neck and collar go along with a head.
 
-The spline of ``mtov.warp`` follows 68 points of the face. Around them it guesses: a nod drags the collar along, hair
+The spline of ``render.warp`` follows 68 points of the face. Around them it guesses: a nod drags the collar along, hair
 swings by half of what the head does. A small network looks at the warped portrait and says where each part of it
 should have been taken from instead, as flow networks refine one another's answers (E. Ilg et al., "FlowNet 2.0", CVPR
 2017). What it moves is moved in the full picture, so nothing gets blurred. Lips stay where their landmarks are.
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.face.layout import OUTER_LIPS
 from moditalker.mtov.autoencoder import PlainBlock, to_unit
-from moditalker.render.warp import displacement, pixel_places, sample
+from moditalker.render.grid import sample
 
 CELLS = 32
 """The network answers for so many cells a side; between their middles the flow is linear."""
@@ -40,7 +40,7 @@ class FlowRefiner(ModelMixin, ConfigMixin):
     def __init__(self, width: int = 96, depths: tuple[int, int, int] = (2, 4, 2)) -> None:
         super().__init__()
         side = ALIGNED_SIZE // _PATCH
-        # Warp and drawn landmarks in patches; how far the spline pulled them is smooth, so its means say all of it.
+        # Warp and landmark map in patches; how far the spline pulled them is smooth, so its means say all of it.
         self.patches = nn.Conv2d(6, width, _PATCH, stride=_PATCH)
         self.pulled = nn.Conv2d(8, width, 1)
         self.place = nn.Parameter(torch.zeros(1, width, side, side))
@@ -55,20 +55,20 @@ class FlowRefiner(ModelMixin, ConfigMixin):
         self.to(memory_format=torch.channels_last)
 
     def forward(
-        self, warped: torch.Tensor, drawn: torch.Tensor, moved: torch.Tensor, loose: torch.Tensor
+        self, warped: torch.Tensor, landmark_map: torch.Tensor, displacement: torch.Tensor, loose: torch.Tensor
     ) -> torch.Tensor:
         """Where warped portraits should have been taken from.
 
         Args:
             warped: (N, 3, 128, 128) in [-1, 1].
-            drawn: (N, 3, 128, 128) landmarks in [0, 1], see ``draw_landmarks``.
-            moved: (N, 2, 128, 128) pixels to the right and below, how far the spline took each pixel from.
+            landmark_map: (N, 3, 128, 128) in [0, 1], see ``draw_landmarks``.
+            displacement: (N, 2, 128, 128) pixels to the right and below, how far the spline took each pixel from.
             loose: (N, 1, 32, 32) in [0, 1], how free a cell is to move, see ``loose_cells``.
         Returns:
             (N, 2, 32, 32) pixels to the right and below, for ``displaced``.
         """
-        seen = torch.cat([warped, drawn], 1).contiguous(memory_format=torch.channels_last)
-        pulled = F.pixel_unshuffle(F.avg_pool2d(moved / _PIXELS_A_UNIT, _PATCH // 2), 2)
+        seen = torch.cat([warped, landmark_map], 1).contiguous(memory_format=torch.channels_last)
+        pulled = F.pixel_unshuffle(F.avg_pool2d(displacement / _PIXELS_A_UNIT, _PATCH // 2), 2)
         fine = self.before(self.patches(seen) + self.pulled(pulled) + self.place)
         x = self.middle(self.down(fine))
         x = self.after(self.up(F.interpolate(x, scale_factor=2.0)) + fine)
@@ -77,10 +77,10 @@ class FlowRefiner(ModelMixin, ConfigMixin):
 
     @torch.no_grad()
     def refine(
-        self, warped: torch.Tensor, drawn: torch.Tensor, moved: torch.Tensor, loose: torch.Tensor
+        self, warped: torch.Tensor, landmark_map: torch.Tensor, displacement: torch.Tensor, loose: torch.Tensor
     ) -> torch.Tensor:
-        """The same of uint8 pictures on the processor, wherever the network is; float32 comes back."""
-        given = to_unit(warped), drawn.float() / 255, moved.float(), loose
+        """The same of uint8 pictures on the CPU, wherever the network is; float32 comes back."""
+        given = to_unit(warped), landmark_map.float() / 255, displacement.float(), loose
         with torch.autocast(self.device.type, torch.bfloat16):
             return self(*(value.to(self.device) for value in given)).float().cpu()
 
@@ -107,28 +107,11 @@ def displaced(pictures: torch.Tensor, shift: torch.Tensor, mode: str = "bilinear
     """Pictures whose pixels are taken from where ``shift`` says.
 
     Args:
-        pictures: (N, C, 128, 128), of any value range; flow maps too.
+        pictures: (N, C, 128, 128), of any value range.
         shift: (N, 2, 32, 32) pixels, as ``FlowRefiner`` gives them.
         mode: ``bilinear``, or ``bicubic``, which blurs pictures less.
     Returns:
         (N, C, 128, 128), the border repeated.
     """
-    size = pictures.shape[-1]
-    return sample(pictures, _fine(shift, size) + pixel_places(size).to(shift.device), mode)
-
-
-def shifted_flow(flow: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-    """A flow map after ``displaced``: its displacements are looked up elsewhere and the shift comes on top.
-
-    Args:
-        flow: (N, 128, 128, 2) places, as ``aligned_flow`` gives them.
-        shift: (N, 2, 32, 32) pixels.
-    """
-    size = flow.shape[1]
-    moved = displaced(displacement(flow).permute(0, 3, 1, 2), shift).permute(0, 2, 3, 1)
-    return pixel_places(size) + _fine(shift, size) + moved
-
-
-def _fine(shift: torch.Tensor, size: int) -> torch.Tensor:
-    """(N, 2, 32, 32) -> (N, size, size, 2)."""
-    return F.interpolate(shift.float(), size, mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
+    fine = F.interpolate(shift.float(), pictures.shape[-1], mode="bilinear", align_corners=False)
+    return sample(pictures, fine.permute(0, 2, 3, 1), mode)

@@ -10,7 +10,8 @@ import torch
 
 from moditalker.face.geometry import FaceFrame, transform_points
 from moditalker.paper.inputs import Inputs, drawings, visible
-from moditalker.render.warp import WarpField, face_centre, warp_aligned
+from moditalker.render.grid import Grid, sample
+from moditalker.render.warp import FrameWarp, face_centre
 
 REACH = 4.2
 """Side of the square in inter-ocular distances."""
@@ -64,10 +65,9 @@ def warped_frames(portrait: torch.Tensor, portrait_landmarks: np.ndarray, landma
         (3, T, S, S) uint8
     """
     frame = FaceFrame(portrait_landmarks)
-    _, pose = frame.analyse(landmarks)
-    field = WarpField(frame, landmarks, pose)
-    matrices = np.repeat(_UNTOUCHED[None], len(landmarks), 0)
-    warped = warp_aligned(portrait.float(), _UNTOUCHED, field, matrices)
+    grid = Grid.aligned(_UNTOUCHED, _UNTOUCHED[None], portrait.shape[-1])
+    displacement = np.stack(list(FrameWarp(frame, frame.motion(landmarks)).displacements(grid)))
+    warped = sample(portrait.float()[None], torch.from_numpy(displacement))
     return warped.round().clamp(0, 255).to(torch.uint8).transpose(0, 1)
 
 

@@ -1,40 +1,53 @@
-"""What MToV draws, laid over the warped portrait: whole pictures."""
+"""What MToV generates, laid over the warped portrait: whole pictures."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from moditalker.mtov.block_sampling import FaceLayers
-from moditalker.portrait import Portrait, composer_of
+from moditalker.face.geometry import FaceFrame, FaceMotion
+from moditalker.render.compositor import Composer
 from moditalker.render.mouth_interior import MouthInterior, growth
 from moditalker.render.teeth import lip_lift
 from moditalker.render.tone import in_tone, tone_of
-from moditalker.render.warp import WarpField
+from moditalker.render.warp import FrameWarp
+
+
+@dataclass(frozen=True)
+class FaceLayers:
+    """What is laid over the warp of consecutive frames, in the aligned face.
+
+    Attributes:
+        start: index of the first frame.
+        delta: (n, 3, 128, 128) float32, to be added to the warped portrait; values as of 0 to 255.
+        shift: (n, 2, 32, 32) float32, how the warp is refined, see ``FrameWarp.refined``.
+    """
+
+    start: int
+    delta: np.ndarray
+    shift: np.ndarray
 
 
 def composed(
-    portrait: Portrait, landmarks: np.ndarray, drawn: Iterable[FaceLayers], still_behind: bool = True
+    frame: FaceFrame, composer: Composer, motion: FaceMotion, layers: Iterable[FaceLayers]
 ) -> Iterator[np.ndarray]:
-    """Warp the person, paint the inside of the mouth, and add what MToV made of the same landmarks.
+    """Warp the person, paint the inside of the mouth, and add what MToV generated for the same motion.
 
     Args:
-        portrait: encoded.
-        landmarks: (T, 68, 3) in its pixels.
-        drawn: layers that cover all T frames in order, each once, as ``BlockSampler`` gives them.
-        still_behind: see ``composer_of``.
+        frame: the portrait's face-centric frame.
+        composer: of the portrait's picture.
+        motion: of T frames, in the picture's pixels.
+        layers: cover all T frames in order, each once, as ``BlockSampler`` gives them.
     Yields:
-        (n, H, W, 3) uint8, as many frames as the layers have; T in all.
+        (n, H, W, 3) uint8, as many frames as each of the layers has; T in all.
     """
-    frame = portrait.frame
-    residual, pose = frame.analyse(landmarks)
-    composer = composer_of(portrait, still_behind)
-    grown = growth(frame.landmarks, landmarks)
-    interior = MouthInterior(portrait.picture, frame.landmarks, landmarks, grown, lip_lift(residual))
-    tone = tone_of(portrait.picture, frame.landmarks)
-    for layers in drawn:
-        span = slice(layers.start, layers.start + len(layers.delta))
-        field = WarpField(frame, landmarks[span], pose[span])
-        paint = partial(interior.paint, start=layers.start)
-        delta = layers.delta if tone is None else in_tone(layers.delta, tone)
-        yield composer(field, delta, layers.matrices, paint, layers.shift)
+    picture = composer.picture
+    grown = growth(frame.landmarks, motion.landmarks)
+    interior = MouthInterior(picture, frame.landmarks, motion.landmarks, grown, lip_lift(motion.residual))
+    tone = tone_of(picture, frame.landmarks)
+    for layer in layers:
+        warp = FrameWarp(frame, motion[layer.start : layer.start + len(layer.delta)])
+        paint = partial(interior.paint, start=layer.start)
+        delta = layer.delta if tone is None else in_tone(layer.delta, tone)
+        yield composer(warp, delta, paint, layer.shift)

@@ -1,10 +1,9 @@
-"""Lips that are drawn as far apart, and in the shape, that was asked for, whatever mouth the portrait shows.
+"""Lips that are drawn as far apart, and in the shape, that their landmarks say, whatever mouth the portrait shows.
 
-A portrait with shut lips keeps them shut until it is asked for more than a little, and one that shows its teeth is
-hard to shut: the warp has the one or the other to start from, people differ, and so do a turned and a straight head,
-a round and a wide mouth. So what is to be spoken is tried first. Every frame is drawn, small and around the mouth only,
-the face tracker reads its lips, and what they had lacked is asked for in addition: how far they are apart first, then
-how wide, round or pursed they are.
+A portrait with shut lips keeps them shut until the target opens by more than a little. One that shows its teeth is hard
+to shut. The warp has the one or the other to start from, people differ, and so do a turned and a straight head, a round
+and a wide mouth. So the motion is rendered first, small and around the mouth only. The face tracker reads the lips of
+this trial, and the difference is added to the target: how far they are apart first, then their shape.
 """
 
 from collections.abc import Callable
@@ -12,8 +11,18 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from moditalker.face.geometry import FaceFrame
-from moditalker.face.layout import INNER_LIPS, OUTER_LIPS, mouth_opening
+from moditalker.face.geometry import FaceFrame, FaceMotion
+from moditalker.face.layout import (
+    INNER_LIPS,
+    LOWER_INNER_LIP,
+    LOWER_LIP_SIDES,
+    LOWER_OUTER_LIP,
+    OUTER_LIPS,
+    UPPER_INNER_LIP,
+    UPPER_LIP_SIDES,
+    UPPER_OUTER_LIP,
+    mouth_opening,
+)
 from moditalker.face.motion_controls import untangle
 
 LEAST = 0.02
@@ -25,19 +34,19 @@ _SHAPE_SHARE, _SHAPE_FARTHEST = 0.5, 0.06
 _SMOOTH = 0.7
 """Deviation of the Gaussian over what was lacking, frames: the tracker trembles, and lips that followed it would."""
 
-Read = Callable[[np.ndarray], np.ndarray]
-"""(T, 68, 3) landmarks that are asked for -> (T, 68, 3) that a tracker reads in what is drawn, in the same pixels."""
+Read = Callable[[FaceMotion], np.ndarray]
+"""Target of T frames -> (T, 68, 3) residual, as ``FaceFrame.motion`` has it, that a tracker reads in its frames."""
 
-_UP, _DOWN = [61, 62, 63, 50, 51, 52, 49, 53], [65, 66, 67, 56, 57, 58, 55, 59, *range(5, 12)]
 _MOUTH = np.concatenate([OUTER_LIPS, INNER_LIPS])
 _UPPER = 0.35
 """The upper lip's share."""
 _PARTING = np.zeros(68, np.float32)
 """How far down each point goes when lips part by one; the jaw follows the lower lip."""
-_PARTING[_UP] = [1, 1, 1, 0.9, 0.9, 0.9, 0.5, 0.5]
-_PARTING[_DOWN] = [1, 1, 1, 1, 1, 1, 0.6, 0.6, 0.3, 0.6, 0.6, 0.6, 0.6, 0.6, 0.3]
-_PARTING[_UP] *= -_UPPER
-_PARTING[_DOWN] *= 1 - _UPPER
+for _points, _share in ((UPPER_INNER_LIP, 1), (UPPER_OUTER_LIP, 0.9), (UPPER_LIP_SIDES, 0.5)):
+    _PARTING[_points] = -_UPPER * _share
+for _points, _share in ((LOWER_INNER_LIP, 1), (LOWER_OUTER_LIP, 1), (LOWER_LIP_SIDES, 0.6)):
+    _PARTING[_points] = (1 - _UPPER) * _share
+_PARTING[5:12] = (1 - _UPPER) * np.array([0.3, 0.6, 0.6, 0.6, 0.6, 0.6, 0.3])
 
 
 def parted(points: np.ndarray, by: np.ndarray) -> np.ndarray:
@@ -54,32 +63,31 @@ def parted(points: np.ndarray, by: np.ndarray) -> np.ndarray:
     return moved
 
 
-def calibrated(frame: FaceFrame, landmarks: np.ndarray, read: Read) -> np.ndarray:
-    """Landmarks to ask for, so that the mouth that is drawn is as ``landmarks`` say.
+def calibrated(frame: FaceFrame, motion: FaceMotion, read: Read) -> FaceMotion:
+    """The target with which the mouth in the frames is as ``motion`` says.
 
     Args:
         frame: of the portrait.
-        landmarks: (T, 68, 3) in its pixels.
-        read: draws landmarks and tracks what was drawn; called once with ``landmarks``, or not at all.
+        motion: of its landmarks.
+        read: renders a target and tracks the frames; called once with ``motion``, or not at all.
     Returns:
-        (T, 68, 3), only lips and jaw differ.
+        Only lips and jaw differ.
     """
-    residual, pose = frame.analyse(landmarks)
-    points = residual + frame.shape
+    points = motion.residual + frame.shape
     meant = mouth_opening(points)
     if np.ptp(meant) < LEAST:
-        return landmarks
-    seen = frame.analyse(read(landmarks))[0] + frame.shape
-    asked = correction(mouth_opening(seen), meant)
-    drawn = parted(points, asked - meant) + reshaping(seen, points)
-    return frame.compose(untangle(drawn - frame.shape, frame.shape), pose)
+        return motion
+    seen = read(motion) + frame.shape
+    opening = correction(mouth_opening(seen), meant)
+    target = parted(points, opening - meant) + reshaping(seen, points)
+    return frame.posed(untangle(target - frame.shape, frame.shape), motion.pose)
 
 
 def correction(seen: np.ndarray, meant: np.ndarray) -> np.ndarray:
-    """Openings to ask for.
+    """Openings of the target.
 
     Args:
-        seen: (T,) what was read when ``meant`` was asked for.
+        seen: (T,) what was read when ``meant`` was the target.
         meant: (T,) openings as they shall be read.
     Returns:
         (T,) not negative; all in inter-ocular distances.
@@ -92,7 +100,7 @@ def reshaping(seen: np.ndarray, meant: np.ndarray) -> np.ndarray:
     """By how much farther to move the mouth's points, its opening aside.
 
     Args:
-        seen: (T, 68, 3) what was read when ``meant`` was asked for, face-centric.
+        seen: (T, 68, 3) what was read when ``meant`` was the target, face-centric.
         meant: (T, 68, 3) points as they shall be read; all in inter-ocular distances.
     Returns:
         (T, 68, 3), zero but for x and y of the mouth.

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import mouth_opening
 from moditalker.loading import load_pipeline
 from moditalker.mtov.autoencoder import to_unit
@@ -33,9 +34,9 @@ def clip_rows(pipeline: MoDiTalkerPipeline, clip: PreparedClip, steps: int) -> l
     portrait = clip.faces(slice(reference, reference + 1))[0]
     landmarks, real = clip.landmarks[span], clip.faces(span)
     face = encode_face(pipeline.autoencoder, portrait, clip.landmarks[reference])
-    conditions = block_conditions(
-        face.aligned, face.landmarks, face.matrix, landmarks, clip.matrices[span], pipeline.flow
-    )
+    frame = FaceFrame(face.landmarks)
+    motion = frame.motion(landmarks, clip.matrices[span])
+    conditions = block_conditions(face.aligned, frame, face.matrix, motion, pipeline.flow)
     warped = conditions["warped"].permute(1, 2, 3, 0).numpy()
 
     def rendered(count: int) -> np.ndarray:
@@ -50,20 +51,20 @@ def clip_rows(pipeline: MoDiTalkerPipeline, clip: PreparedClip, steps: int) -> l
             refiner=pipeline.flow,
             detail=pipeline.detail,
         )
-        delta = next(iter(sampler(landmarks))).delta.transpose(0, 2, 3, 1)
+        delta = next(iter(sampler(frame.motion(landmarks)))).delta.transpose(0, 2, 3, 1)
         return np.clip(warped + delta, 0, 255).round().astype(np.uint8)
 
     video = torch.from_numpy(real.copy()).permute(3, 0, 1, 2)[None]
     warp = to_unit(conditions["warped"][None])
     planes = pipeline.autoencoder.encode(to_unit(video))
-    told = guides(conditions["drawn"], conditions["moved"])[None]
-    best = pipeline.autoencoder.render(planes, warp, told)[0].permute(1, 2, 3, 0)
+    conditioning = guides(conditions["landmark_map"], conditions["displacement"])[None]
+    best = pipeline.autoencoder.render(planes, warp, conditioning)[0].permute(1, 2, 3, 0)
     best_pictures = ((best + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).numpy()
     empty, output = rendered(0), rendered(steps)
-    drawn = conditions["drawn"].permute(1, 2, 3, 0).numpy()
+    landmark_map = conditions["landmark_map"].permute(1, 2, 3, 0).numpy()
     rows = []
     for index in (int(opening[span].argmax()), int(opening[span].argmin())):
-        columns = (drawn, warped, empty, output, best_pictures, real)
+        columns = (landmark_map, warped, empty, output, best_pictures, real)
         rows.append(np.concatenate([portrait, *(column[index] for column in columns)], 1))
     return rows
 

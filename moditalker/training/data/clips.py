@@ -339,9 +339,9 @@ class BlockBatches:
 
         Returns:
             ``video`` (B, 3, 16, 128, 128), ``portrait`` (B, 3, 128, 128), ``warped`` (B, 3, n, 128, 128),
-            ``drawn`` (B, 3, n, 128, 128), uint8; ``visible`` (B, 1, n, 128, 128) uint8, 0 over the lower face;
-            ``moved`` (B, 2, n, 128, 128) int8, ``loose`` and ``shift``, see ``block_conditions``; ``frames`` (B, n)
-            int64, which frames of the block these are.
+            ``landmark_map`` (B, 3, n, 128, 128), uint8; ``visible`` (B, 1, n, 128, 128) uint8, 0 over the lower face;
+            ``displacement`` (B, 2, n, 128, 128) int8, ``loose`` and ``shift``, see ``block_conditions``; ``frames``
+            (B, n) int64, which frames of the block these are.
         """
         chosen = rng.choice(len(self.clips), self.blocks, p=self._weights)
         items = [self._item(self.clips[i], rng) for i in chosen]
@@ -358,18 +358,13 @@ class BlockBatches:
         stacked = torch.from_numpy(faces).permute(0, 3, 1, 2)
         video, portrait = stacked[:BLOCK].transpose(0, 1), stacked[BLOCK]
         wanted = np.sort(rng.permutation(BLOCK)[: self.frames])
-        conditions = block_conditions(
-            portrait.float(),
-            landmarks[BLOCK],
-            matrices[BLOCK],
-            landmarks[wanted],
-            matrices[wanted],
-            self.refiner,
-        )
+        frame = FaceFrame(landmarks[BLOCK])
+        motion = frame.motion(landmarks[wanted], matrices[wanted])
+        conditions = block_conditions(portrait.float(), frame, matrices[BLOCK], motion, self.refiner)
         pictures = {"video": video, "portrait": portrait, **conditions}
         if rng.random() < 0.5:
             pictures = {key: value.flip(-1) for key, value in pictures.items()}
-            pictures["moved"][0].neg_()
+            pictures["displacement"][0].neg_()
             pictures["shift"][0].neg_()
         return {**pictures, "frames": torch.from_numpy(wanted)}
 

@@ -117,14 +117,14 @@ class AutoencoderObjective(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         video, warped = to_unit(batch["video"]), to_unit(batch["warped"])
-        told = guides(batch["drawn"], batch["moved"])
+        conditioning = guides(batch["landmark_map"], batch["displacement"])
         frames, visible = batch["frames"], batch["visible"]
         real = video.gather(2, frames[:, None, :, None, None].expand(-1, 3, -1, *video.shape[-2:]))
         planes = self._planes(video)
         few, part = slice(None, self.few), face_part(video.shape[-1])
         decode = self.autoencoder.decode
-        mouth = decode(planes, warped, told, frames, MOUTH_WINDOW)
-        face = decode(planes, warped[:, :, few], told[:, :, few], frames[:, few], part)
+        mouth = decode(planes, warped, conditioning, frames, MOUTH_WINDOW)
+        face = decode(planes, warped[:, :, few], conditioning[:, :, few], frames[:, few], part)
         losses = self.picture(mouth, face, part, real, visible)
         losses |= self.lips(mouth, real)
         with torch.no_grad():

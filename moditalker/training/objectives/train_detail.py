@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from moditalker.atom.schedulers import mtov_scheduler
+from moditalker.face.geometry import FaceFrame
 from moditalker.metrics.face_crops import CROP
 from moditalker.metrics.perceptual import PerceptualLoss
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder
@@ -57,8 +58,8 @@ class DetailBatches:
         """A batch of N = ``count`` x ``frames`` mouths.
 
         Returns:
-            ``drawn``, ``warped``, ``portrait`` and ``real`` (N, 3, 64, 96) float32, 0 to 255; ``marks`` (N, 3, 64, 96)
-            float32, 0 to 1.
+            ``generated``, ``warped``, ``portrait`` and ``real`` (N, 3, 64, 96) float32, 0 to 255; ``landmark_map``
+            (N, 3, 64, 96) float32, 0 to 1.
         """
         chosen = rng.choice(len(self.clips), self.count, p=self._weights)
         items = [self._item(self.clips[i], rng) for i in chosen]
@@ -83,15 +84,15 @@ class DetailBatches:
             mouth_only=True,
         )
         kept = np.sort(rng.permutation(BLOCK)[: self.frames])
-        delta = torch.from_numpy(next(iter(sampler(landmarks[:BLOCK], matrices[:BLOCK]))).delta[kept])
-        given = block_conditions(
-            face.aligned, face.landmarks, face.matrix, landmarks[kept], matrices[kept], self.refiner
-        )
+        frame = FaceFrame(face.landmarks)
+        motion = frame.motion(landmarks[:BLOCK], matrices[:BLOCK])
+        delta = torch.from_numpy(next(iter(sampler(motion))).delta[kept])
+        given = block_conditions(face.aligned, frame, face.matrix, motion[kept], self.refiner)
         warped = given["warped"].transpose(0, 1).float()
         whole = {
-            "drawn": (warped + delta).clamp(0, 255),
+            "generated": (warped + delta).clamp(0, 255),
             "warped": warped,
-            "marks": given["drawn"].transpose(0, 1).float() / 255,
+            "landmark_map": given["landmark_map"].transpose(0, 1).float() / 255,
             "portrait": face.aligned.expand_as(warped),
             "real": torch.from_numpy(faces[kept]).permute(0, 3, 1, 2).float(),
         }
@@ -112,9 +113,9 @@ class DetailObjective(nn.Module):
         self.perceptual = PerceptualLoss(as_published=True)
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        drawn, real = batch["drawn"], batch["real"]
-        changed = drawn + self.gains(drawn, batch["warped"], batch["marks"], batch["portrait"])
-        room = drawn.shape[-1] - CROP
+        generated, real = batch["generated"], batch["real"]
+        changed = generated + self.gains(generated, batch["warped"], batch["landmark_map"], batch["portrait"])
+        room = generated.shape[-1] - CROP
         left = int(torch.randint(room // 4, room * 3 // 4 + 1, ())) if self.training else room // 2
 
         def compared(pictures: torch.Tensor) -> torch.Tensor:
@@ -126,7 +127,7 @@ class DetailObjective(nn.Module):
 
         losses = {"loss": compared(changed)}
         with torch.no_grad():
-            return losses | {"lpips_before": compared(drawn)}
+            return losses | {"lpips_before": compared(generated)}
 
 
 def train_detail(
@@ -159,8 +160,8 @@ def measure_statistics(gains: DetailGains, source: DetailBatches, batches: int =
     told = []
     for index in range(batches):
         batch = source(np.random.default_rng((98, index)))
-        parts = mouth_parts(batch["marks"])
-        told.append(mouth_statistics(batch["drawn"], batch["warped"], parts, batch["portrait"]))
+        parts = mouth_parts(batch["landmark_map"])
+        told.append(mouth_statistics(batch["generated"], batch["warped"], parts, batch["portrait"]))
     statistics = torch.cat(told)
     gains.mean.copy_(statistics.mean(0))
     gains.scale.copy_(statistics.std(0).clamp_min(1e-2))

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from moditalker.face.geometry import FaceFrame
 from moditalker.face.person import PersonSegmenter
 from moditalker.metrics.perceptual import PerceptualLoss
 from moditalker.mtov.autoencoder import to_unit
 from moditalker.mtov.conditions import STEPS_A_PIXEL, block_conditions
 from moditalker.mtov.flow import CELLS, FlowRefiner, displaced
-from moditalker.render.warp import pixel_places, sample
+from moditalker.render.grid import sample
 from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import PreparedClip, load_clips, speaker_weights, varied
 from moditalker.training.loop import TrainingConfig, fit
@@ -48,9 +49,9 @@ class FlowBatches:
         """A batch of N = 2 x ``count`` frames.
 
         Returns:
-            ``real``, ``warped`` and ``drawn`` (N, 3, 128, 128) uint8, ``moved`` (N, 2, 128, 128) float32 pixels,
-            ``loose`` (N, 1, 32, 32), ``apart`` (N, 2, 32, 32) float32 pixels, what ``FlowRefiner`` should answer, and
-            ``person`` (N, 1, 32, 32), how much that counts.
+            ``real``, ``warped`` and ``landmark_map`` (N, 3, 128, 128) uint8, ``displacement`` (N, 2, 128, 128) float32
+            pixels, ``loose`` (N, 1, 32, 32), ``apart`` (N, 2, 32, 32) float32 pixels, what ``FlowRefiner`` should
+            answer, and ``person`` (N, 1, 32, 32), how much that counts.
         """
         chosen = rng.choice(len(self.clips), self.count, p=self._weights)
         items = [self._item(self.clips[i], rng) for i in chosen]
@@ -62,18 +63,19 @@ class FlowBatches:
         if self.vary:
             faces, matrices, landmarks = varied(faces, matrices, landmarks, rng)
         pictures = torch.from_numpy(faces).permute(0, 3, 1, 2)
-        given = block_conditions(pictures[2].float(), landmarks[2], matrices[2], landmarks[:2], matrices[:2])
-        seen = {key: given[key].transpose(0, 1) for key in ("warped", "drawn", "moved", "loose")}
-        seen["moved"] = seen["moved"].float() / STEPS_A_PIXEL
+        frame = FaceFrame(landmarks[2])
+        motion = frame.motion(landmarks[:2], matrices[:2])
+        given = block_conditions(pictures[2].float(), frame, matrices[2], motion)
+        seen = {key: given[key].transpose(0, 1) for key in ("warped", "landmark_map", "displacement", "loose")}
+        seen["displacement"] = seen["displacement"].float() / STEPS_A_PIXEL
         seen["real"] = pictures[:2]
         alone, persons = zip(*map(self._alone, faces), strict=True)
-        places = pixel_places(faces.shape[1]) + seen["moved"].permute(0, 2, 3, 1)
-        moved = sample(torch.from_numpy(alone[2])[None, None], places)[:, 0]
-        found = [_optical_flow(*pair) for pair in zip(alone, persons, moved.numpy(), strict=False)]
+        warped = sample(torch.from_numpy(alone[2])[None, None], seen["displacement"].permute(0, 2, 3, 1))[:, 0]
+        found = [_optical_flow(*pair) for pair in zip(alone, persons, warped.numpy(), strict=False)]
         seen["apart"], seen["person"] = (torch.from_numpy(np.stack(each)) for each in zip(*found, strict=True))
         if rng.random() < 0.5:
             seen = {key: value.flip(-1) for key, value in seen.items()}
-            seen["moved"][:, 0].neg_()
+            seen["displacement"][:, 0].neg_()
             seen["apart"][:, 0].neg_()
         return seen
 
@@ -120,7 +122,7 @@ class FlowObjective(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         warped = to_unit(batch["warped"])
-        shift = self.refiner(warped, batch["drawn"].float() / 255, batch["moved"], batch["loose"])
+        shift = self.refiner(warped, batch["landmark_map"].float() / 255, batch["displacement"], batch["loose"])
         wanted = batch["apart"] * batch["loose"]
         counts = _BEHIND + batch["person"]
         counts = counts / counts.mean()

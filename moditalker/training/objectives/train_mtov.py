@@ -71,21 +71,21 @@ class MtovObjective(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         video, warped = to_unit(batch["video"]), to_unit(batch["warped"])
-        visible, told = batch["visible"], guides(batch["drawn"], batch["moved"])
+        visible, conditioning = batch["visible"], guides(batch["landmark_map"], batch["displacement"])
         blocks = len(video)
         with torch.no_grad():
             clean = self.autoencoder.encode(video)
             pose = self.autoencoder.encode(torch.where(visible.bool(), warped, torch.zeros_like(warped)))
             identity = self.autoencoder.encode_still(to_unit(batch["portrait"]))
             noisy, steps = self._noised(clean, self.autoencoder.encode(warped))
-        marks = self.denoiser.encode_landmarks(told[:, :3])
+        marks = self.denoiser.encode_landmarks(conditioning[:, :3])
         predicted = self.denoiser(noisy, steps, identity, pose, marks)
         planes = (predicted - clean).square().mean()
         if self.denoiser_only and self.training:
             return {"loss": planes, "planes_start": (noisy - clean).square().mean()}
         first = torch.randint(0, video.shape[2] - self.frames + 1, (blocks, 1), device=video.device)
         chosen = first + torch.arange(self.frames, device=video.device)
-        real, warp, marked, seen = (_frames(value, chosen) for value in (video, warped, told, visible))
+        real, warp, marked, seen = (_frames(value, chosen) for value in (video, warped, conditioning, visible))
         few, part = slice(None, self.few), face_part(video.shape[-1])
         decode = self.autoencoder.decode
         mouth = decode(predicted, warp, marked, chosen, MOUTH_WINDOW)
