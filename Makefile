@@ -19,6 +19,7 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	.venv/bin/python -m ruff check
+	.venv/bin/lint-imports
 # The type checker works beside the tests, and what it says comes after them.
 	@mkdir -p .mypy_cache
 	@.venv/bin/python -m mypy moditalker app.py >.mypy_cache/report 2>&1 & types=$$!; \
