@@ -20,7 +20,7 @@ FRAME = """# a comment that stays
 schema = 1
 name = "example"
 title = "Which one looks real?"
-contact = "study@example.org"
+contact = "The study team, room 12"
 minimum_age = 18
 consent = \"\"\"
 We ask which video you like better.

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from moditalker.study.analysis import analysis_report
 from moditalker.study.analysis.agreement import alpha
 from moditalker.study.analysis.answers import COLUMNS
 from moditalker.study.analysis.bradley_terry import count_outcomes, fit, strengths
 from moditalker.study.analysis.exclusions import apply_rules
+from moditalker.study.analysis.plots import preference_plot, score_plot, strength_plot
 from moditalker.study.analysis.power import (
     answers_for_half_width,
     answers_for_power,
@@ -21,8 +23,10 @@ from moditalker.study.analysis.power import (
 )
 from moditalker.study.analysis.preferences import clustered_share, preferences
 from moditalker.study.analysis.ratings import mean_interval, scores
+from moditalker.study.analysis.results import analyse_table, tables_of
+from moditalker.study.analysis.shown_tables import rules_in_words, shown_tables
 from moditalker.study.definition import Study
-from moditalker.study.parts import PAIRED, Check, Design, Exclusions, Item, Method, Question, Stimulus, Target
+from moditalker.study.parts import PAIRED, RATING, Check, Design, Exclusions, Item, Method, Question, Stimulus, Target
 from moditalker.study.planning import Expectation, plan
 
 METHODS = ["alpha", "beta", "gamma", "delta"]
@@ -211,7 +215,9 @@ def test_scores_are_means_by_method() -> None:
     ).assign(question="mos")
     found = scores(rows, ["alpha", "beta", "gamma"], ["mos"])
     assert [(entry.method, entry.mean, entry.count) for entry in found] == [("alpha", 4.5, 2), ("beta", 2.0, 2)]
-    assert (found[1].low, found[1].high) == (2.0, 2.0)
+    assert found[0].low < 4.5 < found[0].high
+    # Two raters who agree do not make it certain.
+    assert np.isnan((found[1].low, found[1].high)).all()
 
 
 def test_planned_answers_are_the_fewest_that_do() -> None:
@@ -245,12 +251,86 @@ def test_a_plan_asks_for_more_raters_when_more_is_lost(tmp_path: Path) -> None:
 
 
 def test_no_answers_are_no_error() -> None:
-    from moditalker.study.analysis.analysis_report import analyse_table, tables_of
-
     study = replace(study_of(), checks=())
     found = analyse_table(study, pd.DataFrame([], columns=list(COLUMNS)))
     assert found.kept.raters == 0
-    assert all(len(table) == 0 for table in tables_of(study, found).values())
+    assert all(len(table) == 0 for table in tables_of(found).values())
+
+
+def rated_and_compared(raters: int) -> tuple[Study, pd.DataFrame]:
+    """A study of both kinds, and answers of so many raters, who answer all the same."""
+    study = replace(study_of(["alpha", "beta"]), checks=())
+    questions = (*study.questions, Question("mos", RATING, "How natural is it?"))
+    study = replace(study, design=Design(60, 4, 4), questions=questions)
+    rows = []
+    for rater in (f"{number:032x}" for number in range(raters)):
+        rows += [answers_row(rater, "main", side, place=place) for place, side in enumerate(("left", "right") * 2)]
+        for place, (method, points) in enumerate((("alpha", 4), ("beta", 2)) * 2):
+            told = (f"item-{place}", "mos", str(points), method, "", "", "", float(points), 1.0, 1)
+            rows.append((rater, f"r{place}", "main", "rating", *told))
+    return study, pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@pytest.mark.parametrize("raters", [0, 1, 2, 5])
+def test_no_interval_is_without_a_width(raters: int) -> None:
+    study, answers = rated_and_compared(raters)
+    found = analyse_table(study, answers, draws=100)
+    assert found.kept.raters == raters
+    shares = [getattr(entry, name) for entry in found.preferences for name in ("preferred", "first_share")]
+    bounds = [(entry.low, entry.high) for entry in [*found.strengths, *found.scores, *found.agreement, *shares]]
+    assert not any(low == high for low, high in bounds)
+    if raters < 2:
+        assert np.isnan(bounds).all()
+        assert all(entry.rank_low is None for entry in found.strengths)
+        assert all(np.isnan(entry.p) for entry in found.preferences)
+        assert not raters or found.power[["half_width", "power"]].isna().all(axis=None)
+        assert found.left is None or np.isnan(found.left.low)
+    else:
+        assert all(share.low < share.rate < share.high for share in shares)
+
+
+@pytest.mark.parametrize(
+    ("raters", "said"), [(0, "No rater is analysed: too few"), (1, "One rater is analysed: too few"), (2, None)]
+)
+def test_too_few_raters_are_said_to_be_too_few(
+    raters: int, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, answers = rated_and_compared(raters)
+    monkeypatch.setattr(analysis_report, "read_study", lambda path: study)
+    monkeypatch.setattr(analysis_report, "load_lines", lambda study, path: ([], 0))
+    monkeypatch.setattr(analysis_report, "table_of", lambda study, lines: answers)
+    text = analysis_report.analyse(Path("study.toml"), Path("answers"), tmp_path, draws=50)
+    page = (tmp_path / "report.html").read_text()
+    for told in (text, page):
+        assert ("too few for intervals" in told) == (said is not None)
+        assert said is None or said in told
+    assert ("50% (no interval)" in text) == (raters == 1)
+
+
+def test_the_report_has_legends_numbers_of_answers_and_no_python() -> None:
+    study, answers = rated_and_compared(3)
+    found = analyse_table(study, answers, draws=50)
+    label = {method.id: f"The {method.id}" for method in study.methods}
+    pairs = preference_plot(found.preferences, label)
+    for words in ("left one preferred", "cannot tell", "right one preferred", "95 % interval", "The alpha", "n = 12"):
+        assert words in pairs
+    assert "n = 12" in strength_plot(found.strengths, label)
+    assert "n = 6" in score_plot(found.scores, label)
+    rules = rules_in_words(Exclusions(failed_checks=0, same_side_share=0.9))
+    assert rules[1] == "A rater is left out who failed more than 0 attention checks."
+    assert len(rules) == 5
+    assert not any("{" in rule or "'" in rule for rule in rules)
+    tables = {table.title: table for table in shown_tables(study, found)}
+    assert tables["Preferences"].rows[0][1:5] == ("alpha", "beta", "6 / 0 / 6", "12")
+    assert all(len(row) == len(table.columns) for table in tables.values() for row in table.rows)
+
+
+def test_tables_do_not_give_away_what_deletes_answers() -> None:
+    study, answers = rated_and_compared(2)
+    answers.loc[answers.rater == f"{1:032x}", "seconds"] = 0.1
+    found = analyse_table(study, answers, draws=50)
+    assert tables_of(found)["exclusions"].rater.tolist() == ["0" * 8]
+    assert next(table for table in shown_tables(study, found) if table.title == "Excluded raters").rows[0][0] == "0" * 8
 
 
 @pytest.fixture

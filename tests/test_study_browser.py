@@ -1,5 +1,6 @@
 """The study's page in a real browser: from consent to the completion code."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from study_example import METHODS, make_study
 from study_server import StudyServer
 
 from moditalker.study.definition import Study
+from moditalker.study.design import trials
 from moditalker.study.store import Store
 
 PATIENCE_SECONDS = 90
@@ -34,6 +36,47 @@ def server(study: Study) -> Iterator[StudyServer]:
     running.start()
     yield running
     running.kill()
+
+
+@pytest.fixture(scope="module")
+def rating_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyServer]:
+    """Of a study with one trial of each kind, in the order of a comparison and a rating."""
+    folder = tmp_path_factory.mktemp("rating")
+    study = make_study(
+        folder, methods=2, items=1, paired=1, rating=1, training=False, checks=0, questions=[("overall", "Which one?")]
+    )
+    running = StudyServer(study.folder / "study.toml", folder / "answers.sqlite")
+    running.start()
+    yield running
+    running.kill()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of three raters, who liked one thing each."""
+    pytest.importorskip("statsmodels", reason="the statistics are not installed (requirements-study.txt)")
+    from moditalker.study.analysis.analysis_report import analyse
+
+    folder = tmp_path_factory.mktemp("report")
+    study = make_study(folder, methods=3, items=1, paired=3, rating=2, questions=[("overall", "Which one is better?")])
+    methods = {stimulus.id: stimulus.method for stimulus in study.stimuli}
+    rows = []
+    for block, rater in enumerate("abc"):
+        for trial in trials(study, rater, block):
+            shown = [methods[name] for name in trial.stimuli]
+            answer = "AB"[shown.index(max(shown))] if len(shown) > 1 else str(1 + len(shown[0]) % 5 if shown[0] else 1)
+            line = {
+                "study": study.hash,
+                "rater": rater * 32,
+                "trial": trial.token,
+                "role": trial.role,
+                "answer": answer,
+            }
+            line |= {"kind": trial.kind, "item": trial.item, "stimuli": trial.stimuli, "question": trial.questions[0]}
+            rows.append(json.dumps(line | {"milliseconds": 900, "plays": [1] * len(shown)}) + "\n")
+    (folder / "answers.jsonl").write_text("".join(rows))
+    analyse(study.folder / "study.toml", folder / "answers.jsonl", folder / "out", draws=50)
+    return folder / "out" / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +231,45 @@ def test_the_page_fits_a_phone(server: StudyServer, page: Page) -> None:
     page.goto(server.url)
     page.get_by_role("button", name="Begin").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_videos_and_answers_stand_side_by_side(rating_server: StudyServer, page: Page, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(rating_server.url)
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    page.get_by_label("years old or older").check()
+    page.get_by_label("agree to take part").check()
+    page.get_by_role("button", name="Begin").click()
+    for kind, count in (("paired", 3), ("rating", 5)):
+        page.wait_for_function("count => document.querySelectorAll('.study-option').length === count", arg=count)
+        options = [option.bounding_box() for option in page.locator(".study-option").all()]
+        assert len({round(box["y"]) for box in options if box}) == 1, f"the answers to a {kind} one are in several rows"
+        assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= width for box in options)
+        # No word is cut off or runs out of its button.
+        assert page.evaluate(
+            "[...document.querySelectorAll('.study-option')].every(o => o.scrollWidth <= o.clientWidth)"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        videos = [video.bounding_box() for video in page.locator("#study video").all()]
+        assert len(videos) == (2 if kind == "paired" else 1)
+        if width > 1000:
+            assert len({round(box["y"]) for box in videos if box}) == 1
+            assert all(box and box["y"] + box["height"] <= height for box in options), "the answers are under the fold"
+        if kind == "paired":
+            play_all(page)
+            answer(page, "a")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_report_is_whole(report: Path, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(report.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cells = page.locator("td:visible")
+    assert cells.count() > 20
+    assert all(
+        box["x"] >= 0 and box["x"] + box["width"] <= width for box in (c.bounding_box() for c in cells.all()) if box
+    )
+    assert page.locator("figure svg").count() == 3

@@ -1,6 +1,7 @@
 """From a recipe to files that tell raters nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from study_example import METHODS, NoMaker, make_study, silent, write_recipe, wr
 
 from moditalker.cli.main import main
 from moditalker.study.build import build_study
-from moditalker.study.check import check_study
+from moditalker.study.check import PLACEHOLDER, check_study
 from moditalker.study.definition import Study, read_study
 from moditalker.study.media import traces
 from moditalker.study.parts import Method
@@ -69,6 +70,52 @@ def test_check_says_what_is_there_and_what_is_not(study: Study, capsys: pytest.C
     assert "Note" not in told
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("The study team, room 12", "you@your-institution.example", "The contact still says 'you@your-institution"),
+        ("The study team, room 12", "study@example.org", "The contact still says 'study@example.org'"),
+        ("We ask which", "(Say here who you are) We ask which", "The consent still says '(Say here who you are'"),
+        ("We ask which", "TODO: we ask which", "The consent still says 'TODO'"),
+    ],
+)
+def test_check_refuses_what_nobody_has_written_yet(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str
+) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text((study.folder / "study.toml").read_text().replace(old, new))
+    assert main(["study", "check", str(path)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_shipped_recipe_has_to_be_filled_in() -> None:
+    recipe = read_recipe(Path(__file__).parents[1] / "assets" / "study" / "recipe.toml")
+    assert PLACEHOLDER.search(recipe.consent)
+    assert PLACEHOLDER.search(recipe.contact)
+
+
+def test_the_time_that_raters_are_told_is_that_of_the_videos(study: Study) -> None:
+    def minutes(seconds: float) -> int:
+        lasting = tuple(replace(stimulus, seconds=seconds) for stimulus in study.stimuli)
+        return about_study(replace(study, stimuli=lasting))["minutes"]
+
+    # Of two videos each: practice, four trials, and the check, which has one question and not two. Of one video each:
+    # practice and two trials. So 15 videos and 14 answers of 5 seconds.
+    assert [minutes(seconds) for seconds in (0.01, 4.0, 60.0)] == [1, 2, 16]
+
+
+def test_build_says_what_it_makes_and_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = write_recipe(tmp_path, methods=2, items=1, paired=1, checks=0)
+    assert main(["study", "build", str(recipe), "-o", str(tmp_path / "study")]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        "step 1 of 4: see whether the methods can run",
+        f"step 2 of 4: item-0 by {METHODS[0]}",
+        f"step 3 of 4: item-0 by {METHODS[1]}",
+        "step 4 of 4: attention checks, practice, pictures and sound check",
+    ]
+
+
 def test_the_hash_changes_with_every_word_and_not_with_the_folder(study: Study, tmp_path: Path) -> None:
     text = (study.folder / "study.toml").read_text()
     assert "# a comment that stays" in text
@@ -105,12 +152,18 @@ def test_a_broken_build_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(made) == 3
     assert not (tmp_path / "study" / "study.toml").exists()
 
+    told: list[str] = []
+
     class Makes(Breaks):
         def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path, progress: Progress) -> str:
+            progress("drawing", 1, 2)
             write_video(output, "blue", 0.2)
             return "weights 1234"
 
-    study = build_study(read_recipe(recipe), tmp_path / "study", Makes(), silent, silent)
+    study = build_study(
+        read_recipe(recipe), tmp_path / "study", Makes(), silent, lambda stage, done, of: told.append(stage)
+    )
+    assert told == ["drawing"]
     assert {path.name for path in made} < {Path(stimulus.file).name for stimulus in study.stimuli}
     assert study.video_of("item-1", METHODS[1]).revision == "weights 1234"
     assert study.items[1].reference.endswith(".jpg")

@@ -13,8 +13,8 @@ import pytest
 from study_example import METHODS, make_study
 from study_server import StudyServer
 
-from moditalker.study.analysis.analysis_report import analyse_table
 from moditalker.study.analysis.answers import table_of
+from moditalker.study.analysis.results import analyse_table
 from moditalker.study.definition import Study
 from moditalker.study.serving import ServedFiles
 from moditalker.study.store import Store

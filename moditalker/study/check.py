@@ -1,5 +1,7 @@
 """Is a study what its file says, blind, and balanced?"""
 
+import re
+
 from moditalker.study.definition import Study
 from moditalker.study.design import Balance, balance
 from moditalker.study.media import traces
@@ -8,6 +10,12 @@ from moditalker.study.serving import verified
 from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video
 
+PLACEHOLDER = re.compile(
+    r"\(say here[^)]*|\b(?:todo|tbd|fixme|lorem ipsum|placeholder)\b|\byour-\w+|[\w.@-]*\bexample\.(?:com|net|org)\b"
+    r"|[\w.@-]+\.(?:example|invalid|test)\b",
+    re.IGNORECASE,
+)
+"""What the shipped recipe has in the place of words of one's own, what people write there, and domains of nobody."""
 _DIFFERENCE = 0.1
 """Seconds by which the videos of an item may differ in length without a word."""
 
@@ -19,8 +27,12 @@ def check_study(study: Study) -> list[str]:
         Sentences: what was found, and what is allowed but should be known (they begin with "Note").
 
     Raises:
-        InputError: a file is missing, changed, or says who made it.
+        InputError: a file is missing, changed, or says who made it; or raters would read a placeholder.
     """
+    for key, text in (("title", study.title), ("consent", study.consent), ("contact", study.contact)):
+        left = PLACEHOLDER.search(text)
+        if left:
+            raise InputError(f"The {key} still says {left.group()!r}: write your own before anybody is asked.")
     names = tuple(dict.fromkeys(name for method in study.methods for name in (method.id, method.label)))
     for file in study.hashes:
         path = verified(study, file)

@@ -21,6 +21,10 @@ from moditalker.study.parts import PAIRED, RATING, Check, Kind
 
 Role = Literal["training", "main", "check"]
 
+SECONDS_AN_ANSWER = 5.0
+"""From the end of the videos to the next ones, for the time that raters are told."""
+_BLOCKS_TO_TIME = 20
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -158,6 +162,15 @@ def answers_expected(study: Study) -> int:
     """How many answers of counted trials and checks a rater gives who gets to the end."""
     main = sum(study.design.trials(kind) * len(study.of_kind(kind)) for kind in (PAIRED, RATING))
     return main + len(study.checks)
+
+
+def expected_seconds(study: Study) -> float:
+    """How long a rater takes, on average over the first blocks: every video once to its end, and every question."""
+    lasting = {stimulus.id: stimulus.seconds for stimulus in study.stimuli}
+    blocks = range(min(study.design.raters, _BLOCKS_TO_TIME))
+    shown = [trial for number in blocks for trial in trials(study, "", number)]
+    watching = sum(lasting[name] for trial in shown for name in trial.stimuli)
+    return (watching + SECONDS_AN_ANSWER * sum(len(trial.questions) for trial in shown)) / len(blocks)
 
 
 def _pair_of(check: Check) -> tuple[str, ...]:

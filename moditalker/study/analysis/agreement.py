@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from moditalker.study.analysis.intervals import drawn_interval
 from moditalker.study.parts import PAIRED, Question
 
 Level = Literal["nominal", "ordinal"]
@@ -81,8 +82,10 @@ def agreement(answers: pd.DataFrame, question: Question, rng: np.random.Generato
         return Agreement(question.id, float("nan"), float("nan"), float("nan"), 0)
     drawn = alpha(counts[rng.integers(0, len(counts), (draws, len(counts)))], "ordinal")
     drawn = drawn[np.isfinite(drawn)]
-    low, high = np.quantile(drawn, (0.025, 0.975)) if len(drawn) else (float("nan"), float("nan"))
-    return Agreement(question.id, float(alpha(counts, "ordinal")), float(low), float(high), len(counts))
+    low = high = np.full(1, np.nan)
+    if len(drawn):
+        low, high = drawn_interval(drawn[:, None], (0.025, 0.975))
+    return Agreement(question.id, float(alpha(counts, "ordinal")), float(low[0]), float(high[0]), len(counts))
 
 
 def _distance(totals: np.ndarray, level: Level) -> np.ndarray:

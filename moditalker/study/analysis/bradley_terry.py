@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, t
 
+from moditalker.study.analysis.intervals import FEWEST_RATERS, drawn_interval
+
 PRIOR_DEVIATION = 5.0
 """Of a weak normal prior on every parameter; keeps the strength of a method finite that never lost."""
 _STEPS = 50
@@ -33,10 +35,11 @@ class Strength:
         question: id.
         method: id.
         value: on the log scale; all methods' are zero on average.
-        low, high: 95 % interval over raters.
+        low, high: 95 % interval over raters; NaN where too few raters answered, or all of them the same.
         rank: 1 is the strongest.
-        rank_low, rank_high: 95 % interval of the rank.
+        rank_low, rank_high: 95 % interval of the rank; None where there is none of the strength.
         wins_against_mean: probability of being preferred, without ties, to a method of strength zero.
+        count: answers about it.
     """
 
     question: str
@@ -45,9 +48,10 @@ class Strength:
     low: float
     high: float
     rank: int
-    rank_low: int
-    rank_high: int
+    rank_low: int | None
+    rank_high: int | None
     wins_against_mean: float
+    count: int
 
 
 def count_outcomes(answers: pd.DataFrame, methods: list[str]) -> np.ndarray:
@@ -124,13 +128,19 @@ def strengths(
     """
     counts = count_outcomes(answers, methods)
     value = fit(counts.sum(0, keepdims=True), len(methods))[0, :-1]
-    times = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), draws)
-    drawn = fit(np.tensordot(times, counts, 1), len(methods))[:, :-1]
-    levels = expanded_levels(len(counts))
-    low, high = np.quantile(drawn, levels, axis=0)
-    ranks = (-drawn).argsort(1).argsort(1) + 1
-    rank_low, rank_high = np.quantile(ranks, levels, axis=0, method="inverted_cdf")
     rank = (-value).argsort().argsort() + 1
+    low = high = np.full(len(methods), np.nan)
+    rank_low = rank_high = rank
+    if len(counts) >= FEWEST_RATERS:
+        times = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), draws)
+        drawn = fit(np.tensordot(times, counts, 1), len(methods))[:, :-1]
+        levels = expanded_levels(len(counts))
+        low, high = drawn_interval(drawn, levels)
+        ranks = (-drawn).argsort(1).argsort(1) + 1
+        rank_low, rank_high = np.quantile(ranks, levels, axis=0, method="inverted_cdf")
+    told = np.isfinite(low)
+    shown = np.array([[name in pair for pair in itertools.combinations(methods, 2)] for name in methods])
+    number = shown @ counts.sum((0, 2))
     return [
         Strength(
             question,
@@ -139,9 +149,10 @@ def strengths(
             float(low[place]),
             float(high[place]),
             int(rank[place]),
-            int(rank_low[place]),
-            int(rank_high[place]),
+            int(rank_low[place]) if told[place] else None,
+            int(rank_high[place]) if told[place] else None,
             float(1 / (1 + np.exp(-value[place]))),
+            int(number[place]),
         )
         for place, method in enumerate(methods)
     ]
@@ -156,10 +167,8 @@ def expanded_levels(raters: int) -> tuple[float, float]:
     93.7 %.
 
     Args:
-        raters: that were drawn from.
+        raters: that were drawn from, two or more.
     """
-    if raters < 2:
-        return 0.0, 1.0
     low = float(norm.cdf(np.sqrt(raters / (raters - 1)) * t.ppf(0.025, raters - 1)))
     return low, 1 - low
 

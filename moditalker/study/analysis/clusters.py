@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from moditalker.study.analysis.intervals import FEWEST_RATERS
+
 
 def design_effect(values: np.ndarray, raters: np.ndarray) -> float:
     """How many times as many answers are needed as independent ones would be, at least 1.
@@ -12,11 +14,16 @@ def design_effect(values: np.ndarray, raters: np.ndarray) -> float:
     Args:
         values: (N,) zeros and ones.
         raters: (N,) whose each is.
+
+    Returns:
+        NaN for fewer raters than `FEWEST_RATERS`.
     """
     mean = values.mean() if len(values) else 0.0
     _, codes = np.unique(raters, return_inverse=True)
     count = int(codes.max()) + 1 if len(codes) else 0
-    if count < 2 or mean in (0.0, 1.0):
+    if count < FEWEST_RATERS:
+        return float("nan")
+    if mean in (0.0, 1.0):
         return 1.0
     sums = np.bincount(codes, values - mean, count)
     clustered = count / (count - 1) * float((sums**2).sum()) / len(values) ** 2

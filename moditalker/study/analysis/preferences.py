@@ -1,7 +1,7 @@
 """How often one method was preferred to another."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Share:
-    """A proportion with a 95 % interval."""
+    """A proportion with a 95 % interval; its bounds are NaN where too few raters answered."""
 
     rate: float
     low: float
@@ -30,10 +30,10 @@ class Preference:
         question: id.
         first, second: methods.
         wins, ties, losses: of the first.
-        effective: decided answers, divided by their design effect.
+        effective: decided answers, divided by their design effect; NaN with too few raters, and so is p.
         preferred: share of the decided answers that chose the first; None without any.
-        p: of a two-sided score test against one half, on the effective number of answers.
-        p_holm: corrected for all the pairs and questions of the study (Holm 1979).
+        p: of a two-sided score test against one half, on the effective number of answers; NaN without decided ones.
+        p_holm: corrected for all the pairs and questions that were tested (Holm 1979).
         first_share, tie_share, second_share: of all answers.
     """
 
@@ -67,6 +67,8 @@ def clustered_share(chosen: np.ndarray, raters: np.ndarray) -> tuple[Share, floa
     """
     values = np.asarray(chosen, float)
     effective = len(values) / design_effect(values, np.asarray(raters))
+    if np.isnan(effective):
+        return Share(float(values.mean()), float("nan"), float("nan")), effective
     return wilson(values.mean() * effective, effective), effective
 
 
@@ -88,7 +90,7 @@ def preferences(answers: pd.DataFrame, methods: list[str], questions: list[str])
             continue
         raters = both.rater.to_numpy()
         decided = both[both.side != "tie"]
-        preferred, effective, p = None, 0.0, 1.0
+        preferred, effective, p = None, 0.0, float("nan")
         if len(decided):
             preferred, effective = clustered_share(decided.winner == first, decided.rater.to_numpy())
             p = 2 * float(norm.sf(abs(preferred.rate - 0.5) / np.sqrt(0.25 / effective)))
@@ -97,13 +99,12 @@ def preferences(answers: pd.DataFrame, methods: list[str], questions: list[str])
         found.append(
             Preference(question, first, second, counts[0], counts[1], counts[2], effective, preferred, p, p, *shares)
         )
-    if not found:
-        return []
-    corrected = multipletests([entry.p for entry in found], method="holm")[1]
-    return [
-        Preference(**{**entry.__dict__, "p_holm": float(p_holm)})
-        for entry, p_holm in zip(found, corrected, strict=True)
-    ]
+    tested = [place for place, entry in enumerate(found) if not np.isnan(entry.p)]
+    if tested:
+        corrected = multipletests([found[place].p for place in tested], method="holm")[1]
+        for place, p_holm in zip(tested, corrected, strict=True):
+            found[place] = replace(found[place], p_holm=float(p_holm))
+    return found
 
 
 def left_share(answers: pd.DataFrame) -> Share | None:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 
+from moditalker.study.analysis.intervals import FEWEST_RATERS
+
 
 @dataclass(frozen=True)
 class Score:
@@ -24,7 +26,8 @@ def scores(answers: pd.DataFrame, methods: list[str], questions: list[str]) -> l
     """Every method that was rated, by every question.
 
     The interval is that of a mean with errors clustered by rater, and Student's t with as many degrees of freedom as
-    there are raters less one (statsmodels). A method that one rater rated alone has no interval (NaN).
+    there are raters less one (statsmodels). A method that one rater rated alone, or whose ratings are all the same, has
+    none (NaN): nothing varies there that an interval could be made of.
 
     Args:
         answers: ratings, see `answers.table_of`.
@@ -46,10 +49,8 @@ def scores(answers: pd.DataFrame, methods: list[str], questions: list[str]) -> l
 def mean_interval(values: np.ndarray, raters: np.ndarray) -> tuple[float, float]:
     """95 % interval of a mean over raters; see `scores`."""
     _, groups = np.unique(raters, return_inverse=True)
-    if groups.max(initial=0) < 1:
+    if groups.max(initial=0) + 1 < FEWEST_RATERS or np.ptp(values) == 0:
         return float("nan"), float("nan")
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
     told = sm.OLS(values, np.ones(len(values))).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
     low, high = told.conf_int(0.05)[0]
     return float(low), float(high)

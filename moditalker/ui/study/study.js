@@ -128,7 +128,7 @@ function drawFoot() {
 // ------------------------------------------------------------------ screens
 
 function welcome(message = "") {
-    drawHead(0, 0);
+    head.replaceChildren();
     drawFoot();
     const age = make("input", { type: "checkbox", id: "study-age" });
     const consent = make("input", { type: "checkbox", id: "study-consent" });
@@ -152,8 +152,8 @@ function welcome(message = "") {
         make("p", { class: "study-consent" }, about.consent),
         make("p", {}, `It takes about ${about.minutes} minute${about.minutes === 1 ? "" : "s"}. You need sound, best with headphones. ` +
             "All videos are computer-generated or may be. You can reload the page, or come back later with the same browser."),
-        make("label", { class: "study-tick" }, age, ` I am ${about.minimum_age} years old or older.`),
-        make("label", { class: "study-tick" }, consent, " I have read the above and agree to take part."),
+        make("label", { class: "study-tick" }, age, `I am ${about.minimum_age} years old or older.`),
+        make("label", { class: "study-tick" }, consent, "I have read the above and agree to take part."),
         start,
     );
     say(message);
@@ -295,12 +295,13 @@ function question(screen) {
     trial.options = screen.question.options.map((option) => {
         const keys = screen.question.kind === "paired" ? option.answer : `${option.answer}`;
         const button = make("button", { type: "button", class: "study-option", "data-answer": option.answer, disabled: true },
-            make("kbd", {}, keys), option.label === option.answer ? `Video ${option.label}` : option.label);
+            make("kbd", {}, keys), make("span", {}, option.label === option.answer ? `Video ${option.label}` : option.label));
         button.addEventListener("click", () => answer(option.answer));
         return button;
     });
     const heading = make("h2", { tabindex: "-1" }, screen.question.text);
-    trial.asked.replaceChildren(heading, make("div", { class: "study-options" }, ...trial.options), trial.hint);
+    const options = make("div", { class: "study-options", style: `--options: ${trial.options.length}` }, ...trial.options);
+    trial.asked.replaceChildren(heading, options, trial.hint);
     heading.focus({ preventScroll: true });
     say("");
     trial.ready = false;
@@ -317,7 +318,9 @@ function opened() {
     }
     const keys = trial.question.options.map((option) => option.answer).join(", ");
     const both = trial.players.length > 1 ? "both videos" : "the video";
-    trial.hint.textContent = all ? `Choose, or press one of the keys ${keys}.` : `Play ${both} to the end, then answer. The space bar plays.`;
+    const touch = matchMedia("(pointer: coarse)").matches;
+    trial.hint.textContent = all ? `Choose${touch ? "" : `, or press one of the keys ${keys}`}.`
+        : `Play ${both} to the end, then answer.${touch ? "" : " The space bar plays."}`;
 }
 
 async function answer(chosen) {

@@ -11,7 +11,7 @@ import gradio as gr
 
 from moditalker.study.collector import Collector
 from moditalker.study.definition import Study
-from moditalker.study.parts import PAIRED, RATING
+from moditalker.study.design import expected_seconds
 from moditalker.utils.errors import InputError
 
 SCRIPT = Path(__file__).with_name("study.js")
@@ -23,8 +23,6 @@ NO_STUDY = (
     "(docs/study.md says how a recipe is written) and start the app with `MODITALKER_STUDY=FOLDER/study.toml`, or "
     "serve it alone with `python -m moditalker study serve FOLDER/study.toml --answers answers.sqlite`."
 )
-SECONDS_AN_ANSWER = 5.0
-"""For the estimate of how long it takes, beside the videos."""
 
 
 def file_address(path: Path) -> str:
@@ -44,15 +42,16 @@ class StudyTab:
     title = "Study"
 
     def __init__(self, study: Study | None, collector: Collector | None = None, served: Path | None = None) -> None:
-        self._study, self._collector, self._served = study, collector, served
+        self._collector, self._served = collector, served
+        self._about = None if study is None else about_study(study)
 
     def build(self) -> None:
         """Add the tab's content to the `gr.Tab` that is open."""
-        if self._study is None or self._collector is None or self._served is None:
+        if self._about is None or self._collector is None or self._served is None:
             gr.Markdown(NO_STUDY, elem_id="no-study")
             return
         gr.set_static_paths([self._served])
-        about = html.escape(json.dumps(about_study(self._study)), quote=True)
+        about = html.escape(json.dumps(self._about), quote=True)
         gr.HTML(
             f'<div class="study" data-about="{about}">This page needs JavaScript.</div>',
             css_template=STYLE.read_text(encoding="utf-8"),
@@ -77,8 +76,8 @@ class StudyTab:
 
     def about(self) -> dict[str, Any]:
         """What a rater is told before it starts."""
-        assert self._study is not None
-        return about_study(self._study)
+        assert self._about is not None
+        return self._about
 
     def begin(self, consent: bool, age: bool, client: dict[str, Any]) -> dict[str, Any]:
         """See `Collector.begin`; returns ``rater`` and ``screen``."""
@@ -117,16 +116,13 @@ class StudyTab:
 
 def about_study(study: Study) -> dict[str, Any]:
     """What a browser may know of a study: no method, no item, and of the hash what tells two studies apart."""
-    mean = sum(stimulus.seconds for stimulus in study.stimuli) / len(study.stimuli)
-    videos = 2 * study.design.trials(PAIRED) + study.design.trials(RATING) + 2 * len(study.checks) + 2
-    answers = sum(study.design.trials(kind) * len(study.of_kind(kind)) for kind in (PAIRED, RATING))
     return {
         "study": study.hash[:12],
         "title": study.title,
         "consent": study.consent.strip(),
         "contact": study.contact,
         "minimum_age": study.minimum_age,
-        "minutes": max(1, round((videos * mean + answers * SECONDS_AN_ANSWER) / 60)),
+        "minutes": max(1, round(expected_seconds(study) / 60)),
     }
 
 
