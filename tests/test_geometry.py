@@ -210,3 +210,10 @@ def test_a_place_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         write_landmarks(tmp_path / "file" / "motion.npz", np.ones((3, 68, 3), np.float32))
+
+
+def test_a_slice_of_a_motion_is_the_motion_of_a_slice(landmarks: np.ndarray, talking: Talking) -> None:
+    moving, frame = talking(landmarks, 12, sway=0.1), FaceFrame(landmarks)
+    motion = frame.motion(moving)
+    np.testing.assert_allclose(motion.matrices, aligning_matrix(moving), atol=1e-4)
+    np.testing.assert_allclose(motion[3:7].residual, frame.motion(moving[3:7]).residual, atol=1e-5)

@@ -371,8 +371,6 @@ def test_layers_cover_every_frame_once_and_in_order(
     covered = [layer.start + i for layer in layers for i in range(len(layer.delta))]
     assert covered == list(range(frames))
     assert joined(layers).shape == (frames, 3, 128, 128)
-    matrices = np.concatenate([layer.matrices for layer in layers])
-    np.testing.assert_allclose(matrices, aligning_matrix(moving), atol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_layers(

@@ -22,7 +22,7 @@ from moditalker.study.store import Store
 RATERS, AT_ONCE, KILLS = 200, 20, 5
 STRENGTHS = dict(zip(METHODS[:3], (1.0, 0.0, -1.0), strict=True))
 TIE = -0.7
-VIDEO_SECONDS = 0.12
+VIDEO_SECONDS = 0.2
 
 
 class SimulatedRater:
