@@ -47,6 +47,8 @@ DEFAULTS = {
     "blink_scale": 1.0,
 }
 
+pytestmark = pytest.mark.slow
+
 
 class FakePipeline:
     """Writes a real half-second video whose brightness is the seed.

@@ -71,6 +71,7 @@ def frames_of(method: LocalMethod | DroppedVideo, inputs: Inputs, target: Path, 
 
 
 @pytest.mark.parametrize("kind", LOCAL, ids=lambda kind: kind.facts.name)
+@pytest.mark.slow
 def test_a_method_makes_a_video_of_the_recording_s_length(
     kind: type[LocalMethod], inputs: Inputs, pipeline: MoDiTalkerPipeline, tmp_path: Path
 ) -> None:

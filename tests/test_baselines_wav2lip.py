@@ -85,6 +85,7 @@ def test_windows_begin_with_their_frame() -> None:
     assert mel_windows(samples[:800], 1).shape == (1, 1, 80, 16)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_draws_the_face_and_leaves_the_rest(
     checkpoint: Path, small_picture: np.ndarray, speech: np.ndarray, tmp_path: Path
 ) -> None:
@@ -112,6 +113,7 @@ class Code:
         return print, ("this ran",)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_the_generator_is_refused(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def real(footage: Path) -> TalkingVideo:
     return read_talking_video(footage / "one.mp4", MediaPipeTracker())
 
 
+@pytest.mark.slow
 def test_a_video_is_its_own_equal(real: TalkingVideo) -> None:
     values = Judge()(real, Reference(real), real.landmarks).values
     for key in ("opening_correlation", "width_correlation", "opening_deviation", "asked_correlation", "asked_slope"):
@@ -78,6 +79,7 @@ def test_a_video_is_its_own_equal(real: TalkingVideo) -> None:
     assert values["identity"] > 0.95
 
 
+@pytest.mark.slow
 def test_evaluate_finds_what_was_done_to_a_video(
     footage: Path, talker: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +119,7 @@ def test_evaluate_says_what_is_wrong_with_its_input(
     assert "at least 16" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
     footage: Path,
     weights: Path,
@@ -173,6 +176,7 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
     assert "other weights or settings" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_retargeted_landmarks_of_a_face_in_the_same_place_are_still_another_persons(
     pipeline: MoDiTalkerPipeline, real: TalkingVideo, footage: Path
 ) -> None:

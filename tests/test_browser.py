@@ -23,7 +23,7 @@ ANIMATE_SECONDS = 180
 EXAMPLE_SECONDS = 3.0
 PATIENCE_SECONDS = 60
 
-pytestmark = needs_browser
+pytestmark = [pytest.mark.slow, needs_browser]
 
 
 @pytest.fixture

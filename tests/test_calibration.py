@@ -132,6 +132,7 @@ def test_a_mouth_that_stays_as_it_is_is_not_tried(landmarks: np.ndarray) -> None
     assert calibrated(frame, still, never) is still
 
 
+@pytest.mark.slow
 def test_the_trial_is_told_of_and_takes_no_noise_from_the_video(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_animate(
         assert stage in printed
 
 
+@pytest.mark.slow
 def test_the_seed_that_was_drawn_repeats_a_run(
     portrait_file: Path, short_file: Path, output: Path, weights: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_the_seed_that_was_drawn_repeats_a_run(
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_what_was_animated_can_be_tracked_and_drive_another_run(
     portrait_file: Path, short_file: Path, output: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -168,6 +168,7 @@ def talker(
     return path
 
 
+@pytest.mark.slow
 def test_a_column_is_measured_as_the_benchmark_measures(inputs: Inputs, talker: Path) -> None:
     tracker, judge = make_tracker("mediapipe"), Judge()
     alone = Measurer(judge, tracker, inputs)(talker)
@@ -202,6 +203,7 @@ def test_rows_become_tables() -> None:
     assert "<td>0.900</td>" in table
 
 
+@pytest.mark.slow
 def test_all_columns_in_one_file(inputs: Inputs, talker: Path, tmp_path: Path) -> None:
     grey = tmp_path / "grey.mp4"
     chunk = np.full((FRAMES, 120, 90, 3), 128, np.uint8)
@@ -234,6 +236,7 @@ def folder(inputs: Inputs, talker: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_on_the_command_line(
     folder: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -293,6 +296,7 @@ def test_nothing_to_compare_is_said(tmp_path: Path, inputs: Inputs, capsys: pyte
         )
 
 
+@pytest.mark.slow
 def test_a_split_of_real_clips_goes_on_where_it_stopped(
     talker: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

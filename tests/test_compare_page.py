@@ -44,6 +44,8 @@ SECONDS = 20.0
 """Long enough for a busy machine to look while they play."""
 PATIENCE_SECONDS = 180
 
+pytestmark = pytest.mark.slow
+
 
 def silent(*told: object) -> None:
     """Whatever is told."""

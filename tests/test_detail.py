@@ -123,6 +123,7 @@ def test_statistics_tell_faint_from_sharp_and_shut_from_open(landmarks: np.ndarr
     )
 
 
+@pytest.mark.slow
 def test_what_is_faint_learns_to_be_sharp(mouths: Batch, tmp_path: Path) -> None:
     """Mouths that were drawn faint, with various lips: LPIPS gets lower than before, also of those never seen."""
     pytest.importorskip("stlpips_pytorch")
@@ -142,6 +143,7 @@ def test_what_is_faint_learns_to_be_sharp(mouths: Batch, tmp_path: Path) -> None
     assert losses["loss"] < 0.9 * losses["lpips_before"]
 
 
+@pytest.mark.slow
 def test_the_pipeline_draws_with_detail_and_does_without(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, tmp_path: Path
 ) -> None:
@@ -191,6 +193,7 @@ def test_no_detail_is_green_inside_the_mouth(pipeline: MoDiTalkerPipeline, portr
     assert greener[y + 20, x] == pytest.approx(120, abs=0.01), "a green chin is none of its business"
 
 
+@pytest.mark.slow
 def test_shipped_gains_are_seen_and_do_not_tremble(speech: np.ndarray, astronaut: np.ndarray) -> None:
     """The same frames with them and without: another contrast, not another mouth, and no flicker of its own."""
     shipped = MoDiTalkerPipeline.from_pretrained(default_weights())

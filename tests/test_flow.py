@@ -147,6 +147,7 @@ def test_a_shift_fades_out_beyond_the_face_and_tears_nothing(portrait: Portrait,
         assert max(np.abs(np.diff(film[..., channel], axis=1 - channel)).max() for channel in (0, 1)) <= 4
 
 
+@pytest.mark.slow
 def test_the_pipeline_draws_what_its_flow_says_and_does_without_one(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, tmp_path: Path
 ) -> None:
@@ -199,6 +200,7 @@ def test_what_is_taught_is_where_the_real_frame_lies_in_the_warp(drifting: Prepa
     assert len(found) > 6, "both ways, and mirrored"
 
 
+@pytest.mark.slow
 def test_moving_what_is_off_is_nearer_to_the_real_frame(drifting: PreparedClip) -> None:
     batch = FlowBatches([drifting], count=4)(np.random.default_rng(1))
     told = {}

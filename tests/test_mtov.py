@@ -325,6 +325,7 @@ class EnoughError(Exception):
     """Raised by a callback to end the work."""
 
 
+@pytest.mark.slow
 def test_the_work_can_be_ended_between_any_two_of_its_steps(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,6 +364,7 @@ def joined(layers: list[FaceLayers]) -> np.ndarray:
 
 @pytest.mark.parametrize("group", [1, 4])
 @pytest.mark.parametrize("frames", [1, 15, 16, 17, 60])
+@pytest.mark.slow
 def test_layers_cover_every_frame_once_and_in_order(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, frames: int, group: int
 ) -> None:
@@ -373,6 +375,7 @@ def test_layers_cover_every_frame_once_and_in_order(
     assert joined(layers).shape == (frames, 3, 128, 128)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_layers(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking
 ) -> None:
@@ -385,6 +388,7 @@ def test_the_same_seed_gives_the_same_layers(
 
 
 @pytest.mark.parametrize("group", [1, 4])
+@pytest.mark.slow
 def test_no_jump_where_blocks_meet(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, group: int
 ) -> None:

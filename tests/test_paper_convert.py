@@ -75,6 +75,7 @@ def test_the_conditioning_is_kept_with_the_weights(sizes: dict[str, str], tmp_pa
         assert PaperAudioToMotion.from_pretrained(tmp_path / wanted).config["conditioning"] == wanted
 
 
+@pytest.mark.slow
 def test_weights_are_found_wherever_training_put_them(tmp_path: Path) -> None:
     plain, averaged = published_state("mtov", 1), published_state("mtov", 2)
     half = {f"module.{name}": value.half() for name, value in averaged.items()}

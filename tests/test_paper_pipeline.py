@@ -99,6 +99,7 @@ def nodding(astronaut: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> 
     return path
 
 
+@pytest.mark.slow
 def test_a_portrait_and_speech_give_a_video(
     paper: PaperPipeline, small_picture: np.ndarray, speech: np.ndarray
 ) -> None:
@@ -369,6 +370,7 @@ def test_pose_frames_hide_the_mouth_and_follow_the_head(
     assert (hidden[:, 0, 2, 2] > -1).any()
 
 
+@pytest.mark.slow
 def test_a_video_file_by_the_command_line(
     preset: Path, portrait_file: Path, speech_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -396,6 +398,7 @@ def test_what_is_missing_is_said(runs: Path, tmp_path: Path, capsys: pytest.Capt
         default_weights("paper")
 
 
+@pytest.mark.slow
 def test_bench_counts_and_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli(["bench", "--preset", "paper", "--count-only", "-o", str(tmp_path / "bench.json")]) == 0
     report = json.loads((tmp_path / "bench.json").read_text())

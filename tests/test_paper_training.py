@@ -258,6 +258,7 @@ def trained(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.slow
 def test_every_network_trains(trained: Path, network: str) -> None:
     log = entries(trained / network)
     assert [entry["step"] for entry in log] == [1, 2, 3, 3]
@@ -268,6 +269,7 @@ def test_every_network_trains(trained: Path, network: str) -> None:
     assert not [name for name in weights(trained / network) if name.startswith("unread")]
 
 
+@pytest.mark.slow
 def test_trained_networks_make_a_preset(trained: Path, tmp_path: Path) -> None:
     assert cli(["assemble", "--preset", "paper", "--runs", str(trained), "-o", str(tmp_path / "preset")]) == 0
     atom = PaperAudioToMotion.from_pretrained(tmp_path / "preset" / "atom")
@@ -275,6 +277,7 @@ def test_trained_networks_make_a_preset(trained: Path, tmp_path: Path) -> None:
     assert PaperMotionToVideo.from_pretrained(tmp_path / "preset" / "denoiser").config["side"] == 4
 
 
+@pytest.mark.slow
 def test_options_go_before_the_recipe_and_a_start_is_gone_on_from(shards: Path, trained: Path, tmp_path: Path) -> None:
     whole = PaperAudioToMotion(**{**TINY["atom"], "dropout": 0.0}, speech_encoder="hub:tiny", motion_scale=2.0)
     whole.save_pretrained(tmp_path / "converted")
@@ -287,6 +290,7 @@ def test_options_go_before_the_recipe_and_a_start_is_gone_on_from(shards: Path, 
     assert set(wanted) - set(got) == {name for name in wanted if name.startswith("unread.")}
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_said(
     shards: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -346,6 +350,7 @@ STEPS = 50
 """Of the runs that are compared."""
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does_and_survive_a_kill(shards: Path, tmp_path: Path) -> None:
     saved, rare = recipe(tmp_path, "atom", max_steps=STEPS, save_every=0), recipe(tmp_path, "atom", max_steps=STEPS)
 

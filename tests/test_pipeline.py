@@ -45,6 +45,7 @@ def second_file(second: np.ndarray, tmp_path_factory: pytest.TempPathFactory) ->
     return path
 
 
+@pytest.mark.slow
 def test_frames_landmarks_and_sound(result: MoDiTalkerOutput, portrait: Portrait, second: np.ndarray) -> None:
     assert result.frames.shape == (25, 256, 256, 3)
     assert result.frames.dtype == np.uint8
@@ -66,6 +67,7 @@ def test_the_motion_is_as_long_as_the_sound_within_a_frame(
     assert len(motion.landmarks) == frames
 
 
+@pytest.mark.slow
 def test_a_saved_pipeline_gives_the_same_frames(
     weights: Path, portrait: Portrait, second: np.ndarray, result: MoDiTalkerOutput
 ) -> None:
@@ -85,6 +87,7 @@ def test_pil_pictures(pipeline: MoDiTalkerPipeline, portrait: Portrait, second: 
     assert all(isinstance(frame, Image.Image) and frame.size == (256, 256) for frame in output.frames)
 
 
+@pytest.mark.slow
 def test_a_portrait_encoded_once_does_as_well_as_one_encoded_anew(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, small_picture: np.ndarray, speech: np.ndarray
 ) -> None:
@@ -94,6 +97,7 @@ def test_a_portrait_encoded_once_does_as_well_as_one_encoded_anew(
         np.testing.assert_array_equal(once.frames, anew.frames)
 
 
+@pytest.mark.slow
 def test_seeds(pipeline: MoDiTalkerPipeline, portrait: Portrait, second: np.ndarray, result: MoDiTalkerOutput) -> None:
     again = pipeline(portrait, second, seed=1, **FEW)
     np.testing.assert_array_equal(again.frames, result.frames)
@@ -111,6 +115,7 @@ def test_without_a_seed_every_run_differs_and_says_its_seed(
     np.testing.assert_array_equal(again.landmarks, first.landmarks)
 
 
+@pytest.mark.slow
 def test_a_generator_stands_for_a_seed(pipeline: MoDiTalkerPipeline, portrait: Portrait, second: np.ndarray) -> None:
     runs = [pipeline(portrait, second, generator=torch.Generator().manual_seed(7), **FEW) for _ in range(2)]
     np.testing.assert_array_equal(runs[0].frames, runs[1].frames)
@@ -168,6 +173,7 @@ def test_a_head_motion_that_is_neither_word_nor_video(
         pipeline.motion(portrait, second, head_motion="nodding")
 
 
+@pytest.mark.slow
 def test_step_callbacks_and_progress(pipeline: MoDiTalkerPipeline, portrait: Portrait, second: np.ndarray) -> None:
     steps: list[int] = []
     stages: dict[str, list[tuple[int, int]]] = {}
@@ -244,6 +250,7 @@ REPORT = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_file_and_its_report(
     pipeline: MoDiTalkerPipeline, portrait_file: Path, second_file: Path, second: np.ndarray, tmp_path: Path
 ) -> None:
@@ -269,6 +276,7 @@ def test_a_file_and_its_report(
     assert np.corrcoef(heard[: len(second)], second[: len(heard)])[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_landmarks_from_elsewhere_set_motion_and_length(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, second_file: Path, talking: Talking, tmp_path: Path
 ) -> None:
@@ -288,6 +296,7 @@ class CancelledError(Exception):
 
 
 @pytest.mark.parametrize("when", ["face", "motion", "video"])
+@pytest.mark.slow
 def test_a_cancelled_run_leaves_nothing(
     pipeline: MoDiTalkerPipeline, portrait_file: Path, second_file: Path, tmp_path: Path, when: str
 ) -> None:
@@ -307,6 +316,7 @@ def test_a_cancelled_run_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_landmarks_that_cannot_be_saved_leave_no_video(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, second_file: Path, tmp_path: Path
 ) -> None:

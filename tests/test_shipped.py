@@ -27,6 +27,8 @@ from moditalker.video.read import probe_video, read_video
 SENTENCE = "Mama, Bob and Papa made a big apple pie."
 TEXT = f"{SENTENCE} Why? Maybe they want to open a bakery."
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pipeline() -> MoDiTalkerPipeline:

@@ -26,6 +26,7 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_folder_is_ready_to_be_pushed_and_its_page_can_be_built_from_it_alone(whole: Path) -> None:
     assert check(whole) == []
     assert "*.safetensors filter=lfs" in (whole / ".gitattributes").read_text()

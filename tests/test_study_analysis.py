@@ -131,6 +131,7 @@ def test_the_planted_ranking_is_recovered(rng: np.random.Generator) -> None:
     assert [(entry.rank_low, entry.rank_high) for entry in found] == [(1, 1), (2, 2), (3, 3), (4, 4)]
 
 
+@pytest.mark.slow
 def test_intervals_of_strengths_cover_the_planted_ones(rng: np.random.Generator) -> None:
     covered = np.zeros(len(METHODS))
     for _ in range(REPETITIONS):

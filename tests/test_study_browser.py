@@ -20,7 +20,7 @@ PRACTICE = 2
 TOTAL = PRACTICE + 2 * 2 + 1 + 1 + 1
 """Answers: two questions of the practice, two of each of two trials, a check, and a rating with its practice."""
 
-pytestmark = needs_browser
+pytestmark = [pytest.mark.slow, needs_browser]
 
 
 @pytest.fixture(scope="module")

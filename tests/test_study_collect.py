@@ -177,6 +177,7 @@ def test_raters_at_once_get_blocks_of_their_own_and_do_not_disturb_one_another(
         begin(collector)
 
 
+@pytest.mark.slow
 def test_an_abandoned_block_is_given_again_and_who_comes_back_may_finish(
     collector: Collector, study: Study, store: Store
 ) -> None:

@@ -27,6 +27,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return make_study(tmp_path_factory.mktemp("study"), sound_check=True, rating=2)
 
 
+@pytest.mark.slow
 def test_no_file_says_who_made_it_and_every_one_is_the_same_video_still(study: Study) -> None:
     source = study.folder.parent / f"{METHODS[0]}-0.mp4"
     assert traces(source, (METHODS[0],))
@@ -126,6 +127,7 @@ def test_the_hash_changes_with_every_word_and_not_with_the_folder(study: Study, 
         assert (read_study(copy).hash == study.hash) == (number == 0)
 
 
+@pytest.mark.slow
 def test_a_broken_build_goes_on_where_it_was(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, methods=2, items=2, paired=1, checks=0)
     text = recipe.read_text()

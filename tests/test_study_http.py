@@ -24,6 +24,8 @@ STRENGTHS = dict(zip(METHODS[:3], (1.0, 0.0, -1.0), strict=True))
 TIE = -0.7
 VIDEO_SECONDS = 0.2
 
+pytestmark = pytest.mark.slow
+
 
 class SimulatedRater:
     """Answers by known preferences; insists on every answer until it is acknowledged, as the page does."""

@@ -204,6 +204,7 @@ def test_disturbed_mouths_still_move_as_they_did() -> None:
     assert len(seen) == 12
 
 
+@pytest.mark.slow
 def test_an_expert_that_has_learnt_follows_the_sound(drawn: Path, tiny: SyncExpert) -> None:
     checked = check_expert(drawn, tiny)
     assert checked["pools"] == 1
@@ -213,6 +214,7 @@ def test_an_expert_that_has_learnt_follows_the_sound(drawn: Path, tiny: SyncExpe
     assert checked["pool_zero"] == 1
 
 
+@pytest.mark.slow
 def test_offsets_are_measured_with_their_sign(drawn: Path, tiny: SyncExpert) -> None:
     try:
         counts = measure_offsets(drawn, tiny)
@@ -305,6 +307,7 @@ def test_recordings_are_kept_once_and_missing_footage_is_said(
         keep_sound(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_trains_measures_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(6)
     clips = {}
@@ -357,6 +360,7 @@ def speaking(small_picture: np.ndarray, landmarks: np.ndarray, speech: np.ndarra
     return np.stack([aligned_face(*pair) for pair in zip(film, motion.matrices, strict=True)]), sound
 
 
+@pytest.mark.slow
 def test_the_shipped_expert_hears_when_a_portrait_speaks_with_the_sound(
     speaking: tuple[np.ndarray, np.ndarray],
 ) -> None:

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 from conftest import Talking
 
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -42,6 +43,7 @@ def test_what_is_added_keeps_its_brightness_and_loses_its_colour() -> None:
     assert kept.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_a_grey_portrait_speaks_in_grey(
     pipeline: MoDiTalkerPipeline, small_picture: np.ndarray, talking: Talking
 ) -> None:

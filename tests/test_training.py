@@ -97,6 +97,7 @@ def clip_named(prepared: Path, name: str) -> PreparedClip:
     return found
 
 
+@pytest.mark.slow
 def test_usable_clips_are_listed_and_others_left_out_with_the_reason(prepared: Path) -> None:
     index = json.loads((prepared / "index.json").read_text())["clips"]
     assert {row["path"]: (row["split"], row["speaker"], row["frames"]) for row in index} == {
@@ -131,6 +132,7 @@ def stamps(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in (folder / "clips").rglob("*.np?")}
 
 
+@pytest.mark.slow
 def test_a_second_run_makes_only_what_is_missing(clips: Path, tmp_path: Path) -> None:
     listed = tmp_path / "clips.csv"
     listed.write_text(f"path,split,speaker\n{clips.parent / 'ada-short.mp4'},train,ada\n")
@@ -362,6 +364,7 @@ def test_a_run_that_is_finished_stays_as_it_is(tmp_path: Path) -> None:
         assert torch.equal(value, before[name])
 
 
+@pytest.mark.slow
 def test_training_learns_and_its_seed_repeats_it(tmp_path: Path) -> None:
     def constant(rng: np.random.Generator) -> Batch:
         batch = swaying(rng)
@@ -409,6 +412,7 @@ def runs(prepared: Path, few_measurements: None, tmp_path_factory: pytest.TempPa
 
 
 @pytest.mark.parametrize("network", ["atom", "head", "autoencoder", "flow", "mtov", "detail"])
+@pytest.mark.slow
 def test_every_network_trains_and_says_how_well(runs: Path, network: str) -> None:
     folder = runs / network
     entries = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -420,6 +424,7 @@ def test_every_network_trains_and_says_how_well(runs: Path, network: str) -> Non
     assert all(value.isfinite().all() for value in weights_of(folder).values())
 
 
+@pytest.mark.slow
 def test_the_denoiser_can_learn_by_itself(runs: Path, prepared: Path, tmp_path: Path) -> None:
     given = {
         "autoencoder": runs / "autoencoder" / "model",
@@ -437,6 +442,7 @@ def test_the_denoiser_can_learn_by_itself(runs: Path, prepared: Path, tmp_path: 
         cli([*train, "--denoiser-only", "--decoder-only"])
 
 
+@pytest.mark.slow
 def test_the_normalisation_is_measured_on_the_clips(runs: Path) -> None:
     atom, head, autoencoder = (weights_of(runs / name) for name in ("atom", "head", "autoencoder"))
     # Lips move, the bridge of the nose does not.
@@ -445,6 +451,7 @@ def test_the_normalisation_is_measured_on_the_clips(runs: Path) -> None:
     assert (autoencoder["latent_std"] != 1).all()
 
 
+@pytest.mark.slow
 def test_assembled_networks_make_a_pipeline(
     runs: Path, portrait_file: Path, brief_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -462,6 +469,7 @@ def test_assembled_networks_make_a_pipeline(
     assert json.loads((tmp_path / "talk.json").read_text())["preset"] == "preset"
 
 
+@pytest.mark.slow
 def test_a_preset_is_taken_apart_into_runs_that_make_it_again(runs: Path, tmp_path: Path) -> None:
     assert cli(["assemble", "--runs", str(runs), "-o", str(tmp_path / "preset")]) == 0
     disassemble(tmp_path / "preset", tmp_path / "runs")

@@ -25,6 +25,8 @@ SHORT, LONG = 2, 5
 MEGABYTES_A_FRAME = 1.8
 """By which the peak may grow; the allocator alone moves it by some 50 megabytes."""
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def visit(small_picture: np.ndarray, speech: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:

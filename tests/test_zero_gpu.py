@@ -27,6 +27,8 @@ LOG = "lent.jsonl"
 ANONYMOUS_SECONDS = 120
 """A visitor's quota a day without an account."""
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
