@@ -10,7 +10,6 @@ from PIL import Image
 from moditalker.face.inspection import draw_inspection, inspect_portrait
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.ui.animate.portrait_panel import PortraitPanel
-from moditalker.ui.shared.settings import Settings
 from moditalker.utils.errors import InputError
 
 
@@ -84,7 +83,7 @@ def test_a_portrait_is_looked_at_within_a_second(astronaut: np.ndarray, tmp_path
     """CPU seconds, so that a busy machine decides nothing; a phone's picture has 12 million pixels."""
     path = tmp_path / "portrait.jpg"
     Image.fromarray(astronaut).resize((side, side)).save(path, quality=92)
-    panel = PortraitPanel(Settings())
+    panel = PortraitPanel()
     panel.inspect(str(path))  # a server loads the tracker at its start
     started = time.process_time()
     _, found = panel.inspect(str(path))

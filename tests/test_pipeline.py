@@ -169,7 +169,7 @@ def test_a_head_that_follows_a_video(
 def test_a_head_motion_that_is_neither_word_nor_video(
     pipeline: MoDiTalkerPipeline, portrait: Portrait, second: np.ndarray
 ) -> None:
-    with pytest.raises(InputError, match="'natural', 'still' or a video file, and nodding is none"):
+    with pytest.raises(InputError, match="'natural', 'still' or a video file: nodding does not exist"):
         pipeline.motion(portrait, second, head_motion="nodding")
 
 

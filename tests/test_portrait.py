@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
@@ -210,6 +211,34 @@ def test_decompression_bomb(tmp_path: Path, side: int) -> None:
     (tmp_path / "bomb.png").write_bytes(png + chunk(b"IEND", b""))
     with pytest.raises(InputError, match=r"bomb\.png has more than 120 million pixels: save it smaller"):
         load_portrait(tmp_path / "bomb.png")
+
+
+def test_a_photograph_of_48_million_pixels_is_scaled_down(tmp_path: Path) -> None:
+    quarters(8000, 6000).save(tmp_path / "phone.jpg", quality=50)
+    pixels = load_portrait(tmp_path / "phone.jpg")
+    assert pixels.shape == (768, 1024, 3)
+    assert corners(pixels) == [RED, GREEN, BLUE, WHITE]
+
+
+@pytest.mark.parametrize("suffix", ["heic", "avif"])
+def test_what_telephones_take(tmp_path: Path, suffix: str) -> None:
+    """Read upright, and the damaged one with a sentence. A HEIC file keeps its turn in the container."""
+    pillow_heif.register_heif_opener()
+    path = tmp_path / f"phone.{suffix}"
+    if suffix == "heic":
+        quarters().save(path, quality=90)
+    else:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        quarters().transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=90)
+    pixels = load_portrait(path)
+    assert pixels.shape == (160, 120, 3)
+    assert corners(pixels) == [RED, GREEN, BLUE, WHITE]
+    content = path.read_bytes()
+    for length in (len(content) // 4, len(content) // 2, len(content) - 100):
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError, match=rf"phone\.{suffix} is (damaged|not a picture that can be read): save it"):
+            load_portrait(path)
 
 
 def test_too_small_or_too_narrow() -> None:

@@ -33,7 +33,9 @@ def driven_pose(
     Raises:
         InputError: there is no such file, or nothing to be tracked in it.
     """
-    if not video.is_file():
-        raise InputError(f"head_motion must be 'natural', 'still' or a video file, and {video} is none of them.")
-    landmarks = make_tracker(tracker).track(read_video(video, fps=FPS, max_side=512), progress)
+    try:
+        pictures = read_video(video, fps=FPS, max_side=512)
+    except InputError as error:
+        raise InputError(f"head_motion must be 'natural', 'still' or a video file: {error}") from error
+    landmarks = make_tracker(tracker).track(pictures, progress)
     return fit_length(relative_pose(landmarks), frames)

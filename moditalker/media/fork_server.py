@@ -17,7 +17,7 @@ from typing import Any
 from moditalker.media.frames import decode_frames, video_facts
 from moditalker.media.results import STALL_SECONDS, Results
 from moditalker.media.sound import decode_sound
-from moditalker.media.stills import decode_picture
+from moditalker.media.stills import decode_picture, load_plugins
 from moditalker.utils.errors import InputError
 
 MAX_REQUEST_BYTES = 1 << 16
@@ -41,6 +41,7 @@ def serve() -> None:
     # Ctrl-C goes to the whole group of processes; this one ends with its parent. Ended children need no `wait`.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    load_plugins()
     with socket.socket(fileno=sys.stdin.fileno()) as requests:
         while True:
             line, handles, _, _ = socket.recv_fds(requests, MAX_REQUEST_BYTES, 2)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from moditalker.media.stills import MAX_PIXELS
 from moditalker.ui.shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,7 @@ LIMITS = """## Limits of this server
 | speech | {audio:.0f} seconds, or a text of {text} characters |
 | video for the head motion | {video:.0f} seconds |
 | file | {file} MB |
-| portrait | {picture:.0f} million pixels |
+| portrait | {picture:.0f} million pixels; a large one is scaled down |
 | requests at a time | {running}; {waiting} more may wait, the next one is refused |
 
 What you upload and what you get is deleted from this server at most {kept} minutes later, and nobody is shown what
@@ -69,7 +70,7 @@ class AboutTab:
                 text=settings.max_text,
                 video=settings.max_video_seconds,
                 file=settings.max_file_megabytes,
-                picture=settings.max_picture_megapixels,
+                picture=MAX_PIXELS / 1e6,
                 running=settings.running,
                 waiting=settings.waiting,
                 kept=-(-(settings.delete_after + settings.delete_every) // 60),

@@ -38,7 +38,7 @@ def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace) -> l
     studio = Studio(pipeline, settings, workspace, Speeds())
     comparisons = CompareStudio(find_methods(pipeline, Sources.of_environment()), settings, workspace)
     return [
-        AnimateTab(studio, PortraitPanel(settings), settings, load_examples()),
+        AnimateTab(studio, PortraitPanel(), settings, load_examples()),
         CompareTab(comparisons, settings),
         study_tab(),
         AboutTab(settings, MODEL_CARD),

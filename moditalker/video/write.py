@@ -240,6 +240,12 @@ class VideoWriter:
 
 def check_target(path: Path) -> None:
     """Make the parent directory and prove that a file can be made in it; InputError if not."""
+    try:
+        path.exists()
+    # A name that is too long, a NUL character, a folder that may not be entered.
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it has a NUL character"
+        raise InputError(f"The output cannot be written ({reason}): choose another name for it.") from error
     if path.is_dir():
         raise InputError(f"{path} is a directory: give the output a file name that ends in .mp4.")
     if path.suffix.lower() != ".mp4":

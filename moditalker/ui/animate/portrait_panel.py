@@ -10,9 +10,7 @@ from PIL import Image
 from moditalker.face.inspection import draw_inspection, inspect_portrait
 from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
-from moditalker.ui.animate.request import check_picture
 from moditalker.ui.shared.refusal import refusals
-from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.status import note_html, warnings_html
 from moditalker.utils.errors import InputError
 
@@ -23,12 +21,11 @@ class PortraitPanel:
     """Takes a portrait and says what is in it.
 
     Args:
-        settings: limits.
         tracker: name of the face tracker, as the pipeline uses it.
     """
 
-    def __init__(self, settings: Settings, tracker: str = "mediapipe") -> None:
-        self._settings, self._tracker = settings, tracker
+    def __init__(self, tracker: str = "mediapipe") -> None:
+        self._tracker = tracker
 
     def build(self) -> gr.Image:
         """Add the panel to the `gr.Blocks` that is open; returns the component that holds the portrait's path."""
@@ -118,7 +115,6 @@ class PortraitPanel:
             return self._look(portrait)
 
     def _look(self, portrait: str) -> tuple[Image.Image, dict[str, Any]]:
-        check_picture(portrait, self._settings)
         picture = load_portrait(portrait)
         found = inspect_portrait(picture, make_tracker(self._tracker))
         return Image.fromarray(draw_inspection(picture, found)), found.report()

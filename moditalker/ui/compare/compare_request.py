@@ -65,6 +65,7 @@ def columns_of(request: CompareRequest, methods: dict[str, Method], settings: Se
             "other methods."
         )
     for path, what in ((request.video, "The video made elsewhere"), (request.real, "The real clip")):
-        if path is not None and probe_video(path).duration > settings.max_video_seconds:
-            raise InputError(f"{what} is longer than {settings.max_video_seconds:.0f} seconds: cut it.")
+        limit = settings.max_video_seconds
+        if path is not None and probe_video(path, max_seconds=limit).duration > limit:
+            raise InputError(f"{what} is longer than {limit:.0f} seconds: cut it.")
     return chosen

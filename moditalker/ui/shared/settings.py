@@ -12,7 +12,6 @@ class Settings:
         max_text: characters of a text to be spoken.
         max_video_seconds: longest video whose head motion is followed.
         max_file_megabytes: largest upload.
-        max_picture_megapixels: largest portrait.
         running: requests that are worked on at a time.
         waiting: requests that may wait; the next one is refused.
         delete_after: seconds after which uploads and results are deleted.
@@ -24,7 +23,6 @@ class Settings:
     max_text: int = 600
     max_video_seconds: float = 60.0
     max_file_megabytes: int = 50
-    max_picture_megapixels: float = 40.0
     running: int = 1
     waiting: int = 8
     delete_after: int = 3600
