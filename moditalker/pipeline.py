@@ -26,7 +26,7 @@ from moditalker.mtov.flow import FlowRefiner
 from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput, TalkingPipeline, stepped, target_landmarks
 from moditalker.portrait import Portrait, PortraitSource, composer_of, head_of
 from moditalker.render.compositing import composed
-from moditalker.render.lip_correction import calibrated
+from moditalker.render.lip_correction import lip_corrected
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, StepEnd, unasked
 from moditalker.utils.seeds import generators_of
@@ -179,7 +179,9 @@ class MoDiTalkerPipeline(TalkingPipeline):
     ) -> Iterator[np.ndarray]:
         """``render`` of an encoded portrait to a motion of its own."""
         frames = len(target)
-        target = self._lip_corrected(portrait, target, steps, noise, lambda done: report("trial", done, frames))
+        target = self._lip_corrected(
+            portrait, target, steps, noise, lambda done: report("lip_correction", done, frames)
+        )
         sampler = self._sampler(portrait, steps, noise, lambda done: report("video", done, frames))
         yield from composed(portrait.frame, composer_of(portrait, still_behind=True), target, sampler(target))
 
@@ -193,7 +195,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
     ) -> FaceMotion:
         """The motion to draw, see ``render.lip_correction``; where no tracker can read, as it is.
 
-        The trial has the noise of what is drawn after it, and takes none of it away.
+        The first render has the noise of what is drawn after it, and takes none of it away.
         """
         tracker = make_tracker(self.config["tracker"])
 
@@ -205,9 +207,9 @@ class MoDiTalkerPipeline(TalkingPipeline):
             return head.frame.analyse(tracker.track(frame for chunk in chunks for frame in chunk))[0]
 
         try:
-            return calibrated(portrait.frame, target, read)
+            return lip_corrected(portrait.frame, target, read)
         except InputError:
-            logger.info("no face is found in the trial; the lips are not corrected")
+            logger.info("no face is found in the first render; the lips are not corrected")
             return target
 
     def _sampler(

@@ -219,9 +219,7 @@ def target_landmarks(frame: FaceFrame, landmarks: np.ndarray, own: bool) -> np.n
     return landmarks if own else retarget(frame, landmarks)
 
 
-def stepped(
-    pipeline: Any, stage: str, report: Progress, step_end: StepEnd | None
-) -> Callable[[int, int], None]:
+def stepped(pipeline: Any, stage: str, report: Progress, step_end: StepEnd | None) -> Callable[[int, int], None]:
     """A sampler's callback that tells the progress of a stage, and whoever wants to know of each denoising step."""
 
     def call(step: int, steps: int) -> None:

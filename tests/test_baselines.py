@@ -208,7 +208,12 @@ def test_training_a_regression_lowers_its_loss(landmarks: np.ndarray) -> None:
     residual = torch.zeros(4, 16, 68, 3)
     residual[:, :, [*range(55, 60), 65, 66, 67], 1] = 0.03 * speech[:, ::2, :1]
     identity = torch.from_numpy(FaceFrame(landmarks).shape).expand(4, -1, -1).clone()
-    batch = {"residual": residual, "speech": speech, "identity": identity, "heard": torch.ones(4, dtype=torch.bool)}
+    batch = {
+        "residual": residual,
+        "speech": speech,
+        "identity": identity,
+        "synchronised": torch.ones(4, dtype=torch.bool),
+    }
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     objective.eval()
     before = objective(batch)

@@ -100,8 +100,8 @@ def test_shards_are_webdatasets_and_an_index_finds_everything_in_them(
     # The sound came two frames early, so that much of it is moved.
     with np.load(speech_file(data / "clips" / "ada.one", "hub:tiny")) as stored:
         np.testing.assert_array_equal(motion.features[4:], stored["features"][:-4])
-    assert motion.heard
-    assert not split.motion(eve).heard
+    assert motion.synchronised
+    assert not split.motion(eve).synchronised
 
 
 def test_shards_are_made_once_and_not_mixed(shards: Path, data: Path) -> None:

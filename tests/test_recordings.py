@@ -7,7 +7,8 @@ import pytest
 
 from moditalker.audio.voice_activity import speech_activity
 from moditalker.constants import SAMPLE_RATE
-from moditalker.training.data.clips import MotionBatches, PreparedClip, landmarks_at
+from moditalker.training.data.clips import PreparedClip, landmarks_at
+from moditalker.training.data.motion_batches import MotionBatches
 from moditalker.training.data.sound_augmentation import Ranges, coloured_noise, echo, equalise, perturb, stretch
 from moditalker.training.data.speech_files import Variant, load_speech
 from moditalker.utils.errors import InputError
@@ -99,9 +100,9 @@ def test_every_variant_of_a_clip_is_heard(landmarks: np.ndarray, tmp_path: Path)
     variants = tuple(Variant(np.full((80, 1), k, np.float16), 1.0) for k in (100, 200))
     clip = clip_of(variants, 0, landmarks, tmp_path)
     batch = MotionBatches([clip], window=96, frames=24 * 40)(np.random.default_rng(0))
-    heard = batch["speech"].mean((1, 2))
-    assert {100.0, 200.0} < set(heard.tolist())
-    assert (heard < 50).any()
+    speech = batch["speech"].mean((1, 2))
+    assert {100.0, 200.0} < set(speech.tolist())
+    assert (speech < 50).any()
     assert batch["closure"].shape == (40, 24, 1)
 
 

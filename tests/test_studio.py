@@ -123,10 +123,10 @@ def test_a_speed_is_what_this_machine_was_measured_at() -> None:
         speeds.learn(request, 10.0, spent)
     predicted = speeds.predict(request, 10.0)
     assert tuple(sorted(predicted)) == tuple(sorted(estimate.STAGES))
-    assert predicted["trial"] > 0
-    # A report's seconds of the video are those of the trial before it as well.
-    predicted["video"] += predicted.pop("trial")
+    assert predicted["lip_correction"] > 0
+    # A report's seconds of the video are those of the lip correction before it as well.
+    predicted["video"] += predicted.pop("lip_correction")
     assert predicted == pytest.approx(spent, rel=0.01)
     twice = speeds.predict(request, 20.0)
-    assert twice["trial"] + twice["video"] == pytest.approx(80.0, rel=0.01)
+    assert twice["lip_correction"] + twice["video"] == pytest.approx(80.0, rel=0.01)
     assert twice["face"] == pytest.approx(1.0, rel=0.01)

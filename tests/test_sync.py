@@ -28,7 +28,7 @@ from moditalker.training.data.offsets import find_offset, measure_offsets
 from moditalker.training.data.prepare import PREPARATION
 from moditalker.training.data.recordings import keep_sound, load_sound
 from moditalker.training.data.speech_files import speech_file
-from moditalker.training.data.sync_batches import SPAN, SyncBatches, disturb_mouths, hear
+from moditalker.training.data.sync_batches import SPAN, SyncBatches, disturb_mouths, with_sound
 from moditalker.training.losses.sync_loss import SyncLoss
 from moditalker.training.objectives.train_sync import SyncObjective
 from moditalker.training.sync_check import check_expert
@@ -112,7 +112,9 @@ def tiny(drawn: Path) -> SyncExpert:
     torch.manual_seed(0)
     expert = SyncExpert(picture_widths=(16, 16, 16), sound_widths=(16, 16, 16), dim=32)
     objective = SyncObjective(expert)
-    source = SyncBatches(hear([clip for clip in load_clips(drawn, "train") if len(clip) < 50]), spans=8, windows=6)
+    source = SyncBatches(
+        with_sound([clip for clip in load_clips(drawn, "train") if len(clip) < 50]), spans=8, windows=6
+    )
     optimizer = torch.optim.AdamW(expert.parameters(), lr=3e-3)
     for step in range(150):
         optimizer.zero_grad()
@@ -176,7 +178,7 @@ def test_a_window_hears_its_own_fifth_of_a_second_only() -> None:
 
 def test_batches_bring_sound_and_picture_together(drawn: Path) -> None:
     clip = next(clip for clip in load_clips(drawn, "train") if clip.name == "train-early")
-    known = hear([clip], {clip.name: 4.0})
+    known = with_sound([clip], {clip.name: 4.0})
     batch = SyncBatches(known, spans=6, windows=4, augment=False)(np.random.default_rng(0))
     assert batch["mouths"].shape == (6, SPAN, 64, 64)
     seen = (batch["mouths"].float() < batch["mouths"].amax((1, 2, 3), keepdim=True).float() / 2).float().mean((2, 3))
@@ -187,7 +189,7 @@ def test_batches_bring_sound_and_picture_together(drawn: Path) -> None:
 
 def test_clips_without_an_offset_teach_nothing(drawn: Path) -> None:
     clips = load_clips(drawn, "train")
-    assert {heard.clip.name for heard in SyncBatches(hear(clips)).clips} == {c.name for c in clips if len(c) < 50}
+    assert {item.clip.name for item in SyncBatches(with_sound(clips)).clips} == {c.name for c in clips if len(c) < 50}
 
 
 def test_disturbed_mouths_still_move_as_they_did() -> None:

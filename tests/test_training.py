@@ -18,7 +18,7 @@ from moditalker.cli import train_run
 from moditalker.cli.main import main as cli
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame, aligning_matrix, transform_points
-from moditalker.face.layout import eye_opening, interocular_distance, mouth_opening
+from moditalker.face.layout import MIRRORED, eye_opening, interocular_distance, mouth_opening
 from moditalker.mtov.autoencoder import GUIDES, TriplaneAutoencoder
 from moditalker.mtov.conditions import STEPS_A_PIXEL
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -40,7 +40,9 @@ from moditalker.training.data.augmentation import (
     resharpening,
 )
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import MIRROR, BlockBatches, MotionBatches, PreparedClip, load_clips
+from moditalker.training.data.block_batches import BlockBatches
+from moditalker.training.data.clips import PreparedClip, load_clips
+from moditalker.training.data.motion_batches import MotionBatches
 from moditalker.training.data.prepare import prepare, read_clip_list
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.objectives import train_autoencoder, train_detail
@@ -223,7 +225,7 @@ def test_motion_batches(prepared: Path) -> None:
         assert batch["pose"].shape == (count, frames, 6)
         assert batch["identity"].shape == (count, 68, 3)
         assert batch["speech"].shape == (count, 2 * frames, 328)
-        assert (batch["heard"] == (frames < 48)).all()  # the offset of the long clip is not known
+        assert (batch["synchronised"] == (frames < 48)).all()  # the offset of the long clip is not known
         assert interocular_distance(batch["identity"].numpy()) == pytest.approx(1, abs=1e-3)
 
 
@@ -233,8 +235,8 @@ def test_small_batches_hold_at_least_one_window(prepared: Path) -> None:
 
 
 def test_a_mirrored_face_is_a_face() -> None:
-    assert sorted(MIRROR) == list(range(68))
-    np.testing.assert_array_equal(MIRROR[MIRROR], np.arange(68))
+    assert sorted(MIRRORED) == list(range(68))
+    np.testing.assert_array_equal(MIRRORED[MIRRORED], np.arange(68))
 
 
 def test_mirrored_motion_is_the_motion_of_a_mirror(landmarks: np.ndarray, talking: Talking, tmp_path: Path) -> None:
@@ -243,7 +245,7 @@ def test_mirrored_motion_is_the_motion_of_a_mirror(landmarks: np.ndarray, talkin
     features = np.zeros((48, 4), np.float16)
     clip = PreparedClip("a", "a", tmp_path, moving, aligning_matrix(moving), features, 0)
     flip = np.array([-1, 1, 1], np.float32)
-    other = PreparedClip("b", "a", tmp_path, moving[:, MIRROR] * flip, clip.matrices, features, 0)
+    other = PreparedClip("b", "a", tmp_path, moving[:, MIRRORED] * flip, clip.matrices, features, 0)
     seen = set()
     for seed in range(8):
         plain = MotionBatches([clip], 96, 24, mirror=False)(np.random.default_rng(seed))

@@ -18,6 +18,17 @@ UPPER_OUTER_LIP, LOWER_OUTER_LIP = np.array([50, 51, 52]), np.array([58, 57, 56]
 UPPER_LIP_SIDES, LOWER_LIP_SIDES = np.array([49, 53]), np.array([59, 55])
 """The outer edges beside the corners."""
 MOUTH_CORNERS = np.array([48, 54, 60, 64])
+MIRRORED = np.array(
+    [
+        *range(16, -1, -1),  # jaw
+        *range(26, 16, -1),  # brows
+        *[27, 28, 29, 30, 35, 34, 33, 32, 31],  # nose
+        *[45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40],  # eyes
+        *[54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55],  # outer lips
+        *[64, 63, 62, 61, 60, 67, 66, 65],  # inner lips
+    ]
+)
+"""Which point each of the 68 becomes when left and right are exchanged."""
 
 LIP_BRANCH = np.concatenate([JAW, np.arange(48, 68)])
 """The 37 points of AToM's lip branch (MoDiTalker, section 3.2): jaw and mouth."""

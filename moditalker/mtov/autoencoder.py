@@ -129,7 +129,7 @@ _FEATHER = 8
 
 
 class TriplaneAutoencoder(ModelMixin, ConfigMixin):
-    """MoDiTalker's video autoencoder, sized for two processor cores.
+    """MoDiTalker's video autoencoder, sized for two CPU cores.
 
     Args:
         size: side of the aligned face, pixels.

@@ -74,8 +74,8 @@ class DetailGains(ModelMixin, ConfigMixin):
             )
             parts = mouth_parts(landmark_map)
             statistics = mouth_statistics(generated, warped, parts, portrait)
-            told = ((statistics - self.mean) / self.scale).clamp(-_FARTHEST, _FARTHEST)
-            gains = self.linear(told.to(self.linear.weight.dtype)).float().clamp(-_STRONGEST, _STRONGEST)
+            inputs = ((statistics - self.mean) / self.scale).clamp(-_FARTHEST, _FARTHEST)
+            gains = self.linear(inputs.to(self.linear.weight.dtype)).float().clamp(-_STRONGEST, _STRONGEST)
             moved = 1 - torch.exp(-_apart(warped, portrait) / _ALIKE)
             factors = (gains * moved).exp().unflatten(1, (PARTS, len(BANDS))) - 1
             where = parts[:, :PARTS] * MOUTH_WINDOW.feathered(_FEATHER).to(parts)
@@ -112,7 +112,7 @@ def mouth_parts(landmark_map: torch.Tensor) -> torch.Tensor:
 def mouth_statistics(
     generated: torch.Tensor, warped: torch.Tensor, parts: torch.Tensor, portrait: torch.Tensor
 ) -> torch.Tensor:
-    """What the gains are told.
+    """The inputs of the linear gains.
 
     Args:
         generated, warped, portrait: (N, 3, H, W), 0 to 255.
@@ -128,14 +128,14 @@ def mouth_statistics(
     greys = [picture.mean(1, keepdim=True) for picture in (generated, warped)]
     lights = [(grey * share).sum((2, 3)) for grey in greys]
     skin = lights[1][:, -1:].clamp(min=10)
-    told = [area.log(), (share * rows).sum((2, 3)), (share * columns.square()).sum((2, 3)).sqrt(), skin.log()]
+    statistics = [area.log(), (share * rows).sum((2, 3)), (share * columns.square()).sum((2, 3)).sqrt(), skin.log()]
     for grey, light in zip(greys, lights, strict=True):
         contrast = ((grey - light[..., None, None]).square() * share).sum((2, 3))
-        told += [light / skin, (contrast + 1).log() / 2, *(_strength(band, share) for band in fine_bands(grey))]
+        statistics += [light / skin, (contrast + 1).log() / 2, *(_strength(band, share) for band in fine_bands(grey))]
     everywhere = torch.full_like(parts[:, :1], 1 / parts[0, 0].numel())
-    told += [_strength(band, everywhere) for band in fine_bands(portrait.mean(1, keepdim=True))]
-    told += [(lights[0] - lights[1])[:, :1] / skin, _apart(warped, portrait) / skin]
-    return torch.cat(told, 1)
+    statistics += [_strength(band, everywhere) for band in fine_bands(portrait.mean(1, keepdim=True))]
+    statistics += [(lights[0] - lights[1])[:, :1] / skin, _apart(warped, portrait) / skin]
+    return torch.cat(statistics, 1)
 
 
 def _strength(band: torch.Tensor, share: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 A portrait with shut lips keeps them shut until the target opens by more than a little. One that shows its teeth is hard
 to shut. The warp has the one or the other to start from, people differ, and so do a turned and a straight head, a round
 and a wide mouth. So the motion is rendered first, small and around the mouth only. The face tracker reads the lips of
-this trial, and the difference is added to the target: how far they are apart first, then their shape.
+this first render, and the difference is added to the target: how far they are apart first, then their shape.
 """
 
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def parted(points: np.ndarray, by: np.ndarray) -> np.ndarray:
     return moved
 
 
-def calibrated(frame: FaceFrame, motion: FaceMotion, read: Read) -> FaceMotion:
+def lip_corrected(frame: FaceFrame, motion: FaceMotion, read: Read) -> FaceMotion:
     """The target with which the mouth in the frames is as ``motion`` says.
 
     Args:

@@ -93,8 +93,8 @@ def lips_correlation(pipeline: PaperPipeline, shards: Shards, clip: ShardedClip,
         inputs=pipeline.config["inputs"],
     )
     frames = min(len(residual), len(motion.landmarks))
-    heard, real = mouth_opening(residual + shape)[:frames], mouth_opening(motion.landmarks)[:frames]
-    return float(np.corrcoef(heard, real)[0, 1])
+    predicted, real = mouth_opening(residual + shape)[:frames], mouth_opening(motion.landmarks)[:frames]
+    return float(np.corrcoef(predicted, real)[0, 1])
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ _FRAME_SAMPLES = 640
 
 
 class Trial:
-    """One clip, ready to be heard at any shift.
+    """One clip, ready to be scored at any shift.
 
     Args:
         sound: (N,) float32, 16 kHz; another clip's, to compare with.

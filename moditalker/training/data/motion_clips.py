@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import MotionBatches, PreparedClip, encoder_of, load_clips
+from moditalker.training.data.clips import PreparedClip, encoder_of, load_clips
+from moditalker.training.data.motion_batches import MotionBatches
 
 
 class MotionClips(NamedTuple):

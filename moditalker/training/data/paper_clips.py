@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from moditalker.face.geometry import FaceFrame
+from moditalker.face.layout import MIRRORED
 from moditalker.paper.head_square import drawn_frames, visible_frames, warped_frames
 from moditalker.paper.identity import frontal_face
 from moditalker.paper.inputs import Inputs
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import MIRROR
 from moditalker.training.data.paper_shards import Motion, ShardedClip, Shards
 
 TIMES = 1000
@@ -116,7 +116,7 @@ class MotionWindows:
             "residual": torch.from_numpy(self.motion_scale * residual).flatten(1),
             "identity": torch.from_numpy(self.motion_scale * identity).flatten(),
             "speech": torch.from_numpy(motion.features[2 * first : 2 * (first + self.window)].astype(np.float32)),
-            "keep": torch.tensor(bool(rng.random() >= self.drop and motion.heard)),
+            "keep": torch.tensor(bool(rng.random() >= self.drop and motion.synchronised)),
             **_noise((self.window, residual[0].size), rng),
         }
 
@@ -182,7 +182,7 @@ class ConditionedBlocks:
             pictures = pictures[:, :, ::-1]
             mirror, shift = np.array([-1, 1, 1], np.float32), np.array([size - 1, 0, 0], np.float32)
             landmarks, portrait_landmarks = (
-                points[..., MIRROR, :] * mirror + shift for points in (landmarks, portrait_landmarks)
+                points[..., MIRRORED, :] * mirror + shift for points in (landmarks, portrait_landmarks)
             )
         portrait, video = _video(pictures[:1])[:, 0], _video(pictures[1:])
         warped = rng.random() < self.warped

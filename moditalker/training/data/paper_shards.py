@@ -64,12 +64,12 @@ class Motion:
     Attributes:
         landmarks: (T, 68, 3) crop space.
         features: (2T, D) float16, speech at 50 Hz, the clip's own offset removed.
-        heard: whether that offset was known; speech of other clips must not be learnt from.
+        synchronised: whether that offset was known; speech of other clips must not be learnt from.
     """
 
     landmarks: np.ndarray
     features: np.ndarray
-    heard: bool
+    synchronised: bool
 
 
 def write_shards(
@@ -152,7 +152,7 @@ def _sample(clip: PreparedClip, video: Path, size: int) -> dict[str, bytes]:
         motion,
         landmarks=into_crop(clip.landmarks, matrix),
         features=clip.speech(0, len(clip)).astype(np.float16),
-        heard=clip.offset is not None,
+        synchronised=clip.offset is not None,
     )
     files = {"motion.npz": motion.getvalue()}
     for index, frame in enumerate(chain([first], frames)):
@@ -204,7 +204,7 @@ class Shards:
     def motion(self, clip: ShardedClip) -> Motion:
         """Landmarks and speech of a clip."""
         with np.load(io.BytesIO(self._bytes(clip, 0))) as stored:
-            return Motion(stored["landmarks"], stored["features"], bool(stored["heard"]))
+            return Motion(stored["landmarks"], stored["features"], bool(stored["synchronised"]))
 
     def frames(self, clip: ShardedClip, wanted: np.ndarray) -> np.ndarray:
         """(n, size, size, 3) uint8 of a clip."""

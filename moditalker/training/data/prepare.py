@@ -89,7 +89,7 @@ def prepare_clip(clip: Clip, root: Path, output: Path, tracker: str) -> int:
     frames = list(read_video(root / clip.path, fps=FPS))
     if len(frames) < MIN_FRAMES:
         raise InputError(f"{clip.path} has {len(frames)} frames and at least {MIN_FRAMES} are needed.")
-    load_audio(root / clip.path)  # a clip that cannot be heard is left out before its face is looked for
+    load_audio(root / clip.path)  # a clip whose sound cannot be read is left out before its face is looked for
     landmarks = make_tracker(tracker).track(frames)
     step = np.linalg.norm(np.diff(landmarks[..., :2].mean(1), axis=0), axis=-1) / interocular_distance(landmarks[1:])
     if step.max(initial=0.0) > 0.5:

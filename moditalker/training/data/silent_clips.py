@@ -51,8 +51,8 @@ def silence_features(folder: Path, encoder: str) -> np.ndarray:
     frames = int((_SECONDS - 0.6) * FEATURE_RATE)
     recordings = []
     for sound, alone in _no_speech(np.random.default_rng(0)):
-        heard = sound if alone else np.concatenate([sound, speech])
-        recordings.append(make_speech_encoder(encoder)(heard.astype(np.float32))[:frames])
+        audio = sound if alone else np.concatenate([sound, speech])
+        recordings.append(make_speech_encoder(encoder)(audio.astype(np.float32))[:frames])
     stacked = np.stack(recordings)
     np.savez(kept, features=stacked.astype(np.float16))
     return stacked

@@ -1,6 +1,6 @@
 """Recordings as they might have been: other voices, other rooms, other microphones, for training.
 
-A speech encoder is cheap beside a tracker, so every clip is heard several times: as it is, and in variants made here.
+A speech encoder is cheap beside a tracker. So every clip gets its speech several times: as recorded, and in variants.
 Nothing is delayed on the way, since lips are learnt from it: filters are zero-phase, an echo follows its direct sound,
 and a change of speed is returned so that the picture can follow.
 """

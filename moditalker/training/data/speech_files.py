@@ -27,7 +27,7 @@ VARIANTS = 3
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to hear a clip.
+    """The speech of a clip, as recorded or perturbed.
 
     Attributes:
         features: (2T', D) float16 at 50 Hz.
@@ -53,10 +53,10 @@ def load_speech(clip: Path, encoder: str, variants: bool) -> list[Variant]:
     if not place.is_file():
         raise InputError(f"{clip} holds no features of {encoder}; run 'prepare --encoder {encoder}' into its folder.")
     with np.load(place) as stored:
-        heard = [Variant(stored["features"], 1.0)]
+        speech = [Variant(stored["features"], 1.0)]
         if variants:
-            heard += [Variant(stored[f"variant_{k}"], float(speed)) for k, speed in enumerate(stored["speeds"])]
-    return heard
+            speech += [Variant(stored[f"variant_{k}"], float(speed)) for k, speed in enumerate(stored["speeds"])]
+    return speech
 
 
 def keep_speech(data: Path, clips: list[str], encoder: str, variants: int = VARIANTS, workers: int = 1) -> None:
@@ -87,8 +87,8 @@ def _encode(folder: Path, encoder: str, variants: int) -> None:
     made = []
     for number in range(variants):
         # From the clip's own name, so that a clip added later changes no other's variants.
-        heard, speed = perturb(audio, np.random.default_rng((zlib.crc32(folder.name.encode()), number)))
-        made.append(Variant(speech(heard).astype(np.float16), speed))
+        perturbed, speed = perturb(audio, np.random.default_rng((zlib.crc32(folder.name.encode()), number)))
+        made.append(Variant(speech(perturbed).astype(np.float16), speed))
     arrays = {f"variant_{number}": variant.features for number, variant in enumerate(made)}
     speeds = np.array([variant.speed for variant in made], np.float32)
     partial_file = folder / f".{speech_file(folder, encoder).name}"

@@ -23,8 +23,8 @@ _MARGIN = 16
 
 
 @dataclass
-class HeardClip:
-    """A prepared clip that can be heard.
+class ClipWithSound:
+    """A prepared clip with its sound.
 
     Attributes:
         mel: (M, 64) float16, its recording's spectrogram at 100 Hz.
@@ -37,7 +37,7 @@ class HeardClip:
     offset: float | None
 
 
-def hear(clips: list[PreparedClip], exact: dict[str, float | None] | None = None) -> list[HeardClip]:
+def with_sound(clips: list[PreparedClip], exact: dict[str, float | None] | None = None) -> list[ClipWithSound]:
     """Clips with spectrograms; needs ``keep_sound`` first.
 
     Args:
@@ -45,7 +45,7 @@ def hear(clips: list[PreparedClip], exact: dict[str, float | None] | None = None
     """
     known = exact or {}
     return [
-        HeardClip(clip, log_mel(load_sound(clip.folder)).astype(np.float16), known.get(clip.name, clip.offset))
+        ClipWithSound(clip, log_mel(load_sound(clip.folder)).astype(np.float16), known.get(clip.name, clip.offset))
         for clip in clips
     ]
 
@@ -60,14 +60,14 @@ class SyncBatches:
         augment: disturb, as the module says.
     """
 
-    def __init__(self, clips: list[HeardClip], spans: int = 20, windows: int = 8, augment: bool = True) -> None:
-        self.clips = [heard for heard in clips if heard.offset is not None and len(heard.clip) >= SPAN]
+    def __init__(self, clips: list[ClipWithSound], spans: int = 20, windows: int = 8, augment: bool = True) -> None:
+        self.clips = [item for item in clips if item.offset is not None and len(item.clip) >= SPAN]
         self.spans, self.windows, self.augment = spans, windows, augment
         # A speaker's share grows with the root of its footage, as for MToV.
         count: dict[str, int] = {}
-        for heard in self.clips:
-            count[heard.clip.speaker] = count.get(heard.clip.speaker, 0) + len(heard.clip)
-        weights = np.array([len(heard.clip) / np.sqrt(count[heard.clip.speaker]) for heard in self.clips])
+        for item in self.clips:
+            count[item.clip.speaker] = count.get(item.clip.speaker, 0) + len(item.clip)
+        weights = np.array([len(item.clip) / np.sqrt(count[item.clip.speaker]) for item in self.clips])
         self._weights = weights / weights.sum()
 
     def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
@@ -76,15 +76,15 @@ class SyncBatches:
         items = [self._item(self.clips[i], rng) for i in chosen]
         return {key: torch.from_numpy(np.stack([item[key] for item in items])) for key in items[0]}
 
-    def _item(self, heard: HeardClip, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _item(self, item: ClipWithSound, rng: np.random.Generator) -> dict[str, np.ndarray]:
         # The picture at frame t fits the sound at frame t - offset; where the clip allows, both are there.
-        offset = heard.offset or 0.0
-        earliest = min(max(0, math.ceil(offset)), len(heard.clip) - SPAN)
-        latest = math.floor(min(len(heard.clip), len(heard.mel) / MEL_PER_FRAME + offset)) - SPAN
+        offset = item.offset or 0.0
+        earliest = min(max(0, math.ceil(offset)), len(item.clip) - SPAN)
+        latest = math.floor(min(len(item.clip), len(item.mel) / MEL_PER_FRAME + offset)) - SPAN
         start = int(rng.integers(earliest, max(earliest, latest) + 1))
-        faces = heard.clip.faces(slice(start, start + SPAN))
+        faces = item.clip.faces(slice(start, start + SPAN))
         steps = np.arange(MEL_PER_FRAME * SPAN) + round(MEL_PER_FRAME * (start - offset))
-        mel = heard.mel[np.clip(steps, 0, len(heard.mel) - 1)].astype(np.float32)
+        mel = item.mel[np.clip(steps, 0, len(item.mel) - 1)].astype(np.float32)
         if self.augment:
             mouths, mel = disturb_mouths(faces, rng), disturb_mel(mel, rng)
         else:

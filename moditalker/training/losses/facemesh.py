@@ -156,9 +156,9 @@ class _Graph:
         if kind == "RESHAPE":
             return partial(_flatten, shape=shape[1:])
         if kind == "Landmarks2TransformMatrix":
-            told = flexbuffers.Loads(bytes(operator.customOptions))
-            self.refined = [int(index) for index in told["subset_idxs"]]
-            return partial(_region, told=told)
+            options = flexbuffers.Loads(bytes(operator.customOptions))
+            self.refined = [int(index) for index in options["subset_idxs"]]
+            return partial(_region, options=options)
         plain: dict[str, Operation] = {
             "ADD": torch.add,
             "MUL": torch.mul,
@@ -208,19 +208,19 @@ def _flatten(x: torch.Tensor, shape: list[int]) -> torch.Tensor:
     return (x.permute(0, 2, 3, 1) if x.dim() == 4 else x).reshape(len(x), *shape)
 
 
-def _region(mesh: torch.Tensor, told: dict[str, Any]) -> torch.Tensor:
+def _region(mesh: torch.Tensor, options: dict[str, Any]) -> torch.Tensor:
     """Where the lips are: (N, 468, 3) -> (N, 4, 4), from a small map of them to the map that they are cut from."""
     mesh = mesh.detach()  # the loss moves lips, not the place where they are looked for
-    points = mesh[:, told["subset_idxs"], :2]
-    across = mesh[:, told["right_rotation_idx"], :2] - mesh[:, told["left_rotation_idx"], :2]
+    points = mesh[:, options["subset_idxs"], :2]
+    across = mesh[:, options["right_rotation_idx"], :2] - mesh[:, options["left_rotation_idx"], :2]
     angle = torch.atan2(across[:, 1], across[:, 0])
     cos, sin = angle.cos(), angle.sin()
     turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)  # upright -> as seen
     upright = points @ turn
     low, high = upright.amin(1), upright.amax(1)
     centre = turn @ ((low + high) / 2)[..., None]
-    out = torch.tensor([told["output_width"], told["output_height"]], dtype=mesh.dtype, device=mesh.device)
-    scale = torch.tensor([told["scale_x"], told["scale_y"]], dtype=mesh.dtype, device=mesh.device) / out
+    out = torch.tensor([options["output_width"], options["output_height"]], dtype=mesh.dtype, device=mesh.device)
+    scale = torch.tensor([options["scale_x"], options["scale_y"]], dtype=mesh.dtype, device=mesh.device) / out
     linear = turn * ((high - low) * scale)[:, None]
     matrix = torch.eye(4, dtype=mesh.dtype, device=mesh.device).repeat(len(mesh), 1, 1)
     matrix[:, :2, :2] = linear

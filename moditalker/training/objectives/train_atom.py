@@ -10,7 +10,7 @@ from moditalker.atom.model import AudioToMotion
 from moditalker.atom.schedulers import atom_scheduler
 from moditalker.face.layout import LOWER_INNER_LIP, UPPER_INNER_LIP
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import MotionBatches
+from moditalker.training.data.motion_batches import MotionBatches
 from moditalker.training.data.motion_clips import motion_clips, sample_batches
 from moditalker.training.data.silent_clips import silence_features
 from moditalker.training.loop import TrainingConfig, fit
@@ -51,10 +51,10 @@ class AtomObjective(nn.Module):
         if self.training:
             identity = identity + IDENTITY_NOISE * self.atom.identity_std * torch.randn_like(identity)
         tokens = self.atom.encode_speech(self._augmented(batch["speech"]))
-        heard = batch["heard"]
+        synchronised = batch["synchronised"]
         if self.training:
-            heard = heard & (torch.rand(len(heard), device=heard.device) >= DROP_SPEECH)
-        tokens = torch.where(heard[:, None, None], tokens, self.atom.without_speech(tokens))
+            synchronised = synchronised & (torch.rand(len(synchronised), device=synchronised.device) >= DROP_SPEECH)
+        tokens = torch.where(synchronised[:, None, None], tokens, self.atom.without_speech(tokens))
         predicted = self.atom(noisy, steps, identity, tokens)
         position = (predicted - clean).square().mean()
         velocity = (predicted.diff(dim=1) - clean.diff(dim=1)).square().mean()
@@ -76,15 +76,15 @@ class AtomObjective(nn.Module):
         return torch.cat([speech[..., :split] * gain[..., :1], speech[..., split:] * gain[..., 1:]], -1)
 
     def _correlation(self, batch: Batch, tokens: torch.Tensor) -> Batch:
-        """Of mouth opening and width, heard without any noise, with the real ones; mean over windows that are heard."""
+        """Of mouth opening and width, predicted from pure noise, with the real ones; mean over synchronised windows."""
         shape = batch["residual"].shape
         steps = torch.full((shape[0],), 999, device=tokens.device)
         predicted = self.atom(torch.zeros(shape, device=tokens.device), steps, batch["identity"], tokens)
         pair = [openings(x, self.atom) for x in (predicted, self.atom.normalise(batch["residual"]))]
         pair = [x - x.mean(1, keepdim=True) for x in pair]
         value = (pair[0] * pair[1]).sum(1) / (pair[0].norm(dim=1) * pair[1].norm(dim=1)).clamp_min(1e-6)
-        heard = batch["heard"].float()
-        opening, width = (value * heard[:, None]).sum(0) / heard.sum().clamp_min(1)
+        synchronised = batch["synchronised"].float()
+        opening, width = (value * synchronised[:, None]).sum(0) / synchronised.sum().clamp_min(1)
         return {"opening_correlation": opening, "width_correlation": width}
 
 

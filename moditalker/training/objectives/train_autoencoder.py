@@ -11,7 +11,8 @@ from moditalker.metrics.perceptual import PerceptualLoss
 from moditalker.mtov.autoencoder import MOUTH_WINDOW, TriplaneAutoencoder, Window, to_unit
 from moditalker.mtov.conditions import guides
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import BlockBatches, load_clips
+from moditalker.training.data.block_batches import BlockBatches
+from moditalker.training.data.clips import load_clips
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.lips import LipsLoss
 

@@ -18,7 +18,8 @@ from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains, mouth_parts, mouth_statistics
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import PreparedClip, load_clips, speaker_weights, varied
+from moditalker.training.data.block_batches import varied
+from moditalker.training.data.clips import PreparedClip, load_clips, speaker_weights
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.objectives.train_mtov import WARP_START
 
@@ -157,11 +158,11 @@ def train_detail(
 @torch.inference_mode()
 def measure_statistics(gains: DetailGains, source: DetailBatches, batches: int = _MEASURED) -> None:
     """Set ``mean`` and ``scale`` from drawn mouths."""
-    told = []
+    rows = []
     for index in range(batches):
         batch = source(np.random.default_rng((98, index)))
         parts = mouth_parts(batch["landmark_map"])
-        told.append(mouth_statistics(batch["generated"], batch["warped"], parts, batch["portrait"]))
-    statistics = torch.cat(told)
+        rows.append(mouth_statistics(batch["generated"], batch["warped"], parts, batch["portrait"]))
+    statistics = torch.cat(rows)
     gains.mean.copy_(statistics.mean(0))
     gains.scale.copy_(statistics.std(0).clamp_min(1e-2))

@@ -15,7 +15,8 @@ from moditalker.mtov.conditions import STEPS_A_PIXEL, block_conditions
 from moditalker.mtov.flow import CELLS, FlowRefiner, displaced
 from moditalker.render.grid import sample
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import PreparedClip, load_clips, speaker_weights, varied
+from moditalker.training.data.block_batches import varied
+from moditalker.training.data.clips import PreparedClip, load_clips, speaker_weights
 from moditalker.training.loop import TrainingConfig, fit
 
 _FARTHEST = 6.0

@@ -8,7 +8,7 @@ from torch import nn
 from moditalker.atom.head import POSE, HeadMotion
 from moditalker.atom.schedulers import atom_scheduler
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import MotionBatches
+from moditalker.training.data.motion_batches import MotionBatches
 from moditalker.training.data.motion_clips import motion_clips, sample_batches
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.diffusion import add_noise

@@ -14,7 +14,8 @@ from moditalker.mtov.conditions import guides
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import BlockBatches, load_clips
+from moditalker.training.data.block_batches import BlockBatches
+from moditalker.training.data.clips import load_clips
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.lips import LipsLoss
 from moditalker.training.losses.sync_loss import SyncLoss
@@ -123,7 +124,7 @@ def _frames(video: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
 
 
 def load_widened(folder: Path) -> TriplaneAutoencoder:
-    """A trained autoencoder, also one whose decoder was told less: what is new to it has no weight at first."""
+    """A trained autoencoder, also one whose decoder had fewer inputs: what is new to it has no weight at first."""
     trained, _ = TriplaneAutoencoder.from_pretrained(
         folder, ignore_mismatched_sizes=True, low_cpu_mem_usage=False, output_loading_info=True
     )

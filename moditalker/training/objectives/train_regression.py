@@ -12,7 +12,8 @@ from moditalker.atom.blinks import LID_POINTS
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.regression import answer
 from moditalker.training.data.batch_source import Batch
-from moditalker.training.data.clips import MotionBatches, encoder_of, load_clips
+from moditalker.training.data.clips import encoder_of, load_clips
+from moditalker.training.data.motion_batches import MotionBatches
 from moditalker.training.data.silent_clips import silence_features
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.objectives.train_atom import IDENTITY_NOISE, AtomObjective, measure_motion, openings
@@ -21,7 +22,7 @@ from moditalker.training.objectives.train_atom import IDENTITY_NOISE, AtomObject
 class RegressionObjective(AtomObjective):
     """AToM's losses on a prediction that starts from nothing in place of noise; speech is never left out.
 
-    Clips whose sound is not known to fit the picture are heard without their speech, as in AToM's training.
+    Clips whose sound is not known to fit the picture are trained without their speech, as in AToM's training.
     """
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
@@ -31,7 +32,7 @@ class RegressionObjective(AtomObjective):
         if self.training:
             identity = identity + IDENTITY_NOISE * self.atom.identity_std * torch.randn_like(identity)
         tokens = self.atom.encode_speech(self._augmented(batch["speech"]))
-        tokens = torch.where(batch["heard"][:, None, None], tokens, self.atom.without_speech(tokens))
+        tokens = torch.where(batch["synchronised"][:, None, None], tokens, self.atom.without_speech(tokens))
         predicted = answer(self.atom, identity, tokens)
         position = (predicted - clean).square().mean()
         velocity = (predicted.diff(dim=1) - clean.diff(dim=1)).square().mean()

@@ -20,7 +20,7 @@ from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import load_clips
 from moditalker.training.data.offsets import LONG_FRAMES, exact_offsets, measure_offsets
 from moditalker.training.data.recordings import keep_sound
-from moditalker.training.data.sync_batches import SyncBatches, hear
+from moditalker.training.data.sync_batches import SyncBatches, with_sound
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.sync_check import check_expert
 from moditalker.utils.errors import InputError
@@ -88,8 +88,8 @@ def train_sync(data: Path, config: TrainingConfig, spans: int = 20) -> dict[str,
         InputError: the footage has gone, or no clip is short enough to be taken as aligned.
     """
     keep_sound(data)
-    training, validation = hear(load_clips(data, "train")), hear(load_clips(data, "val"))
-    aligned, judged = ([heard for heard in clips if len(heard.clip) < LONG_FRAMES] for clips in (training, validation))
+    training, validation = with_sound(load_clips(data, "train")), with_sound(load_clips(data, "val"))
+    aligned, judged = ([item for item in clips if len(item.clip) < LONG_FRAMES] for clips in (training, validation))
     if not aligned or not judged:
         raise InputError(f"{data} needs clips under two seconds in both splits: the expert begins with them.")
     validating = SyncBatches(judged, spans, augment=False)
@@ -107,15 +107,15 @@ def train_sync(data: Path, config: TrainingConfig, spans: int = 20) -> dict[str,
         (first / "offsets.json").write_text(json.dumps(measured, indent=1))
     # Every clip has its offset now, the short ones too.
     exact = exact_offsets(data)
-    training, judged = hear(load_clips(data, "train"), exact), hear(load_clips(data, "val"), exact)
-    go_on = replace(
+    training, judged = with_sound(load_clips(data, "train"), exact), with_sound(load_clips(data, "val"), exact)
+    finetuning = replace(
         config,
         minutes=(1 - FIRST_SHARE) * config.minutes,
         max_steps=config.max_steps - round(FIRST_SHARE * config.max_steps),
     )
     expert = SyncExpert.from_pretrained(first / "model").to(memory_format=torch.channels_last)
     validating = SyncBatches(judged, spans, augment=False)
-    losses = fit(expert, SyncObjective(expert), SyncBatches(training, spans), validating, go_on)
+    losses = fit(expert, SyncObjective(expert), SyncBatches(training, spans), validating, finetuning)
     trained = load_expert(config.output / "model")
     measured = measure_offsets(data, trained)
     checked = check_expert(data, trained)

@@ -98,7 +98,7 @@ def write_shard(path: Path, people: list[DrawnPerson]) -> None:
 def _sample(person: DrawnPerson) -> dict[str, bytes]:
     own = person.photographs[0]
     distances = [float(np.linalg.norm(photograph.embedding - own.embedding)) for photograph in person.photographs]
-    told = {
+    facts = {
         "person": person.number,
         "moves": person.moves,
         "features": [dict(zip(FEATURES, p.features.round(5).tolist(), strict=True)) for p in person.photographs],
@@ -113,7 +113,7 @@ def _sample(person: DrawnPerson) -> dict[str, bytes]:
         mesh=np.stack([photograph.mesh for photograph in person.photographs]),
     )
     pictures = {f"{i:02d}.jpg": _jpeg(photograph.picture) for i, photograph in enumerate(person.photographs)}
-    return {"person.json": json.dumps(told).encode(), "points.npz": points.getvalue(), **pictures}
+    return {"person.json": json.dumps(facts).encode(), "points.npz": points.getvalue(), **pictures}
 
 
 def _jpeg(picture: np.ndarray) -> bytes:
@@ -141,7 +141,7 @@ def read_people(folder: Path, split: str | None = None) -> list[Person]:
 def _scan(shard: Path) -> Iterator[Person]:
     """The people of one tar file, without their pictures."""
     files: dict[str, dict[str, tarfile.TarInfo]] = {}
-    told: dict[str, dict[str, Any]] = {}
+    facts: dict[str, dict[str, Any]] = {}
     with tarfile.open(shard) as tar:
         for member in tar:
             key, _, name = member.name.partition(".")
@@ -149,9 +149,9 @@ def _scan(shard: Path) -> Iterator[Person]:
             if name == "person.json":
                 content = tar.extractfile(member)
                 assert content is not None
-                told[key] = json.load(content)
+                facts[key] = json.load(content)
     for key, members in files.items():
-        says = told[key]
+        says = facts[key]
         pictures = [members[name] for name in sorted(members) if name.endswith(".jpg")]
         yield Person(
             number=says["person"],

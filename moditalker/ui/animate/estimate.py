@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from moditalker.ui.animate.request import Request
 
-STAGES = ("face", "speech", "motion", "head", "trial", "video")
+STAGES = ("face", "speech", "motion", "head", "lip_correction", "video")
 """The stages of `MoDiTalkerPipeline.animate` that are reported, in order."""
 
 FIRST_GUESS = {"face": 0.6, "speech": 0.06, "motion": 0.004, "head": 0.003, "video": 0.08}
 """Seconds per unit of work (see `work`) on two CPU cores, until this machine has been measured."""
-_TRIAL = 0.35
-"""Share of the trial of the lips in the time that the video takes; reports do not tell the two apart."""
+_LIP_CORRECTION = 0.35
+"""Share of the lip correction in the time that the video takes; reports do not tell the two apart."""
 _NEWEST = 0.5
 """Share of the newest measurement in a speed: machines get busy and idle again."""
 
@@ -42,7 +42,7 @@ class Speeds:
         with self._lock:
             spent = {stage: units * self._rates[stage] for stage, units in work(request, seconds).items()}
         video = spent["video"]
-        return {**spent, "trial": _TRIAL * video, "video": (1 - _TRIAL) * video}
+        return {**spent, "lip_correction": _LIP_CORRECTION * video, "video": (1 - _LIP_CORRECTION) * video}
 
     def learn(self, request: Request, seconds: float, spent: Mapping[str, float]) -> None:
         """Take in what a finished request took: seconds a stage, as in its report."""

@@ -9,10 +9,10 @@ _WORDS = {
     "speech": "Listening to the speech",
     "motion": "Moving the lips",
     "head": "Moving the head",
-    "trial": "Trying the lips",
+    "lip_correction": "Correcting the lips",
     "video": "Drawing the video",
 }
-_UNITS = {"motion": "steps", "head": "steps", "trial": "frames", "video": "frames"}
+_UNITS = {"motion": "steps", "head": "steps", "lip_correction": "frames", "video": "frames"}
 
 
 def in_words(seconds: float) -> str:

@@ -13,7 +13,7 @@ from moditalker.face.layout import OUTER_LIPS, interocular_distance, mouth_openi
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait, head_of
-from moditalker.render.lip_correction import LEAST, calibrated, correction, parted, reshaping
+from moditalker.render.lip_correction import LEAST, correction, lip_corrected, parted, reshaping
 from moditalker.utils.errors import InputError
 
 
@@ -73,7 +73,7 @@ def test_a_mouth_that_is_drawn_too_wide_is_asked_to_be_narrower(landmarks: np.nd
     def error(target: FaceMotion) -> np.ndarray:
         return np.abs(mouth_width(read(target) + frame.shape) - mouth_width(meant.residual + frame.shape))
 
-    target = calibrated(frame, meant, read)
+    target = lip_corrected(frame, meant, read)
     assert error(target)[32:].mean() < 0.6 * error(meant)[32:].mean()
     assert error(target)[:28].max() < 0.003
     assert np.allclose(mouth_opening(target.landmarks), mouth_opening(meant.landmarks), atol=0.01)
@@ -96,7 +96,7 @@ def test_a_turned_head_is_asked_for_more_where_it_is_turned_only(landmarks: np.n
     def read(target: FaceMotion) -> np.ndarray:
         return parted(target.residual + frame.shape, np.where(turned, -0.03, 0)) - frame.shape
 
-    more = mouth_opening(calibrated(frame, meant, read).landmarks) - mouth_opening(meant.landmarks)
+    more = mouth_opening(lip_corrected(frame, meant, read).landmarks) - mouth_opening(meant.landmarks)
     assert more[32:].mean() > 0.015
     assert np.abs(more[:28]).max() < 0.003
 
@@ -112,7 +112,7 @@ def test_a_portrait_that_hardly_opens_is_asked_for_more(landmarks: np.ndarray, t
         points = target.residual + frame.shape
         return parted(points, -np.minimum(mouth_opening(points), 0.04)) - frame.shape
 
-    target = calibrated(frame, meant, shut)
+    target = lip_corrected(frame, meant, shut)
     assert trials == [meant]
     more = mouth_opening(target.landmarks) - mouth_opening(meant.landmarks)
     spoken = mouth_opening(meant.landmarks) > 0.05
@@ -129,7 +129,7 @@ def test_a_mouth_that_stays_as_it_is_is_not_tried(landmarks: np.ndarray) -> None
         raise AssertionError("tried")
 
     assert np.ptp(mouth_opening(still.landmarks)) < LEAST
-    assert calibrated(frame, still, never) is still
+    assert lip_corrected(frame, still, never) is still
 
 
 @pytest.mark.slow
@@ -147,12 +147,12 @@ def test_the_trial_is_told_of_and_takes_no_noise_from_the_video(
         assert read(motion).shape == motion.residual.shape
         return motion
 
-    monkeypatch.setattr(pipeline_module, "calibrated", only_tried)
+    monkeypatch.setattr(pipeline_module, "lip_corrected", only_tried)
     tried = frames()
-    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["trial", "video"]
-    assert ("trial", 20, 20) in told
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["lip_correction", "video"]
+    assert ("lip_correction", 20, 20) in told
     assert told[-1] == ("video", 20, 20)
-    monkeypatch.setattr(pipeline_module, "calibrated", lambda _, motion, __: motion)
+    monkeypatch.setattr(pipeline_module, "lip_corrected", lambda _, motion, __: motion)
     np.testing.assert_array_equal(tried, frames())
 
 
