@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from moditalker.audio.load import load_audio
+from moditalker.audio.load import AudioSource, recording_of
 from moditalker.audio.speech_frames import frame_count
-from moditalker.constants import FPS, SAMPLE_RATE
+from moditalker.constants import FPS
 from moditalker.face.driven_pose import driving_video
 from moditalker.face.landmark_file import write_landmarks
 from moditalker.options import AnimateOptions
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 def animate(
     pipeline: Any,
     portrait: PortraitSource | Portrait,
-    audio: str | Path,
+    audio: AudioSource,
     output: str | Path,
     *,
     landmarks: np.ndarray | None = None,
@@ -45,7 +45,7 @@ def animate(
     Args:
         pipeline: a ``TalkingPipeline``.
         portrait: see ``encode_portrait``.
-        audio: recording; the video is as long as it is.
+        audio: recording, see ``AudioSource``; the video is as long as it is, and carries its sound as it came in.
         output: ``.mp4``; its folder is made when missing.
         landmarks: (T, 68, 3) to be used instead of AToM's; the shorter of them and the recording sets the length.
         save_landmarks: ``.npz`` to write the landmarks to.
@@ -64,7 +64,7 @@ def animate(
     started = time.perf_counter()
     # 2. read the recording and encode the portrait
     with clock("audio"):
-        samples = load_audio(audio, options.max_seconds)
+        recording = recording_of(audio, options.max_seconds)
     with clock("face"):
         report("face", 0, 1)
         encoded: Portrait = pipeline.encode_portrait(portrait, options.crop)
@@ -75,14 +75,14 @@ def animate(
     height, width = encoded.picture.shape[:2]
     watermark = Watermark((width, height)) if options.mark else None
     if landmarks is not None:
-        frames = min(frame_count(samples), len(landmarks))
-        samples, landmarks = samples[: frames * SAMPLE_RATE // FPS], landmarks[:frames]
-    with VideoWriter(output, (width, height), FPS, samples, SAMPLE_RATE, TAGS) as writer:
+        frames = min(frame_count(recording.samples), len(landmarks))
+        recording, landmarks = recording.part(0, frames / FPS), landmarks[:frames]
+    with VideoWriter(output, (width, height), FPS, recording.original, recording.original_rate, TAGS) as writer:
         # 3. speech to motion
         if landmarks is None:
             motion = pipeline.motion(
                 encoded,
-                samples,
+                recording,
                 atom_steps=options.atom_steps,
                 guidance=options.guidance,
                 seed=seed,
@@ -120,7 +120,7 @@ def animate(
     add_provenance(output, seed=seed, weights=pipeline.weight_hashes())
     parameters = {
         "portrait": name_of(portrait),
-        "audio": Path(audio).name,
+        "audio": recording.name,
         **{name: value for name, value in asdict(options).items() if name not in ("seed", "max_seconds")},
         "head_motion": Path(head_motion).name,
         "landmarks": not own,
@@ -134,7 +134,7 @@ def animate(
         "seconds": {stage: round(value, 3) for stage, value in clock.seconds.items()},
         "frames": len(landmarks),
         "fps": FPS,
-        "audio_seconds": round(len(samples) / SAMPLE_RATE, 3),
+        "audio_seconds": round(recording.seconds, 3),
         "real_time_factor": round(spent / (len(landmarks) / FPS), 3),
         "warnings": list(encoded.warnings),
     }

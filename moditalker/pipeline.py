@@ -14,7 +14,7 @@ from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_sampling import sample_head, sample_residual
 from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
-from moditalker.audio.load import load_audio
+from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.face.geometry import FaceMotion, aligned_face, aligning_matrix
 from moditalker.face.tracker import make_tracker
@@ -89,7 +89,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
     def motion(  # type: ignore[override]
         self,
         portrait: PortraitSource | Portrait,
-        audio: str | Path | np.ndarray,
+        audio: AudioSource,
         *,
         atom_steps: int | None = None,
         guidance: float | None = None,
@@ -118,7 +118,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         report, clock = progress or unasked, Stopwatch()
         face = self.encode_portrait(portrait).frame
         seed, generators = generators_of(seed, generator)
-        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        samples = samples_of(audio)
         frames = frame_count(samples)
         with clock("speech"):
             report("speech", 0, 1)

@@ -12,7 +12,7 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 
 from moditalker.animate import animate
-from moditalker.audio.load import load_audio
+from moditalker.audio.load import AudioSource, samples_of
 from moditalker.constants import FPS
 from moditalker.face.driven_pose import driving_video
 from moditalker.face.geometry import FaceFrame
@@ -94,9 +94,7 @@ class TalkingPipeline(DiffusionPipeline):
         """Picture (H, W, 3) uint8 and landmarks (68, 3) in it -> what MToV keeps of them."""
         raise NotImplementedError
 
-    def motion(
-        self, portrait: PortraitSource | Portrait, audio: str | Path | np.ndarray, **options: Any
-    ) -> MotionOutput:
+    def motion(self, portrait: PortraitSource | Portrait, audio: AudioSource, **options: Any) -> MotionOutput:
         """AToM alone: landmarks of the portrait saying what the recording says."""
         raise NotImplementedError
 
@@ -119,7 +117,7 @@ class TalkingPipeline(DiffusionPipeline):
     def __call__(
         self,
         portrait: PortraitSource | Portrait,
-        audio: str | Path | np.ndarray,
+        audio: AudioSource,
         *,
         atom_steps: int | None = None,
         mtov_steps: int | None = None,
@@ -139,7 +137,7 @@ class TalkingPipeline(DiffusionPipeline):
 
         Args:
             portrait: see ``encode_portrait``.
-            audio: file, or (N,) float32 at 16 kHz.
+            audio: see ``AudioSource``.
             head_motion: ``natural``, ``still``, or a video whose head is followed.
             generator: on the CPU, instead of a seed.
             output_type: ``np`` or ``pil``.
@@ -158,7 +156,7 @@ class TalkingPipeline(DiffusionPipeline):
         clock = Stopwatch()
         with clock("face"):
             encoded = self.encode_portrait(portrait, crop)
-        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        samples = samples_of(audio)
         # 3. speech to motion
         motion = self.motion(
             encoded,
@@ -191,7 +189,7 @@ class TalkingPipeline(DiffusionPipeline):
         )
 
     def animate(
-        self, portrait: PortraitSource | Portrait, audio: str | Path, output: str | Path, **options: Any
+        self, portrait: PortraitSource | Portrait, audio: AudioSource, output: str | Path, **options: Any
     ) -> dict[str, Any]:
         """Animate a portrait into an MP4 file with a report beside it, see ``moditalker.animate``."""
         return animate(self, portrait, audio, output, **options)

@@ -23,7 +23,7 @@ from gradio_client.utils import QueueError
 from PIL import Image
 
 import app
-from moditalker.audio.load import load_audio
+from moditalker.audio.recording import Recording
 from moditalker.face.landmark_file import write_landmarks
 from moditalker.options import DEFAULTS
 from moditalker.ui.animate.request import MAX_SEED
@@ -67,7 +67,7 @@ class FakePipeline:
     def animate(
         self,
         portrait: str | Path,
-        audio: str | Path,
+        audio: Recording,
         output: str | Path,
         *,
         seed: int,
@@ -84,7 +84,7 @@ class FakePipeline:
             self.most_at_once = max(self.most_at_once, self.running)
             self.outputs.append(Path(output))
         try:
-            self.heard.append(len(load_audio(audio)) / 16_000)
+            self.heard.append(audio.seconds)
             if "no-face" in Path(portrait).name:
                 raise InputError(NO_FACE)
             progress("motion", 0, 0)

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from moditalker.audio import load
+from moditalker.audio.recording import Recording
 from moditalker.face.landmark_file import write_landmarks
+from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.ui.animate import estimate, studio
 from moditalker.ui.animate.estimate import Countdown, Speeds
 from moditalker.ui.animate.request import Request
@@ -27,7 +30,7 @@ class Instant:
         self.options: dict[str, Any] = {}
 
     def animate(
-        self, portrait: str, audio: str, output: Path, *, save_landmarks: Path, on_frames: Any, **options: Any
+        self, portrait: str, audio: Recording, output: Path, *, save_landmarks: Path, on_frames: Any, **options: Any
     ) -> dict[str, Any]:
         self.options = options
         for _ in range(5):
@@ -54,6 +57,48 @@ def test_the_first_second_comes_before_the_rest_where_there_is_one(
     assert kinds.count(Preview) == (seconds > 2)
 
 
+@pytest.mark.slow
+def test_a_recording_is_decoded_once_and_every_video_carries_it(
+    pipeline: MoDiTalkerPipeline,
+    portrait_file: Path,
+    tmp_path: Path,
+    speech: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wide = np.repeat(speech[:35_000, None], 2, 1)
+    soundfile.write(tmp_path / "speech.wav", wide, 44_100)
+    decoded: list[str] = []
+    real = load.decode
+
+    def counting(task: str, *arguments: Any, **more: Any) -> Any:
+        decoded.append(task)
+        return real(task, *arguments, **more)
+
+    for module in ("audio.load", "video.read", "face.picture"):
+        monkeypatch.setattr(f"moditalker.{module}.decode", counting)
+    request = Request(
+        str(portrait_file), str(tmp_path / "speech.wav"), consent=True, atom_steps=1, mtov_steps=1, guidance=1.0
+    )
+    monkeypatch.setattr(studio, "PREVIEW_SECONDS", 0.2)
+    shown: list[Path] = []
+    for event in Studio(pipeline, Settings(), Workspace(tmp_path / "work"), Speeds()).make(request):
+        if isinstance(event, Preview):
+            shown.append(event.video)
+        elif isinstance(event, Result):
+            shown += [event.video, event.landmarks]
+            assert event.report["parameters"]["audio"] == "speech.wav"
+            assert sorted(decoded) == ["picture", "sound"]
+            for video in shown:
+                assert sound_of(video) == (44_100, 2), video.name
+    assert len(shown) == 3
+
+
+def sound_of(path: Path) -> tuple[int, int]:
+    """Rate and channels of a file's sound track."""
+    recording = load.load_recording(path)
+    return recording.original_rate, recording.original.shape[1]
+
+
 @pytest.mark.parametrize("mark", [True, False])
 def test_the_mark_is_the_server_s_to_leave_out(
     portrait_file: Path, speech_file: Path, tmp_path: Path, mark: bool
@@ -74,7 +119,7 @@ def test_a_request_can_be_given_up_while_its_results_are_finished(
     ended: list[bool] = []
     began = threading.Event()
 
-    def endless(path: Path, landmarks: np.ndarray, audio: np.ndarray, progress: Callable[[int, int], None]) -> None:
+    def endless(path: Path, landmarks: np.ndarray, recording: Recording, progress: Callable[[int, int], None]) -> None:
         began.set()
         try:
             while True:

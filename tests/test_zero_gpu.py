@@ -15,6 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from moditalker.audio.recording import Recording
 from moditalker.constants import SAMPLE_RATE
 from moditalker.ui.animate.presets import PRESETS
 from moditalker.ui.animate.request import Job, Request
@@ -59,6 +60,10 @@ def second(folder: Path, speech: np.ndarray) -> Path:
     return folder / "second.wav"
 
 
+def silence(seconds: float) -> Recording:
+    return Recording.of_samples(np.zeros(round(seconds * SAMPLE_RATE), np.float32))
+
+
 def submit(client: Client, portrait: Path, audio: Path, **options: Any) -> Any:
     files = {"portrait": handle_file(str(portrait)), "audio": handle_file(str(audio))}
     return client.submit(**files, consent=True, **{**FEW, **options}, api_name="/animate")
@@ -78,7 +83,7 @@ def test_a_video_is_made_in_a_forked_process_that_asks_for_as_long_as_it_needs(
     asked = [call for call in calls(folder) if call["call"] != "/startup-report"]
     assert [call["call"] for call in asked] == ["/schedule", "/allow", "/release"]
     schedule, allow, release = asked
-    job = Job(Request(str(portrait), str(second), **FEW), seconds=1.0)
+    job = Job(Request(str(portrait), str(second), **FEW), silence(1.0))
     assert int(schedule["durationSeconds"]) == gpu_seconds(job, folder)
     assert int(allow["pid"]) != server.pid
     assert release["fail"] == "false"
@@ -121,7 +126,7 @@ def test_nobody_is_asked_for_more_than_a_visitor_has() -> None:
     for preset in PRESETS.values():
         steps = {"atom_steps": preset.atom_steps, "mtov_steps": preset.mtov_steps, "guidance": preset.guidance}
         asked = [
-            gpu_seconds(Job(Request(None, head_motion=motion, **steps), seconds), Path())
+            gpu_seconds(Job(Request(None, head_motion=motion, **steps), silence(seconds)), Path())
             for motion in ("natural", "video")
             for seconds in (1.0, longest)
         ]

@@ -13,6 +13,9 @@ from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+AudioSource = str | Path | np.ndarray | Recording
+"""A file, (N,) float32 at 16 kHz, or what was decoded before."""
+
 MIN_SECONDS = 0.2
 SILENCE_PEAK = 1e-3  # -60 dBFS
 INVERTED_RATIO = 4.0
@@ -54,6 +57,34 @@ def load_recording(path: str | Path, max_seconds: float = 600.0) -> Recording:
             shorter than `MIN_SECONDS`, silent (peak below -60 dBFS) or longer than `max_seconds`.
     """
     return _load(path, max_seconds, original=True)
+
+
+def recording_of(audio: AudioSource, max_seconds: float = 600.0) -> Recording:
+    """Decode a file; what is decoded already is taken as it is.
+
+    Raises:
+        InputError: as `load_recording`; longer than `max_seconds`, whatever it came as.
+    """
+    if isinstance(audio, (str, Path)):
+        return load_recording(audio, max_seconds)
+    recording = audio if isinstance(audio, Recording) else Recording.of_samples(audio)
+    if recording.seconds > max_seconds:
+        raise InputError(
+            f"{recording.name} lasts {recording.seconds:.1f} s and the limit is {max_seconds:.1f} s: "
+            "cut it, or raise the limit (max_seconds)."
+        )
+    return recording
+
+
+def samples_of(audio: AudioSource) -> np.ndarray:
+    """What the models hear of it, float32 (N,) at 16 kHz.
+
+    Raises:
+        InputError: as `load_recording`.
+    """
+    if isinstance(audio, Recording):
+        return audio.samples
+    return audio if isinstance(audio, np.ndarray) else load_audio(audio)
 
 
 def _load(path: str | Path, max_seconds: float, original: bool) -> Recording:

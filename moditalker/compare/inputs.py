@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from moditalker.audio.load import load_audio
+from moditalker.audio.load import AudioSource, recording_of
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import FaceTracker
@@ -43,7 +43,7 @@ class Inputs:
 
 def prepare_inputs(
     portrait: str | Path | np.ndarray,
-    audio: str | Path | np.ndarray,
+    audio: AudioSource,
     folder: Path,
     tracker: FaceTracker,
     crop: str = "full",
@@ -53,7 +53,7 @@ def prepare_inputs(
 
     Args:
         portrait: file or (H, W, 3) uint8.
-        audio: file or (N,) float32 at 16 kHz.
+        audio: see ``AudioSource``.
         folder: to write ``portrait.png`` and ``speech.wav`` to; made when missing.
         tracker: finds the face.
         crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
@@ -65,7 +65,7 @@ def prepare_inputs(
     landmarks, warnings = tracker.detect(picture)
     if crop == "face":
         picture, landmarks = crop_to_face(picture, landmarks)
-    samples = audio if isinstance(audio, np.ndarray) else load_audio(audio, max_seconds)
+    samples = recording_of(audio, max_seconds).samples
     folder.mkdir(parents=True, exist_ok=True)
     picture_file, sound_file = folder / "portrait.png", folder / "speech.wav"
     Image.fromarray(picture).save(picture_file)

@@ -13,7 +13,7 @@ from moditalker.atom.head import HeadMotion
 from moditalker.atom.motion_sampling import StepCallback, sample_head
 from moditalker.atom.schedulers import atom_scheduler as head_scheduler
 from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
-from moditalker.audio.load import load_audio
+from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.face.geometry import aligned_face
 from moditalker.face.tracker import make_tracker
@@ -154,7 +154,7 @@ class PaperPipeline(TalkingPipeline):
     def motion(
         self,
         portrait: PortraitSource | Portrait,
-        audio: str | Path | np.ndarray,
+        audio: AudioSource,
         *,
         seed: int | None = None,
         generator: torch.Generator | None = None,
@@ -169,7 +169,7 @@ class PaperPipeline(TalkingPipeline):
         encoded = self.encode_portrait(portrait)
         face = encoded.frame
         seed, generators = generators_of(seed, generator)
-        samples = audio if isinstance(audio, np.ndarray) else load_audio(audio)
+        samples = samples_of(audio)
         frames = frame_count(samples)
         with clock("speech"):
             report("speech", 0, 1)

@@ -18,7 +18,7 @@ import skimage.data
 import soundfile
 from PIL import Image
 
-from moditalker.audio.load import load_audio
+from moditalker.audio.load import load_recording
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.landmark_file import read_landmarks
@@ -84,15 +84,15 @@ def make_example(pipeline: TalkingPipeline, recipe: Recipe, folder: Path) -> dic
     portrait, speech, video = folder / "portrait.jpg", folder / "speech.mp3", folder / "video.mp4"
     Image.fromarray(recipe.portrait).save(portrait, quality=JPEG_QUALITY, exif=b"")
     soundfile.write(speech, synthesize(recipe.text), SAMPLE_RATE, format="MP3")
+    recording = load_recording(speech)
     with tempfile.TemporaryDirectory() as scratch, StageBars() as bars:
         motion = Path(scratch, "landmarks.npz")
         report = pipeline.animate(
-            portrait, speech, video, save_landmarks=motion, mark=True, progress=bars, **recipe.options
+            portrait, recording, video, save_landmarks=motion, mark=True, progress=bars, **recipe.options
         )
         landmarks = read_landmarks(motion)
-    samples = load_audio(speech)
-    write_landmark_video(folder / "landmarks.mp4", landmarks, samples)
-    write_motion_plot(folder / "motion.png", landmarks, samples)
+    write_landmark_video(folder / "landmarks.mp4", landmarks, recording)
+    write_motion_plot(folder / "motion.png", landmarks, recording.samples)
     report["output"] = video.name
     video.with_suffix(".json").write_text(json.dumps(report, indent=1))
     (folder / "example.json").write_text(json.dumps({"title": recipe.title, "text": recipe.text}, indent=1))

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from moditalker.audio.recording import Recording
 from moditalker.constants import FPS
 from moditalker.face.layout import BROWS, INNER_LIPS, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from moditalker.video.write import VideoWriter
@@ -20,14 +21,14 @@ _SHIFT = 4  # cv2 draws with 4 fractional bits
 
 
 def write_landmark_video(
-    path: Path, landmarks: np.ndarray, audio: np.ndarray, progress: Callable[[int, int], None] | None = None
+    path: Path, landmarks: np.ndarray, recording: Recording, progress: Callable[[int, int], None] | None = None
 ) -> None:
     """Draw landmarks over a dark ground, as large as all of the motion allows, with the recording as the sound.
 
     Args:
         path: ``.mp4``; its picture is a square of `SIDE` pixels.
         landmarks: (T, 68, 2 or 3) pixels.
-        audio: (N,) float32 at 16 kHz.
+        recording: becomes the video's sound, as it came in.
         progress: called with the frames done and how many there are; what it raises ends the work, and no file is
             left.
     """
@@ -35,7 +36,7 @@ def write_landmark_video(
     low, high = points.min((0, 1)), points.max((0, 1))
     scale = (1 - 2 * _MARGIN) * SIDE / max(float((high - low).max()), 1e-6)
     placed = (points - (low + high) / 2) * scale + SIDE / 2
-    with VideoWriter(path, (SIDE, SIDE), FPS, audio) as writer:
+    with VideoWriter(path, (SIDE, SIDE), FPS, recording.original, recording.original_rate) as writer:
         for done, frame in enumerate(placed, 1):
             writer.write(_draw(frame))
             if progress is not None:

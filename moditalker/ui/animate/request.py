@@ -2,14 +2,11 @@
 
 import secrets
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-import soundfile
-
-from moditalker.audio.load import load_audio
+from moditalker.audio.load import load_recording
+from moditalker.audio.recording import Recording
 from moditalker.audio.text_to_speech import synthesize
-from moditalker.constants import SAMPLE_RATE
 from moditalker.options import DEFAULTS, MAX_SEED
 from moditalker.ui.shared.settings import Settings
 from moditalker.utils.errors import InputError
@@ -69,12 +66,17 @@ class Job:
     """A request that passed its checks.
 
     Attributes:
-        request: with a seed of its own and a recording, whatever was asked for.
-        seconds: of the recording.
+        request: with a seed of its own.
+        recording: decoded, or spoken from the text.
     """
 
     request: Request
-    seconds: float
+    recording: Recording
+
+    @property
+    def seconds(self) -> float:
+        """How long the recording lasts."""
+        return self.recording.seconds
 
 
 def check_before_start(request: Request, settings: Settings) -> None:
@@ -99,11 +101,9 @@ def check_before_start(request: Request, settings: Settings) -> None:
         raise InputError("Tick that you may use this face and this voice (consent); nothing is made without it.")
 
 
-def accept(request: Request, settings: Settings, folder: Path) -> Job:
+def accept(request: Request, settings: Settings) -> Job:
     """Check everything that needs a look into the files, speak the text, and draw the seed.
 
-    Args:
-        folder: the request's own; a spoken text is written into it.
     Raises:
         InputError: the request cannot be carried out.
     """
@@ -115,18 +115,10 @@ def accept(request: Request, settings: Settings, folder: Path) -> Job:
             raise InputError(
                 f"The video for the head motion lasts more than {settings.max_video_seconds:.0f} s: cut it."
             )
-    audio = request.audio if request.audio is not None else str(speak(request.text, folder / "speech.wav"))
-    samples = load_audio(audio, max_seconds=settings.max_audio_seconds)
+    if request.audio is not None:
+        recording = load_recording(request.audio, max_seconds=settings.max_audio_seconds)
+    else:
+        recording = Recording.of_samples(synthesize(request.text), "speech.wav")
     # Drawn here: the forked processes of a ZeroGPU Space all start from one state of the random generators.
     seed = secrets.randbelow(MAX_SEED + 1) if request.seed == NEW_SEED else request.seed
-    return Job(replace(request, audio=audio, seed=seed), len(samples) / SAMPLE_RATE)
-
-
-def speak(text: str, path: Path) -> Path:
-    """Write a text as speech to a WAV file.
-
-    Raises:
-        InputError: nothing in it can be pronounced.
-    """
-    soundfile.write(path, synthesize(text), SAMPLE_RATE)
-    return path
+    return Job(replace(request, seed=seed), recording)

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 import spaces
 
-from moditalker.audio.load import load_audio
-from moditalker.constants import FPS, SAMPLE_RATE
+from moditalker.audio.recording import Recording
+from moditalker.constants import FPS
 from moditalker.face.landmark_file import read_landmarks
 from moditalker.render.landmark_video import write_landmark_video
 from moditalker.ui.animate.estimate import Countdown, Speeds
@@ -36,7 +36,7 @@ class Animator(Protocol):
     def animate(
         self,
         portrait: str | Path,
-        audio: str | Path,
+        audio: Recording,
         output: str | Path,
         *,
         save_landmarks: str | Path | None,
@@ -135,7 +135,7 @@ class Studio:
             MachineError: something failed here.
         """
         with self._workspace.folder() as folder:
-            job = accept(request, self._settings, folder)
+            job = accept(request, self._settings)
             countdown = Countdown(self.speeds.predict(job.request, job.seconds))
             report: dict[str, Any] = {}
             # Named, so that a visitor who leaves gives the folder up first and the iterator ends after that: on a
@@ -183,13 +183,11 @@ class Studio:
 
     def _finish_here(self, job: Job, folder: Path, report: dict[str, Any]) -> Result:
         """What is made from the landmarks afterwards, on the CPU."""
-        assert job.request.audio is not None
-        samples = load_audio(job.request.audio, max_seconds=self._settings.max_audio_seconds)
         landmarks = read_landmarks(folder / "landmarks.npz")
         video = _video_of(job, folder)
         motion, plot = video.with_name(f"{video.stem}-landmarks.mp4"), video.with_name(f"{video.stem}-motion.png")
-        write_landmark_video(motion, landmarks, samples, lambda done, total: raise_if_cancelled(folder))
-        write_motion_plot(plot, landmarks, samples)
+        write_landmark_video(motion, landmarks, job.recording, lambda done, total: raise_if_cancelled(folder))
+        write_motion_plot(plot, landmarks, job.recording.samples)
         shown = {**report, "output": video.name}
         report_file = video.with_suffix(".json")
         report_file.write_text(json.dumps(shown, indent=1))
@@ -206,7 +204,6 @@ class Studio:
     def _animate(self, job: Job, folder: Path, events: Events) -> None:
         request = job.request
         assert request.portrait is not None
-        assert request.audio is not None
 
         def progress(stage: str, done: int, total: int) -> None:
             raise_if_cancelled(folder)
@@ -215,7 +212,7 @@ class Studio:
         raise_if_cancelled(folder)
         report = self._pipeline.animate(
             request.portrait,
-            request.audio,
+            job.recording,
             _video_of(job, folder),
             save_landmarks=folder / "landmarks.npz",
             mark=self._settings.mark,
@@ -248,11 +245,10 @@ class FirstSecond:
             self._frames.clear()
 
     def _write(self, frames: np.ndarray) -> None:
-        assert self._job.request.audio is not None
-        samples = load_audio(self._job.request.audio)[: round(PREVIEW_SECONDS * SAMPLE_RATE)]
+        sound = self._job.recording.part(0, PREVIEW_SECONDS)
         path = self._folder / "first-second.mp4"
         height, width = frames.shape[1:3]
-        with VideoWriter(path, (width, height), FPS, samples) as writer:
+        with VideoWriter(path, (width, height), FPS, sound.original, sound.original_rate) as writer:
             for frame in frames:
                 writer.write(frame)
         self._events.put(("preview", path.name))

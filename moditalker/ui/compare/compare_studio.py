@@ -125,7 +125,7 @@ class CompareStudio:
         if request.blind:
             secrets.SystemRandom().shuffle(names)
         with self._workspace.folder() as folder:
-            job = accept(request.spoken, self._settings, folder)
+            job = accept(request.spoken, self._settings)
             for kind, content in self._produce(job, names, request, folder):
                 if kind == "refused":
                     raise InputError(content)
@@ -170,10 +170,9 @@ class CompareStudio:
     ) -> Comparison:
         asked = job.request
         assert asked.portrait is not None
-        assert asked.audio is not None
         tracker = make_tracker(self._tracker)
         inputs = prepare_inputs(
-            asked.portrait, asked.audio, folder / "inputs", tracker, asked.crop, self._settings.max_audio_seconds
+            asked.portrait, job.recording, folder / "inputs", tracker, asked.crop, self._settings.max_audio_seconds
         )
         real = None if request.real is None else read_real(Path(request.real), tracker, inputs.frames)
         options = Options(seed=asked.seed, head_motion=asked.head_motion, mark=self._settings.mark)
