@@ -20,6 +20,7 @@ from moditalker.portrait import Portrait, PortraitSource
 from moditalker.utils.progress import Progress, unasked
 from moditalker.utils.seeds import seed_or_new
 from moditalker.utils.stopwatch import Stopwatch
+from moditalker.utils.targets import check_targets
 from moditalker.video.provenance import TAGS, add_provenance
 from moditalker.video.watermark import Watermark
 from moditalker.video.write import VideoWriter
@@ -61,6 +62,7 @@ def animate(
     # 1. check
     options: AnimateOptions = pipeline.check_inputs(**given)
     report, clock, output = progress or unasked, Stopwatch(), Path(output)
+    check_places(output, save_landmarks, portrait=portrait, audio=audio, head_motion=head_motion)
     started = time.perf_counter()
     # 2. read the recording and encode the portrait
     with clock("audio"):
@@ -140,6 +142,34 @@ def animate(
     }
     output.with_suffix(".json").write_text(json.dumps(written, indent=1))
     return written
+
+
+def check_places(
+    output: Path,
+    save_landmarks: str | Path | None,
+    *,
+    portrait: object,
+    audio: object,
+    head_motion: str | Path,
+    landmarks: Path | None = None,
+) -> None:
+    """Make sure that nothing that is read is written over, before any work. Arguments as of `animate`.
+
+    Raises:
+        InputError: an output is an input, another output, or a directory.
+    """
+    targets = {
+        "video": output,
+        "report": output.with_suffix(".json"),
+        "landmark file": None if save_landmarks is None else Path(save_landmarks),
+    }
+    inputs = {
+        "portrait": portrait,
+        "recording": audio,
+        "video for the head motion": driving_video(head_motion),
+        "file of landmarks": landmarks,
+    }
+    check_targets(targets, inputs)
 
 
 def name_of(given: object) -> str:

@@ -56,12 +56,14 @@ class AnimateOptions:
 
     def _check_number(self, name: str, value: Any, *, whole: bool) -> None:
         low, high = bounds(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        # A float that is not finite; a whole number may be larger than any float.
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or endless:
             raise InputError(f"{name} must be a number, got {value!r}.")
         if whole and value != int(value):
             raise InputError(f"{name} must be a whole number, got {value!r}.")
         if not low <= value <= high:
-            raise InputError(f"{name} must be between {low:g} and {high:g}, got {value!r}.")
+            raise InputError(f"{name} must be between {plain(low)} and {plain(high)}, got {value!r:.40}.")
 
     def but(self, **given: Any) -> "AnimateOptions":
         """The same with other values; those that are None stay.
@@ -70,6 +72,11 @@ class AnimateOptions:
             InputError: a value out of its range.
         """
         return replace(self, **{name: value for name, value in given.items() if value is not None})
+
+
+def plain(number: float) -> str:
+    """A number for a sentence: a whole one with all of its digits."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def _metadata(name: str) -> Any:

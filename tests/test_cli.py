@@ -260,7 +260,7 @@ def test_a_value_out_of_its_range(
     portrait_file: Path, short_file: Path, output: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert animate(portrait_file, short_file, output, weights, "--guidance", "99") == 2
-    assert "guidance must be between 0 and 10, got 99.0" in said(capsys)
+    assert "--guidance must be a number between 0 and 10, got 99;" in said(capsys)
     assert not output.exists()
 
 

@@ -32,10 +32,13 @@ def _add_animate(commands: Commands) -> None:
 
 
 def _animate(options: argparse.Namespace) -> None:
+    from moditalker.animate import check_places
     from moditalker.face.landmark_file import read_landmarks
     from moditalker.loading import load_pipeline
     from moditalker.utils.progress import StageBars
 
+    inputs = {"portrait": options.portrait, "audio": options.audio, "landmarks": options.landmarks}
+    check_places(options.output, options.save_landmarks, **inputs, head_motion=options.head_motion)
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
     pipeline = load_pipeline(options.preset)
     with StageBars() as bars:
@@ -68,8 +71,10 @@ def _track(options: argparse.Namespace) -> None:
     from moditalker.face.landmark_file import write_landmarks
     from moditalker.face.tracker import make_tracker
     from moditalker.utils.progress import StageBars
+    from moditalker.utils.targets import check_targets
     from moditalker.video.read import read_video
 
+    check_targets({"landmark file": options.output}, {"video": options.video})
     with StageBars() as bars:
         frames = read_video(options.video, fps=FPS)
         landmarks = make_tracker(options.tracker).track(frames, lambda done: bars("track", done, done))

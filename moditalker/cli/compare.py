@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moditalker.cli.parsing import Commands, add_option, load
+from moditalker.cli.parsing import Commands, add_option, load, whole
 from moditalker.options import DEFAULTS
 from moditalker.utils.errors import InputError
 
@@ -25,7 +25,9 @@ def add_commands(commands: Commands) -> None:
     compare.add_argument("--crop", choices=("face", "full"), default="full")
     compare.add_argument("--data", type=Path, help="in place of a folder: real clips, as for 'benchmark'")
     compare.add_argument("--split", default="val", help="of --data")
-    compare.add_argument("--every", type=int, default=1, metavar="N", help="every n-th of --data's clips under 2 s")
+    compare.add_argument(
+        "--every", type=whole(1, 100_000), default=1, metavar="N", help="every n-th of --data's clips under 2 s"
+    )
     _add_options(compare)
     compare.set_defaults(run=_compare)
 
@@ -51,7 +53,7 @@ def _add_sources(command: argparse.ArgumentParser) -> None:
 
 def _add_options(command: argparse.ArgumentParser) -> None:
     _add_sources(command)
-    command.add_argument("--seed", type=int, default=0)
+    add_option(command, "seed", default=0)
     command.add_argument("--head-motion", choices=("natural", "still"), default="natural")
     for name in ("atom_steps", "mtov_steps", "guidance"):
         add_option(command, name, default=getattr(DEFAULTS, name))
@@ -138,7 +140,9 @@ def _baseline(options: argparse.Namespace) -> None:
     from moditalker.baselines.registry import choose
     from moditalker.compare.inputs import prepare_inputs
     from moditalker.utils.progress import StageBars
+    from moditalker.utils.targets import check_targets
 
+    check_targets({"video": options.output}, {"portrait": options.portrait, "recording": options.audio})
     here = _here(options)
     method = choose(here.methods, [options.name])[0]
     missing = method.available()

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from moditalker.cli.parsing import Commands
+from moditalker.cli.parsing import Commands, whole
 
 
 def add_commands(commands: Commands) -> None:
@@ -19,7 +19,7 @@ def _add_prepare(commands: Commands) -> None:
     command.add_argument("-o", "--output", type=Path, required=True)
     command.add_argument("--encoder", default="moonshine", help="moonshine, hubert or hub:ID-OR-FOLDER")
     command.add_argument("--tracker", default="mediapipe", help="mediapipe or face-alignment")
-    command.add_argument("--workers", type=int, default=2)
+    command.add_argument("--workers", type=whole(1, 256), default=2)
     command.set_defaults(run=_prepare)
 
 
@@ -51,10 +51,10 @@ def _add_shards(commands: Commands) -> None:
     command = commands.add_parser("shards", help="pack prepared clips for training the paper preset")
     command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' wrote")
     command.add_argument("-o", "--output", type=Path, required=True)
-    command.add_argument("--size", type=int, default=256, help="side of the frames, pixels")
-    command.add_argument("--per-shard", type=int, default=64, help="clips of a tar file")
+    command.add_argument("--size", type=whole(64, 1024), default=256, help="side of the frames, pixels")
+    command.add_argument("--per-shard", type=whole(1, 100_000), default=64, help="clips of a tar file")
     command.add_argument("--source", type=Path, help="folder that the clips' paths start from (default: prepare's)")
-    command.add_argument("--workers", type=int, default=2)
+    command.add_argument("--workers", type=whole(1, 256), default=2)
     command.set_defaults(run=_shards)
 
 

@@ -1,11 +1,11 @@
 """The command line of MoDiTalker: ``python -m moditalker COMMAND``."""
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
 
 from moditalker.cli import animate, compare, data, measure, study, train, weights
+from moditalker.cli.parsing import Parser
 from moditalker.utils.errors import InputError
 
 
@@ -16,8 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; or 2 when the input cannot be used, after one sentence on standard error.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    options = _parser().parse_args(arguments)
     try:
+        options = build_parser().parse_args(arguments)
         options.run(options)
     except InputError as error:
         print(f"moditalker: {error}", file=sys.stderr)
@@ -25,8 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m moditalker", description=__doc__)
+def build_parser() -> Parser:
+    """All commands with their options."""
+    parser = Parser(prog="python -m moditalker", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for family in (animate, data, train, weights, measure, compare, study):
         family.add_commands(commands)

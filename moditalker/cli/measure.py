@@ -4,7 +4,7 @@ import argparse
 import functools
 from pathlib import Path
 
-from moditalker.cli.parsing import Commands, add_option, load
+from moditalker.cli.parsing import Commands, add_option, load, whole
 from moditalker.options import DEFAULTS
 
 
@@ -25,7 +25,9 @@ def _add_evaluate(commands: Commands) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from moditalker.benchmark.evaluate import evaluate
+    from moditalker.utils.targets import check_targets
 
+    check_targets({"report": options.output}, {"generated video": options.generated, "reference": options.reference})
     print(evaluate(options.generated, options.reference, options.output))
 
 
@@ -33,8 +35,8 @@ def _add_bench(commands: Commands) -> None:
     command = commands.add_parser("bench", help="operations and seconds that 16 frames of a preset cost")
     command.add_argument("--preset", choices=("paper",), default="paper")
     command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
-    command.add_argument("--atom-steps", type=int, default=50)
-    command.add_argument("--mtov-steps", type=int, default=25)
+    command.add_argument("--atom-steps", type=whole(1, 1000), default=50)
+    command.add_argument("--mtov-steps", type=whole(1, 1000), default=25)
     command.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     command.add_argument("--count-only", action="store_true", help="time nothing")
     command.set_defaults(run=_bench)
@@ -44,7 +46,9 @@ def _bench(options: argparse.Namespace) -> None:
     import torch
 
     from moditalker.paper.bench import bench_paper
+    from moditalker.utils.targets import check_targets
 
+    check_targets({"report": options.output}, {})
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     table = bench_paper(
         atom_steps=options.atom_steps,
@@ -65,10 +69,12 @@ def _add_benchmark(commands: Commands) -> None:
         "-o", "--output", type=Path, required=True, metavar="OUT.json", help="OUT.md beside it; a second run goes on"
     )
     command.add_argument("--weights", default="compact", help="a preset's name, or a folder or hub id of weights")
-    command.add_argument("--every", type=int, default=1, metavar="N", help="every n-th of the clips under two seconds")
-    command.add_argument("--workers", type=int, default=1, help="processes")
+    command.add_argument(
+        "--every", type=whole(1, 100_000), default=1, metavar="N", help="every n-th of the clips under two seconds"
+    )
+    command.add_argument("--workers", type=whole(1, 256), default=1, help="processes")
     command.add_argument("--rows", nargs="*", help="only these rows of the table (a wrong name lists them)")
-    command.add_argument("--seed", type=int, default=0)
+    add_option(command, "seed", default=0)
     for name in ("atom_steps", "mtov_steps", "guidance"):
         add_option(command, name, default=getattr(DEFAULTS, name))
     command.set_defaults(run=_benchmark)
@@ -77,7 +83,9 @@ def _add_benchmark(commands: Commands) -> None:
 def _benchmark(options: argparse.Namespace) -> None:
     from moditalker.benchmark.runner import ALL_ROWS, benchmark
     from moditalker.benchmark.systems import Sampling
+    from moditalker.utils.targets import check_targets
 
+    check_targets({"report": options.output, "table": options.output.with_suffix(".md")}, {"data": options.data})
     table = benchmark(
         functools.partial(load, options.weights),
         options.data,

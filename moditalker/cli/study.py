@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from moditalker.cli.parsing import Commands, load
+from moditalker.cli.parsing import Commands, Number, load, whole
 
 
 def add_commands(commands: Commands) -> None:
@@ -24,10 +24,12 @@ def add_commands(commands: Commands) -> None:
 
     plan = parts.add_parser("plan", help="how many raters give the wanted intervals")
     plan.add_argument("study", type=Path, metavar="STUDY.toml", help="or a recipe")
-    plan.add_argument("--ties", type=float, default=0.2, help="expected share of 'cannot tell'")
-    plan.add_argument("--excluded", type=float, default=0.1, help="expected share of raters that are excluded")
-    plan.add_argument("--correlation", type=float, default=0.05, help="between the answers of one rater")
-    plan.add_argument("--deviation", type=float, default=1.0, help="of ratings, points")
+    plan.add_argument("--ties", type=Number(0, 1), default=0.2, help="expected share of 'cannot tell'")
+    plan.add_argument(
+        "--excluded", type=Number(0, 0.99), default=0.1, help="expected share of raters that are excluded"
+    )
+    plan.add_argument("--correlation", type=Number(0, 1), default=0.05, help="between the answers of one rater")
+    plan.add_argument("--deviation", type=Number(0.01, 100), default=1.0, help="of ratings, points")
     plan.set_defaults(run=_plan)
 
     serve = parts.add_parser("serve", help="serve it alone; no model is loaded")
@@ -35,14 +37,16 @@ def add_commands(commands: Commands) -> None:
     serve.add_argument("--answers", type=Path, required=True, metavar="ANSWERS.sqlite")
     serve.add_argument("--dataset", metavar="OWNER/NAME", help="private dataset that the answers are uploaded to")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=7860)
+    serve.add_argument("--port", type=whole(0, 65_535), default=7860)
     serve.set_defaults(run=_serve)
 
     analyse = parts.add_parser("analyse", help="from the answers to a report")
     analyse.add_argument("study", type=Path, metavar="STUDY.toml")
     analyse.add_argument("--answers", type=Path, required=True, metavar="ANSWERS", help=".sqlite or exported .jsonl")
     analyse.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for report.html and *.csv")
-    analyse.add_argument("--draws", type=int, default=2000, help="samples of raters that intervals are made of")
+    analyse.add_argument(
+        "--draws", type=whole(1, 1_000_000), default=2000, help="samples of raters that intervals are made of"
+    )
     analyse.set_defaults(run=_analyse)
 
     export = parts.add_parser("export", help="append what is new to a file of JSON lines")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from moditalker.cli.parsing import Commands
+from moditalker.cli.parsing import Commands, Number, add_option, whole
 
 NETWORKS = (
     "autoencoder",
@@ -47,29 +47,33 @@ def _add_train(commands: Commands) -> None:
     command.add_argument(
         "--encoder", help="for atom, head, regression: whose speech features (default: prepare's last)"
     )
-    command.add_argument("--minutes", type=float, help="time budget (20; people: 0), 0 for none")
+    command.add_argument("--minutes", type=Number(0, 1e6), help="time budget (20; people: 0), 0 for none")
     command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
-    command.add_argument("--perceptual-weight", type=float, help="autoencoder (1) and mtov (5): of LPIPS in the loss")
+    command.add_argument(
+        "--perceptual-weight", type=Number(0, 1000), help="autoencoder (1) and mtov (5): of LPIPS in the loss"
+    )
     alone = command.add_mutually_exclusive_group()
     alone.add_argument("--decoder-only", action="store_true", help="mtov: the denoiser stays as it is")
     alone.add_argument("--denoiser-only", action="store_true", help="mtov: the decoder stays as it is")
-    command.add_argument("--planes-after", type=int, default=0, help="autoencoder: steps before the planes join")
-    command.add_argument("--max-steps", type=int, help="step budget (0), 0 for none")
-    command.add_argument("--learning-rate", type=float, help="4e-4, or the recipe's")
+    command.add_argument(
+        "--planes-after", type=whole(0, 10**9), default=0, help="autoencoder: steps before the planes join"
+    )
+    command.add_argument("--max-steps", type=whole(0, 10**9), help="step budget (0), 0 for none")
+    command.add_argument("--learning-rate", type=Number(1e-9, 1), help="4e-4, or the recipe's")
     command.add_argument(
         "--batch",
-        type=int,
+        type=whole(1, 1_000_000),
         help="blocks (autoencoder, mtov), clips (flow, detail), frames (atom, head, regression) or spans",
     )
-    command.add_argument("--gradient-accumulation", type=int, help="batches a step (1)")
-    command.add_argument("--ema-decay", type=float, help="of the averaged weights (0.998)")
+    command.add_argument("--gradient-accumulation", type=whole(1, 10_000), help="batches a step (1)")
+    command.add_argument("--ema-decay", type=Number(0, 0.999999), help="of the averaged weights (0.998)")
     command.add_argument("--precision", choices=("bf16", "no"), help="bf16 by default")
-    command.add_argument("--seed", type=int, help="0 by default")
-    command.add_argument("--workers", type=int, help="of the data (1)")
+    add_option(command, "seed")
+    command.add_argument("--workers", type=whole(0, 256), help="of the data (1)")
     command.add_argument("--cpu", action="store_true", help="use the CPU even where there is a GPU")
-    command.add_argument("--people", type=int, help="people: how many are drawn (3000)")
-    command.add_argument("--size", type=int, help="people: side of the pictures, pixels (512)")
-    command.add_argument("--psi", type=float, help="people: how far from the mean person, 0 to 1 (0.75)")
+    command.add_argument("--people", type=whole(1, 10_000_000), help="people: how many are drawn (3000)")
+    command.add_argument("--size", type=whole(128, 1024), help="people: side of the pictures, pixels (512)")
+    command.add_argument("--psi", type=Number(0, 1), help="people: how far from the mean person, 0 to 1 (0.75)")
     command.set_defaults(run=_train)
 
 
