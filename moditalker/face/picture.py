@@ -2,6 +2,7 @@
 
 import logging
 import struct
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ from PIL import Image
 
 from moditalker.media.decoder import DecodingError, decode
 from moditalker.media.source import existing_file
-from moditalker.media.stills import MIN_SIDE, upright_rgb
+from moditalker.media.stills import MIN_SIDE, Cut, upright_rgb
 from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+MAX_SIDE = 1024
+"""Longest side of a portrait unless a caller says otherwise, pixels; of a video that shows the whole picture, too."""
 
 # A picture of 120 million pixels takes two seconds.
 _CPU_SECONDS = 30
@@ -20,7 +24,9 @@ _CPU_SECONDS = 30
 _DAMAGE = (OSError, SyntaxError, EOFError, IndexError, struct.error)
 
 
-def load_portrait(source: str | Path | Image.Image | np.ndarray, max_side: int = 1024) -> np.ndarray:
+def load_portrait(
+    source: str | Path | Image.Image | np.ndarray, max_side: int = MAX_SIDE, cut: Cut | None = None
+) -> np.ndarray:
     """Decode a picture, turn it upright, convert it to sRGB on white and bound its size.
 
     EXIF rotation is applied; an embedded colour profile (CMYK, wide gamut) is converted to sRGB; the first frame of
@@ -31,6 +37,7 @@ def load_portrait(source: str | Path | Image.Image | np.ndarray, max_side: int =
         source: path of a JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF file; a Pillow picture; or an array (H, W),
             (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16 (0 to 65535) or floats in [0, 1].
         max_side: the longest side of the result in pixels, at least `MIN_SIDE`.
+        cut: the part of the upright picture that is taken, at the picture's own resolution; None takes the whole.
 
     Returns:
         uint8 (H, W, 3) RGB, H and W even, neither below `MIN_SIDE` nor above `max_side`.
@@ -46,12 +53,13 @@ def load_portrait(source: str | Path | Image.Image | np.ndarray, max_side: int =
         source = Image.fromarray(_as_uint8(source))
     if isinstance(source, Image.Image):
         try:
-            return np.array(upright_rgb(source, "The picture", max_side))
+            return np.array(upright_rgb(source, "The picture", max_side, cut))
         except _DAMAGE as error:
             raise InputError("The picture is damaged: save it again as JPEG, PNG or WebP.") from error
     path = existing_file(source, "picture")
     try:
-        [(part, pixels)] = decode("picture", _CPU_SECONDS, path=str(path), name=path.name, max_side=max_side)
+        how = {"max_side": max_side, "cut": None if cut is None else astuple(cut)}
+        [(part, pixels)] = decode("picture", _CPU_SECONDS, path=str(path), name=path.name, **how)
     except DecodingError as error:
         logger.debug("%s: %s", path, error)
         raise InputError(f"{path.name} is damaged: save it again as JPEG, PNG or WebP.") from error

@@ -3,6 +3,7 @@
 import io
 import logging
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pillow_heif
@@ -29,13 +30,38 @@ def load_plugins() -> None:
     Image.init()
 
 
-def decode_picture(results: Results, path: str, name: str, max_side: int) -> None:
+@dataclass(frozen=True)
+class Cut:
+    """A part of an upright picture, and how it is turned then.
+
+    Attributes:
+        turns: quarter turns anticlockwise, as of ``np.rot90``.
+        box: left, top, right, bottom in the turned picture, as shares of its width and height.
+    """
+
+    turns: int
+    box: tuple[float, float, float, float]
+
+    def __call__(self, rgb: Image.Image) -> Image.Image:
+        """Cut out of a whole picture."""
+        left, top, right, bottom = self.box
+        for _ in range(self.turns):
+            left, top, right, bottom = 1 - bottom, left, 1 - top, right
+        width, height = rgb.size
+        part = rgb.crop((round(left * width), round(top * height), round(right * width), round(bottom * height)))
+        turns = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
+        return part.transpose(turns[self.turns]) if self.turns else part
+
+
+def decode_picture(
+    results: Results, path: str, name: str, max_side: int, cut: tuple[int, tuple[float, float, float, float]] | None
+) -> None:
     """Send one picture: ``height`` and ``width``, RGB; before it the sentences that it gave rise to, as ``warning``.
 
     Args:
         path: absolute.
         name: of the file, for messages.
-        max_side: see `upright_rgb`.
+        max_side, cut: see `upright_rgb`; ``cut`` are the values of a ``Cut``.
 
     Raises:
         InputError: it is no picture, or none of a size that can be used.
@@ -49,17 +75,18 @@ def decode_picture(results: Results, path: str, name: str, max_side: int) -> Non
     except Image.UnidentifiedImageError as error:
         raise InputError(f"{name} is not a picture that can be read: save it as JPEG, PNG or WebP.") from error
     with image:
-        rgb = upright_rgb(image, name, max_side)
+        rgb = upright_rgb(image, name, max_side, None if cut is None else Cut(*cut))
     results.send(rgb.tobytes(), height=rgb.height, width=rgb.width)
 
 
-def upright_rgb(image: Image.Image, name: str, max_side: int) -> Image.Image:
+def upright_rgb(image: Image.Image, name: str, max_side: int, cut: Cut | None = None) -> Image.Image:
     """Turn a picture upright, convert it to sRGB on white and bound its size.
 
     Args:
         image: as Pillow has opened it, not loaded yet where it comes from a file.
         name: stands for it in messages.
         max_side: the longest side of the result in pixels.
+        cut: the part that is taken, before the size is bounded; None takes the whole.
 
     Returns:
         Mode RGB, both sides even and at least `MIN_SIDE`.
@@ -80,7 +107,7 @@ def upright_rgb(image: Image.Image, name: str, max_side: int) -> Image.Image:
     rgb = _on_white(image, profile, name)
     if orientation is not None:
         rgb = rgb.transpose(orientation)
-    return _bounded(rgb, name, max_side)
+    return _bounded(rgb if cut is None else cut(rgb), name, max_side)
 
 
 def _orientation(image: Image.Image, name: str) -> Image.Transpose | None:
