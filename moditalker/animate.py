@@ -69,7 +69,7 @@ def animate(
         recording = recording_of(audio, options.max_seconds)
     with clock("face"):
         report("face", 0, 1)
-        encoded: Portrait = pipeline.encode_portrait(portrait, options.crop)
+        encoded: Portrait = pipeline.encode_portrait(portrait, options.crop, face=options.face)
         report("face", 1, 1)
     for warning in encoded.warnings:
         logger.warning(warning)

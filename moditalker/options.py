@@ -29,6 +29,7 @@ class AnimateOptions:
         mtov_steps: denoising steps of MToV; 0 leaves the planes empty, so that only warp and decoder draw.
         guidance: how far the lips lean towards the speech; 1 is none and halves the work. 1.6 opens real mouths' range.
         lip_scale, head_scale, blink_scale: how far lips and head move, how far eyes close; 1 is as sampled.
+        face: which face of the portrait speaks, counted from the left and from 1; None takes the largest.
         crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
         seed: of everything random; None draws a new one.
         max_seconds: the longest recording that is taken.
@@ -41,6 +42,7 @@ class AnimateOptions:
     lip_scale: float = _number(1.0, 0, 3, "how far the lips move", page=(0, 2))
     head_scale: float = _number(1.0, 0, 3, "how far the head moves", page=(0, 2))
     blink_scale: float = _number(1.0, 0, 3, "how far the eyes close", page=(0, 2))
+    face: int | None = _number(None, 1, 100, "the face that speaks, counted from the left; the largest when left out")
     crop: str = _choice("full", ("full", "face"), "the whole picture, or a square around the head")
     seed: int | None = _number(None, 0, MAX_SEED, "the same seed gives the same frames; a new one when left out")
     max_seconds: float = _number(600.0, 0.2, 36_000, "longest recording taken, seconds")
@@ -52,7 +54,7 @@ class AnimateOptions:
             if "choices" in rules and value not in rules["choices"]:
                 raise InputError(f"{one.name} must be one of {', '.join(rules['choices'])}, got {value!r}.")
             if "low" in rules and value is not None:
-                self._check_number(one.name, value, whole=isinstance(one.default, int) or one.name == "seed")
+                self._check_number(one.name, value, whole=isinstance(one.default, int) or one.name in ("seed", "face"))
 
     def _check_number(self, name: str, value: Any, *, whole: bool) -> None:
         low, high = bounds(name)

@@ -17,6 +17,7 @@ from moditalker.constants import FPS
 from moditalker.face.driven_pose import driving_video
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.retarget import retarget
+from moditalker.face.tracker import make_tracker
 from moditalker.mtov.block_sampling import EncodedFace
 from moditalker.options import DEFAULTS, AnimateOptions
 from moditalker.portrait import Portrait, PortraitSource, find_face
@@ -76,19 +77,23 @@ class TalkingPipeline(DiffusionPipeline):
             raise InputError(f"{source} holds a {kind}, not a {cls.__name__}: load it with moditalker.load_pipeline.")
         return super().from_pretrained(source, **kwargs)
 
-    def encode_portrait(self, portrait: PortraitSource | Portrait, crop: str = "full") -> Portrait:
+    def encode_portrait(
+        self, portrait: PortraitSource | Portrait, crop: str = "full", face: int | None = None
+    ) -> Portrait:
         """Find the face in a picture and encode it.
 
         Args:
             portrait: file, PIL picture, (H, W, 3) uint8, or a ``Portrait``, which is returned as it is.
             crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
+            face: which face speaks, counted from the left and from 1; None takes the largest.
         Raises:
             InputError: not a picture, or no usable face in it.
         """
         if isinstance(portrait, Portrait):
             return portrait
-        picture, landmarks, warnings = find_face(portrait, crop, self.config["tracker"])
-        return Portrait(picture, FaceFrame(landmarks), self.encode_face(picture, landmarks), warnings)
+        found = find_face(portrait, crop, make_tracker(self.config["tracker"]), face)
+        encoded = self.encode_face(found.picture, found.landmarks)
+        return Portrait(found.picture, FaceFrame(found.landmarks), encoded, found.warnings)
 
     def encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
         """Picture (H, W, 3) uint8 and landmarks (68, 3) in it -> what MToV keeps of them."""
@@ -128,6 +133,7 @@ class TalkingPipeline(DiffusionPipeline):
         head_motion: str | Path = "natural",
         head_scale: float = 1.0,
         blink_scale: float = 1.0,
+        face: int | None = None,
         crop: str = "full",
         output_type: str = "np",
         callback_on_step_end: StepEnd | None = None,
@@ -143,19 +149,19 @@ class TalkingPipeline(DiffusionPipeline):
             output_type: ``np`` or ``pil``.
             callback_on_step_end: as in every diffusers pipeline; the tensors it gets are empty.
             progress: see ``Progress``.
-            atom_steps, mtov_steps, guidance, seed, lip_scale, head_scale, blink_scale, crop: see ``AnimateOptions``;
-                None is the preset's own.
+            atom_steps, mtov_steps, guidance, seed, lip_scale, head_scale, blink_scale, face, crop: see
+                ``AnimateOptions``; None is the preset's own.
         Raises:
             InputError: input that cannot be used, or a value out of its range.
         """
         # 1. check
         scales = {"lip_scale": lip_scale, "head_scale": head_scale, "blink_scale": blink_scale}
         steps = {"atom_steps": atom_steps, "guidance": guidance, "seed": seed}
-        self.check_inputs(output_type, mtov_steps=mtov_steps, crop=crop, **steps, **scales)
+        self.check_inputs(output_type, mtov_steps=mtov_steps, face=face, crop=crop, **steps, **scales)
         # 2. encode the portrait and the speech
         clock = Stopwatch()
         with clock("face"):
-            encoded = self.encode_portrait(portrait, crop)
+            encoded = self.encode_portrait(portrait, crop, face)
         samples = samples_of(audio)
         # 3. speech to motion
         motion = self.motion(

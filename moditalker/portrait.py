@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from moditalker.face.finding import FoundFace, find_face_in
 from moditalker.face.geometry import FaceFrame, aligning_matrix
-from moditalker.face.picture import load_portrait
-from moditalker.face.tracker import make_tracker
+from moditalker.face.picture import MAX_SIDE, Cut, load_portrait
+from moditalker.face.tracker import FaceTracker
 from moditalker.mtov.block_sampling import EncodedFace
 from moditalker.render.background import Backdrop, find_backdrop
 from moditalker.render.compositor import Composer
@@ -46,26 +47,35 @@ class Portrait:
         return find_backdrop(self.picture, self.frame.landmarks, centre - reach, centre + reach)
 
 
-def find_face(source: PortraitSource, crop: str, tracker: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Read a picture and find the face in it.
+def find_face(source: PortraitSource, crop: str, tracker: FaceTracker, number: int | None = None) -> FoundFace:
+    """Read a picture, turn it upright, and find the face in it that is to speak.
 
     Args:
         source: file, PIL picture, or (H, W, 3) uint8.
-        crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
-        tracker: name of the face tracker.
-    Returns:
-        The picture (H, W, 3) uint8, the landmarks (68, 3) in its pixels, and warnings for the user.
+        crop: ``full`` keeps the picture, its longest side at most 1024 pixels; ``face`` cuts a square around the head
+            out of the picture as it came, at its own resolution, and brings its side to 256 to 768 pixels.
+        tracker: finds the face.
+        number: of the face, counted from the left and from 1; None takes the largest.
     Raises:
         InputError: not a picture, or no usable face in it.
         ValueError: another ``crop``.
     """
     if crop not in ("full", "face"):
         raise ValueError(f"crop must be 'full' or 'face', got {crop!r}")
-    picture = load_portrait(source)
-    landmarks, warnings = make_tracker(tracker).detect(picture)
-    if crop == "face":
-        picture, landmarks = crop_to_face(picture, landmarks)
-    return picture, landmarks, tuple(warnings)
+    found = find_face_in(load_portrait(source), tracker, number)
+    if crop == "full":
+        return found
+    if max(found.picture.shape) < MAX_SIDE:
+        picture, landmarks = crop_to_face(found.picture, found.landmarks)
+        return replace(found, picture=picture, landmarks=landmarks)
+    # The picture was scaled down: the head is cut out of the one before.
+    x, y, side = _head_square(found.picture, found.landmarks)
+    height, width = found.picture.shape[:2]
+    box = (x / width, y / height, (x + side) / width, (y + side) / height)
+    original = load_portrait(source, max_side=_CROP_PIXELS[1], cut=Cut(found.turns, box))
+    moved = (found.landmarks - np.array([x, y, 0], np.float32)) * (max(original.shape[:2]) / side)
+    picture, landmarks = _brought_to(original, moved, _CROP_PIXELS)
+    return replace(found, picture=picture, landmarks=landmarks)
 
 
 def moving_radii(frame: FaceFrame) -> np.ndarray:
@@ -103,13 +113,24 @@ def crop_to_face(
     Returns:
         The crop, and the landmarks in its pixels.
     """
+    x, y, side = _head_square(picture, landmarks)
+    moved = landmarks - np.array([x, y, 0], np.float32)
+    return _brought_to(picture[y : y + side, x : x + side], moved, sides)
+
+
+def _head_square(picture: np.ndarray, landmarks: np.ndarray) -> tuple[int, int, int]:
+    """Left, top and side of the square around the head, (68, 3), inside a picture (H, W, 3); pixels."""
     frame = FaceFrame(landmarks)
     centre = face_centre(frame)
     side = min(round(_FACE_CROP * frame.unit), *picture.shape[:2])
     x = int(np.clip(round(centre[0] - side / 2), 0, picture.shape[1] - side))
     y = int(np.clip(round(centre[1] - side / 2), 0, picture.shape[0] - side))
+    return x, y, side
+
+
+def _brought_to(square: np.ndarray, landmarks: np.ndarray, sides: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A square picture and the (68, 3) landmarks in it, its side brought between two bounds and made even."""
+    side = max(square.shape[:2])
     size = int(np.clip(side, *sides)) // 2 * 2
-    scale = size / side
-    cut = Image.fromarray(picture[y : y + side, x : x + side]).resize((size, size), Image.Resampling.LANCZOS)
-    moved = (landmarks - np.array([x, y, 0], np.float32)) * scale
-    return np.asarray(cut), moved.astype(np.float32)
+    resized = Image.fromarray(square).resize((size, size), Image.Resampling.LANCZOS)
+    return np.asarray(resized), (landmarks * (size / side)).astype(np.float32)

@@ -228,7 +228,7 @@ def test_defaults_give_video_seed_report_and_motion(client: Client, portrait: Pa
         assert picture.width > 400
     assert 0 <= seed <= MAX_SEED
     assert report["seed"] == seed
-    assert report["parameters"] == DEFAULTS
+    assert report["parameters"] == {**DEFAULTS, "face": None}
 
 
 def test_every_parameter_reaches_the_pipeline(client: Client, portrait: Path, speech: Path, tmp_path: Path) -> None:
@@ -440,6 +440,26 @@ def test_inspect_says_what_is_in_a_portrait(client: Client, astronaut: np.ndarra
         client.predict(portrait=handle_file(str(grey(tmp_path / "wall.png"))), api_name="/inspect")
 
 
+def test_inspect_boxes_and_numbers_all_faces(client: Client, astronaut: np.ndarray, tmp_path: Path) -> None:
+    path, head = tmp_path / "two.png", astronaut[:230, 120:350]
+    small, large = Image.fromarray(head).resize((200, 200)), Image.fromarray(head)
+    wide = Image.new("RGB", (500, 240), "white")
+    wide.paste(small, (10, 20))
+    wide.paste(large, (250, 5))
+    wide.save(path)
+    _, found = client.predict(portrait=handle_file(str(path)), api_name="/inspect")
+    assert (found["face"], len(found["faces"])) == (2, 2)
+    assert found["faces"][1] == {"face": 2, "box": found["face_box"]}
+    _, chosen = client.predict(portrait=handle_file(str(path)), face=1, api_name="/inspect")
+    assert chosen["face_box"][2] < 220 < found["face_box"][0]
+    with pytest.raises(AppError, match="face is 3 and there are 2 faces"):
+        client.predict(portrait=handle_file(str(path)), face=3, api_name="/inspect")
+
+
+def test_the_chosen_face_reaches_the_pipeline(client: Client, portrait: Path, speech: Path) -> None:
+    assert animate(client, portrait, speech, face=3)[2]["parameters"]["face"] == 3
+
+
 def test_a_file_over_the_limit_is_not_taken(tmp_path: Path) -> None:
     with served(FakePipeline(), tmp_path, Settings(max_file_megabytes=1)) as url:
         sizes = {1_000_000: 200, 1_100_000: 413}
@@ -464,7 +484,7 @@ def test_the_endpoints_describe_their_parameters(client: Client) -> None:
         names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
         assert [parameter for parameter in names if f"{parameter}: " not in endpoint["description"]] == [], name
     parameters = {parameter["parameter_name"]: parameter for parameter in endpoints["/animate"]["parameters"]}
-    assert set(parameters) == {"portrait", "audio", "text", "consent", "head_video", "seed", *DEFAULTS}
+    assert set(parameters) == {"portrait", "audio", "text", "consent", "head_video", "seed", "face", *DEFAULTS}
     required = [name for name, parameter in parameters.items() if not parameter["parameter_has_default"]]
     assert required == ["portrait"]
     defaults = {name: parameter["parameter_default"] for name, parameter in parameters.items() if name in DEFAULTS}

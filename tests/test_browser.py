@@ -119,6 +119,31 @@ def test_a_visitor_gets_a_video_as_long_as_the_recording(
     assert complaints == []
 
 
+def test_a_click_on_a_face_of_a_group_chooses_it(
+    url: str, page: Page, astronaut: Path, speech: Path, tmp_path: Path
+) -> None:
+    complaints = complaints_of(page)
+    head = Image.open(astronaut).crop((120, 0, 350, 230))
+    group = Image.new("RGB", (500, 240), "white")
+    group.paste(head.resize((200, 200)), (10, 20))
+    group.paste(head, (250, 5))
+    group.save(tmp_path / "group.png")
+    fill_in(page, url, tmp_path / "group.png", speech)
+    page.locator("#found-note").get_by_text("Face 2 of 2 speaks").wait_for()
+    picture = page.locator("#found img")
+    shown = picture.bounding_box()
+    assert shown is not None
+    scale = min(shown["width"] / 500, shown["height"] / 240)
+    middle = {"x": shown["width"] / 2 + (110 - 250) * scale, "y": shown["height"] / 2}
+    picture.click(position=middle)
+    page.locator("#found-note").get_by_text("Face 1 of 2 speaks").wait_for()
+    assert page.locator("#face input").input_value() == "1"
+    fill_in(page, url, astronaut, speech)
+    page.locator("#found-note").get_by_text("One face").wait_for()
+    assert not page.locator("#face").is_visible()
+    assert complaints == []
+
+
 def test_a_picture_without_a_face_and_a_missing_consent_get_a_sentence(
     url: str, page: Page, speech: Path, tmp_path: Path
 ) -> None:

@@ -16,11 +16,17 @@ from moditalker.utils.errors import InputError
 class Finds:
     """A tracker that finds what it is told to."""
 
-    def __init__(self, landmarks: np.ndarray, warnings: tuple[str, ...] = ()) -> None:
-        self._landmarks, self._warnings = landmarks, warnings
+    def __init__(self, landmarks: np.ndarray) -> None:
+        self._landmarks = landmarks
+
+    def faces(self, image: np.ndarray) -> list[np.ndarray]:
+        return [self._landmarks]
+
+    def settled(self, image: np.ndarray, face: np.ndarray) -> np.ndarray:
+        return face
 
     def detect(self, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        return self._landmarks, list(self._warnings)
+        raise NotImplementedError
 
     def track(self, frames: object, progress: object = None) -> np.ndarray:
         raise NotImplementedError
@@ -57,11 +63,6 @@ def test_what_may_go_wrong_is_said(astronaut: np.ndarray, landmarks: np.ndarray,
     assert [word in warning for warning in found.warnings] == [True]
 
 
-def test_the_tracker_s_own_warning_is_kept(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
-    found = inspect_portrait(astronaut, Finds(landmarks, ("3 faces were found.",)))
-    assert found.warnings == ("3 faces were found.",)
-
-
 def test_no_face_is_refused(astronaut: np.ndarray) -> None:
     with pytest.raises(InputError, match="No face"):
         inspect_portrait(np.full((320, 320, 3), 128, np.uint8), MediaPipeTracker())
@@ -69,7 +70,7 @@ def test_no_face_is_refused(astronaut: np.ndarray) -> None:
 
 def test_box_and_landmarks_are_drawn_on_a_copy(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
     found = inspect_portrait(astronaut, Finds(landmarks))
-    drawn = draw_inspection(astronaut, found)
+    drawn = draw_inspection(found)
     changed = (drawn != astronaut).any(-1)
     left, top, right, _ = found.box
     assert changed[top, left:right].mean() > 0.9, "the box's upper edge"

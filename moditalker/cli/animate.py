@@ -7,7 +7,7 @@ from moditalker.cli.parsing import Commands, add_option
 
 ANIMATE = (
     *("atom_steps", "mtov_steps", "guidance", "lip_scale", "head_scale", "blink_scale"),
-    *("max_seconds", "crop", "seed"),
+    *("max_seconds", "face", "crop", "seed"),
 )
 
 

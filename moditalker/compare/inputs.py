@@ -9,10 +9,9 @@ from PIL import Image
 
 from moditalker.audio.load import AudioSource, recording_of
 from moditalker.constants import SAMPLE_RATE
-from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import FaceTracker
 from moditalker.pipeline import frame_count
-from moditalker.portrait import crop_to_face
+from moditalker.portrait import find_face
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,10 @@ def prepare_inputs(
     Raises:
         InputError: no picture, no face in it, or no speech: what would fail every method.
     """
-    picture = load_portrait(portrait)
-    landmarks, warnings = tracker.detect(picture)
-    if crop == "face":
-        picture, landmarks = crop_to_face(picture, landmarks)
+    found = find_face(portrait, crop, tracker)
     samples = recording_of(audio, max_seconds).samples
     folder.mkdir(parents=True, exist_ok=True)
     picture_file, sound_file = folder / "portrait.png", folder / "speech.wav"
-    Image.fromarray(picture).save(picture_file)
+    Image.fromarray(found.picture).save(picture_file)
     soundfile.write(sound_file, samples, SAMPLE_RATE, subtype="PCM_16")
-    return Inputs(picture_file, sound_file, picture, landmarks, samples, warnings)
+    return Inputs(picture_file, sound_file, found.picture, found.landmarks, samples, list(found.warnings))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moditalker.face.tracker import mediapipe_solutions
+from moditalker.face.mediapipe_graphs import mediapipe_solutions
 
 
 class PersonSegmenter:

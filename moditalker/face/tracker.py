@@ -1,13 +1,10 @@
 """Face trackers: pictures in, 68 three-dimensional landmarks out.
 
 ``MediaPipeTracker`` is the default: its model travels inside the package, so it works offline. ``FaceAlignmentTracker``
-is the paper field's own (Bulat and Tzimiropoulos, ICCV 2017); it fetches weights at its first use.
+is the paper field's own, see ``face.face_alignment_tracker``.
 """
 
-import contextlib
 import logging
-import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -15,6 +12,7 @@ import cv2
 import numpy as np
 
 from moditalker.face.layout import MEDIAPIPE_TO_68, interocular_distance
+from moditalker.face.mediapipe_graphs import Box, face_mesh, far_faces, found_meshes
 from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -24,12 +22,31 @@ MIN_INTEROCULAR_PIXELS = 24.0
 MAX_YAW_DEGREES = 40.0
 """Beyond this half of the mouth is hidden from the tracker."""
 
+NO_FACE = (
+    "No face was found in the portrait; use a picture that shows one face from the front, "
+    "in good light and not too small."
+)
+
 FramesDone = Callable[[int], None]
 """Called with the number of frames that are tracked; what it raises ends the work."""
 
 
 class FaceTracker(Protocol):
     """What the pipeline needs of a tracker."""
+
+    def faces(self, image: np.ndarray) -> list[np.ndarray]:
+        """All faces of a still at a first look, from left to right.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+        Returns:
+            (68, 3) float32 of each, picture space in pixels; none where there is no face.
+        """
+        ...
+
+    def settled(self, image: np.ndarray, face: np.ndarray) -> np.ndarray:
+        """A closer look at one of ``faces``: (68, 3) -> (68, 3)."""
+        ...
 
     def detect(self, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """The largest face of a still.
@@ -52,6 +69,16 @@ class FaceTracker(Protocol):
             InputError: no face in more than a fifth of the frames.
         """
         ...
+
+
+def several(count: int) -> str:
+    """The sentence about a picture with so many faces, of which nobody chose one."""
+    return f"{count} faces were found in the portrait; the largest is animated."
+
+
+def box_area(landmarks: np.ndarray) -> float:
+    """Area of the box around (68, 3) landmarks, square pixels: of several faces the largest by it is taken."""
+    return float(np.prod(np.ptp(landmarks[:, :2], axis=0)))
 
 
 def yaw_degrees(landmarks: np.ndarray) -> float:
@@ -94,16 +121,6 @@ def fill_gaps(tracked: list[np.ndarray | None]) -> np.ndarray:
     return filled.reshape(len(tracked), 68, 3).astype(np.float32)
 
 
-def mediapipe_solutions() -> Any:
-    """``mediapipe.solutions``, imported when it is needed, for that is slow."""
-    # MediaPipe greets every user with warnings about its own insides.
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
-    import mediapipe
-
-    return mediapipe.solutions
-
-
 _SETTLING = 8
 """How often MediaPipe looks at a first frame before it is believed."""
 
@@ -115,8 +132,15 @@ class MediaPipeTracker:
         max_faces: how many faces of a still are looked at before the largest is taken.
     """
 
-    def __init__(self, max_faces: int = 5) -> None:
+    def __init__(self, max_faces: int = 10) -> None:
         self.max_faces = max_faces
+
+    def faces(self, image: np.ndarray) -> list[np.ndarray]:
+        return [mesh[MEDIAPIPE_TO_68] for mesh in self._faces(image)]
+
+    def settled(self, image: np.ndarray, face: np.ndarray) -> np.ndarray:
+        mesh = self._settled(image, face)
+        return face if mesh is None else mesh[MEDIAPIPE_TO_68]
 
     def detect(self, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
         mesh, notes = self.detect_mesh(image)
@@ -130,124 +154,93 @@ class MediaPipeTracker:
         """
         faces = self._faces(image)
         if not faces:
-            raise InputError(
-                "No face was found in the portrait; use a picture that shows one face from the front, "
-                "in good light and not too small."
-            )
-        largest = max(faces, key=lambda face: float(np.prod(np.ptp(face[MEDIAPIPE_TO_68, :2], axis=0))))
+            raise InputError(NO_FACE)
+        largest = max(faces, key=lambda face: box_area(face[MEDIAPIPE_TO_68]))
         check_usable(largest[MEDIAPIPE_TO_68])
-        largest = self._settled(image, largest)
-        several = f"{len(faces)} faces were found in the portrait; the largest is animated."
-        return largest, [several] if len(faces) > 1 else []
+        closer = self._settled(image, largest[MEDIAPIPE_TO_68])
+        return largest if closer is None else closer, [several(len(faces))] if len(faces) > 1 else []
 
     def track(self, frames: Iterable[np.ndarray], progress: FramesDone | None = None) -> np.ndarray:
         tracked: list[np.ndarray | None] = []
-        with self._mesh(static_image_mode=False, max_num_faces=1) as mesh:
+        with face_mesh(static_image_mode=False, max_num_faces=1) as mesh:
             for index, frame in enumerate(frames):
                 for _ in range(_SETTLING if index == 0 else 0):
                     mesh.process(np.ascontiguousarray(frame))
-                found = next(iter(_meshes(mesh, frame)), None)
+                found = next(iter(found_meshes(mesh, frame)), None)
                 tracked.append(None if found is None else found[MEDIAPIPE_TO_68])
                 if progress is not None:
                     progress(len(tracked))
         return fill_gaps(tracked)
 
     def _faces(self, image: np.ndarray) -> list[np.ndarray]:
-        """All faces of a still; small ones are found by looking again at an enlarged centre and at the quarters."""
-        with self._mesh(static_image_mode=True, max_num_faces=self.max_faces) as mesh:
-            faces = list(_meshes(mesh, image))
-            if faces:
-                return faces
-            for tile, offset in _tiles(image):
-                found = [face + offset for face in _meshes(mesh, tile)]
-                if found:
-                    return found
-        return []
+        """All faces of a still, (478, 3) each, from left to right.
 
-    def _settled(self, image: np.ndarray, face: np.ndarray) -> np.ndarray:
-        """Look again at a face's own neighbourhood, as if it were a video that stands still.
+        What the mesh's own detector misses in a group is found by its sister for larger distances. Where there is no
+        face, or more than one, parts of the picture are looked at, too: small ones are missed in the whole.
+        """
+        with face_mesh(static_image_mode=True, max_num_faces=self.max_faces) as mesh:
+            faces = list(found_meshes(mesh, image))
+            _add_from(faces, mesh, image, far_faces(image))
+            if len(faces) != 1:
+                _add_from(faces, mesh, image, _tiles(image))
+        return sorted(faces, key=lambda points: float(points[:, 0].mean()))
+
+    def _settled(self, image: np.ndarray, face: np.ndarray) -> np.ndarray | None:
+        """Look again at the neighbourhood of a face, (68, 3), as if it were a video that stands still; (478, 3).
 
         A first look can be far off (a closed mouth is read as half open); a tracker that starts from its own last
         answer comes to rest within a few frames. The neighbourhood alone gives lips and lids at full resolution.
+        None where the face is not found there.
         """
-        outline = face[MEDIAPIPE_TO_68, :2]
+        outline = face[:, :2]
         low, high = outline.min(0), outline.max(0)
         side = 1.2 * float((high - low).max())
         x0, y0 = np.maximum((low + high) / 2 - side, 0).astype(int)
         x1, y1 = np.minimum((low + high) / 2 + side, [image.shape[1], image.shape[0]]).astype(int)
         tile = np.ascontiguousarray(image[y0:y1, x0:x1])
         found: list[np.ndarray] = []
-        with self._mesh(static_image_mode=False, max_num_faces=1) as mesh:
+        with face_mesh(static_image_mode=False, max_num_faces=1) as mesh:
             for _ in range(_SETTLING + 1):
-                found = list(_meshes(mesh, tile))
+                found = list(found_meshes(mesh, tile))
         again = [points + np.array([x0, y0, 0], np.float32) for points in found]
-        near = [points for points in again if np.abs(points[:, :2].mean(0) - face[:, :2].mean(0)).max() < 0.25 * side]
-        return near[0] if near else face
-
-    @staticmethod
-    @contextlib.contextmanager
-    def _mesh(**options: Any) -> Iterator[Any]:
-        mesh = mediapipe_solutions().face_mesh.FaceMesh(
-            refine_landmarks=True, min_detection_confidence=0.4, min_tracking_confidence=0.4, **options
-        )
-        try:
-            yield mesh
-        finally:
-            mesh.close()
+        near = [points for points in again if np.abs(points[:, :2].mean(0) - outline.mean(0)).max() < 0.25 * side]
+        return near[0] if near else None
 
 
-def _meshes(mesh: Any, image: np.ndarray) -> Iterator[np.ndarray]:
-    """(478, 3) of each face, pixels."""
-    height, width = image.shape[:2]
-    result = mesh.process(np.ascontiguousarray(image))
-    for face in result.multi_face_landmarks or ():
-        yield np.array([(p.x * width, p.y * height, p.z * width) for p in face.landmark], np.float32)
-
-
-def _tiles(image: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Overlapping square tiles of half and a third of the picture: MediaPipe's detector misses small faces."""
+def _tiles(image: np.ndarray) -> Iterator[Box]:
+    """Overlapping squares of 0.6 and 0.35 of the picture."""
     height, width = image.shape[:2]
     for fraction in (0.6, 0.35):
         side = max(64, int(fraction * max(height, width)))
         tall, wide = min(side, height), min(side, width)
         for y in sorted({0, (height - tall) // 2, height - tall}):
             for x in sorted({(width - wide) // 2, 0, width - wide}):
-                yield np.ascontiguousarray(image[y : y + tall, x : x + wide]), np.array([x, y, 0], np.float32)
+                yield x, y, x + wide, y + tall
 
 
-class FaceAlignmentTracker:
-    """The ``face-alignment`` package's 3-D landmarks; slower on a CPU, and it downloads its weights once."""
+def _add_from(faces: list[np.ndarray], mesh: Any, image: np.ndarray, parts: Iterable[Box]) -> None:
+    """Add the faces, (478, 3), that are found in parts of a picture, each once."""
+    found = [
+        (points + np.array([left, top, 0], np.float32), (left, top, right, bottom))
+        for left, top, right, bottom in parts
+        for points in found_meshes(mesh, image[top:bottom, left:right])
+    ]
+    # Of a face that a part cuts off, another part's is believed first.
+    found.sort(key=lambda one: _is_cut(*one))
+    for points, _ in found:
+        if not any(_is_same(points, other) for other in faces):
+            faces.append(points)
 
-    def __init__(self, device: str = "cpu") -> None:
-        import face_alignment
 
-        try:
-            self._aligner = face_alignment.FaceAlignment(
-                face_alignment.LandmarksType.THREE_D, device=device, compile=False
-            )
-        except OSError as error:
-            raise InputError(
-                "The face-alignment tracker could not fetch its weights; connect to the internet once, "
-                "or use the tracker 'mediapipe', which needs none."
-            ) from error
+def _is_cut(points: np.ndarray, part: Box) -> bool:
+    """Whether (478, 3) pixels of a face reach beyond the box that it was found in."""
+    return bool((points[:, :2].min(0) < part[:2]).any() or (points[:, :2].max(0) > part[2:]).any())
 
-    def detect(self, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        faces = self._aligner.get_landmarks(image) or []
-        if not faces:
-            raise InputError("No face was found in the portrait; use a picture that shows one face from the front.")
-        largest = max(faces, key=lambda face: float(np.prod(np.ptp(face[:, :2], axis=0)))).astype(np.float32)
-        check_usable(largest)
-        several = f"{len(faces)} faces were found in the portrait; the largest is animated."
-        return largest, [several] if len(faces) > 1 else []
 
-    def track(self, frames: Iterable[np.ndarray], progress: FramesDone | None = None) -> np.ndarray:
-        tracked: list[np.ndarray | None] = []
-        for frame in frames:
-            faces = self._aligner.get_landmarks(frame) or []
-            tracked.append(faces[0].astype(np.float32) if faces else None)
-            if progress is not None:
-                progress(len(tracked))
-        return fill_gaps(tracked)
+def _is_same(points: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two findings (n, 3) are of one face: their centres lie within two fifths of the larger one's size."""
+    apart = np.linalg.norm(points[:, :2].mean(0) - other[:, :2].mean(0))
+    return bool(apart < 0.4 * max(np.ptp(points[:, :2], axis=0).max(), np.ptp(other[:, :2], axis=0).max()))
 
 
 def make_tracker(name: str = "mediapipe") -> FaceTracker:
@@ -259,6 +252,8 @@ def make_tracker(name: str = "mediapipe") -> FaceTracker:
     if name == "mediapipe":
         return MediaPipeTracker()
     if name == "face-alignment":
+        from moditalker.face.face_alignment_tracker import FaceAlignmentTracker
+
         return FaceAlignmentTracker()
     raise InputError(f"There is no face tracker {name!r}; choose 'mediapipe' or 'face-alignment'.")
 

@@ -109,7 +109,11 @@ class PaperPipeline(TalkingPipeline):
         self.register_to_config(tracker=tracker, mtov_start=mtov_start, inputs=inputs, chain=chain)
 
     def encode_portrait(
-        self, portrait: PortraitSource | Portrait, crop: str = "full", identity: str | Path | None = None
+        self,
+        portrait: PortraitSource | Portrait,
+        crop: str = "full",
+        face: int | None = None,
+        identity: str | Path | None = None,
     ) -> Portrait:
         """As of ``TalkingPipeline``.
 
@@ -121,7 +125,7 @@ class PaperPipeline(TalkingPipeline):
         """
         if identity is not None and self.config["inputs"] != "released":
             raise InputError("An identity belongs to released inputs; this preset was assembled for inputs 'ours'.")
-        encoded = super().encode_portrait(portrait, crop)
+        encoded = super().encode_portrait(portrait, crop, face)
         file = None if identity is None else Path(identity)
         if file is None and isinstance(portrait, str | Path) and self.config["inputs"] == "released":
             beside = Path(portrait).with_suffix(IDENTITY_SUFFIX)

@@ -13,7 +13,7 @@ from moditalker.constants import SAMPLE_RATE
 from moditalker.options import DEFAULTS
 from moditalker.ui.animate.controls import Controls, build_controls
 from moditalker.ui.animate.examples import Example
-from moditalker.ui.animate.portrait_panel import PortraitPanel
+from moditalker.ui.animate.portrait_panel import LARGEST, PortraitPanel
 from moditalker.ui.animate.request import NEW_SEED, Request, check_before_start
 from moditalker.ui.animate.results import Results, build_results, cleared, preview_of, shown
 from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
@@ -51,7 +51,7 @@ class AnimateTab:
         """Add the tab's content to the `gr.Tab` that is open."""
         with gr.Row():
             with gr.Column(min_width=320):
-                portrait = self._portraits.build()
+                chosen = self._portraits.build()
                 speech = SpeechPanel(self._settings).build()
                 controls = build_controls(self._settings.max_video_seconds)
                 consent = gr.Checkbox(label=CONSENT, value=False, elem_id="consent")
@@ -65,13 +65,13 @@ class AnimateTab:
                     self._examples[0] if self._examples else None,
                     between=lambda: example_buttons.extend(self._build_examples()),
                 )
-        inputs = [portrait, speech.audio, speech.text, consent, *controls.inputs()]
+        inputs = [chosen.portrait, speech.audio, speech.text, consent, *controls.inputs(), chosen.number]
         Run(self._check, self._make, cleared, "No video was made").connect(
             button, cancel, status, [speech.source, *inputs], results.outputs(), self._settings.running
         )
         self._build_estimate(speech, controls, estimate)
-        for example, chosen in zip(self._examples, example_buttons, strict=True):
-            self._build_example(example, chosen, portrait, speech, controls, results, status)
+        for example, clicked in zip(self._examples, example_buttons, strict=True):
+            self._build_example(example, clicked, chosen.portrait, speech, controls, results, status)
         self._build_endpoint(inputs)
 
     def _build_examples(self) -> list[gr.Button]:
@@ -188,6 +188,7 @@ class AnimateTab:
         head_scale: float = 1.0,
         blink_scale: float = 1.0,
         seed: int = NEW_SEED,
+        face: int = LARGEST,
         progress: gr.Progress = gr.Progress(),
     ) -> Generator[list[Any], None, None]:
         """Makes the person of a portrait say a recording or a text, as a 25 fps H.264 video with its sound.
@@ -207,6 +208,7 @@ class AnimateTab:
             head_scale: how far the head moves, 0 to 2.
             blink_scale: how far the eyes close in a blink, 0 to 2.
             seed: the same seed gives the same video; -1 draws a new one.
+            face: which face of the portrait speaks, counted from the left and from 1; 0 is the largest.
 
         Returns:
             The video.
@@ -230,6 +232,7 @@ class AnimateTab:
             head_scale,
             blink_scale,
             NEW_SEED if seed is None else int(seed),
+            int(face or LARGEST),
         )
         with refusals(portrait, audio, head_video), closing(self._studio.make(request)) as made:
             # Nothing new, but Gradio can end a cancelled job only at a yield, and only after the first one. Not at each
@@ -288,7 +291,7 @@ class AnimateTab:
             text = ""
         else:
             audio = None
-        options = dict(zip(Controls.names(), controls, strict=True))
+        options = dict(zip([*Controls.names(), "face"], controls, strict=True))
         if options["seed"] is None:
             options["seed"] = NEW_SEED
         return Request(portrait, audio, text, consent, **options)

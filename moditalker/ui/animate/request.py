@@ -29,6 +29,7 @@ class Request:
         crop: ``full`` or ``face``.
         atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale: see ``MoDiTalkerPipeline.animate``.
         seed: ``NEW_SEED`` for a new one.
+        face: which face of the portrait speaks, counted from the left and from 1; 0 is the largest.
     """
 
     portrait: str | None
@@ -45,6 +46,7 @@ class Request:
     head_scale: float = DEFAULTS.head_scale
     blink_scale: float = DEFAULTS.blink_scale
     seed: int = NEW_SEED
+    face: int = 0
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of ``MoDiTalkerPipeline.animate``."""
@@ -58,6 +60,7 @@ class Request:
             "blink_scale": float(self.blink_scale),
             "crop": self.crop,
             "seed": int(self.seed),
+            "face": int(self.face) or None,
         }
 
 

@@ -1,0 +1,70 @@
+"""MediaPipe's graphs for faces: their models travel inside the package, so they work offline."""
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels."""
+
+
+def mediapipe_solutions() -> Any:
+    """``mediapipe.solutions``, imported when it is needed, for that is slow."""
+    # MediaPipe greets every user with warnings about its own insides.
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
+    import mediapipe
+
+    return mediapipe.solutions
+
+
+@contextlib.contextmanager
+def face_mesh(**options: Any) -> Iterator[Any]:
+    """MediaPipe's face mesh with attention on lips and eyes; ``options`` are those of its ``FaceMesh``."""
+    mesh = mediapipe_solutions().face_mesh.FaceMesh(
+        refine_landmarks=True, min_detection_confidence=0.4, min_tracking_confidence=0.4, **options
+    )
+    try:
+        yield mesh
+    finally:
+        mesh.close()
+
+
+@contextlib.contextmanager
+def face_detector(*, far: bool = False) -> Iterator[Any]:
+    """A detector (BlazeFace) with scores and six points: the mesh's own, or the one for ``far`` faces."""
+    detector = mediapipe_solutions().face_detection.FaceDetection(
+        model_selection=int(far), min_detection_confidence=0.4
+    )
+    try:
+        yield detector
+    finally:
+        detector.close()
+
+
+def far_faces(image: np.ndarray) -> list[Box]:
+    """Squares of twice the size around the faces in (H, W, 3) uint8 RGB, small ones too, inside the picture."""
+    height, width = image.shape[:2]
+    squares = []
+    with face_detector(far=True) as detector:
+        for detection in detector.process(np.ascontiguousarray(image)).detections or ():
+            box = detection.location_data.relative_bounding_box
+            centre = np.array([(box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height])
+            half = max(box.width * width, box.height * height, 16)
+            left, top = np.clip(centre - half, 0, [width, height]).astype(int)
+            right, bottom = np.clip(np.ceil(centre + half), 0, [width, height]).astype(int)
+            if right - left >= 16 and bottom - top >= 16:
+                squares.append((int(left), int(top), int(right), int(bottom)))
+    return squares
+
+
+def found_meshes(mesh: Any, image: np.ndarray) -> Iterator[np.ndarray]:
+    """(478, 3) pixels of each face that a ``face_mesh`` finds in (H, W, 3) uint8 RGB."""
+    height, width = image.shape[:2]
+    result = mesh.process(np.ascontiguousarray(image))
+    for face in result.multi_face_landmarks or ():
+        yield np.array([(p.x * width, p.y * height, p.z * width) for p in face.landmark], np.float32)
