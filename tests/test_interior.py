@@ -89,7 +89,7 @@ def striped(landmarks: np.ndarray, rows: int) -> np.ndarray:
 
 
 def test_teeth_keep_their_size_when_the_mouth_opens_wider(landmarks: np.ndarray) -> None:
-    portrait = posed(landmarks, 0.08)[0]
+    portrait = posed(landmarks, 0.06)[0]
     unit, middle = FaceFrame(portrait).unit, round(float(portrait[62, 0]))
     tall = round(0.06 * unit)
     picture, wide = striped(portrait, tall), posed(portrait, 0.12)
@@ -113,7 +113,7 @@ def test_teeth_are_hidden_when_the_mouth_closes_by_half(landmarks: np.ndarray) -
 
 
 def test_an_upside_down_face_keeps_its_teeth_at_its_upper_lip(landmarks: np.ndarray) -> None:
-    portrait = posed(landmarks, 0.08)[0]
+    portrait = posed(landmarks, 0.06)[0]
     picture, wide = striped(portrait, round(0.06 * FaceFrame(portrait).unit)), posed(portrait, 0.12)
     upright = shown(picture, portrait, wide, True)
     turned, turned_wide = portrait.copy(), wide.copy()
@@ -127,7 +127,7 @@ def test_an_upside_down_face_keeps_its_teeth_at_its_upper_lip(landmarks: np.ndar
 
 
 def test_teeth_do_not_bend_along_with_a_lip_that_rounds(landmarks: np.ndarray) -> None:
-    portrait = posed(landmarks, 0.08)[0]
+    portrait = posed(landmarks, 0.06)[0]
     unit, tall = FaceFrame(portrait).unit, round(0.06 * FaceFrame(portrait).unit)
     picture, rounded = striped(portrait, tall), posed(portrait, 0.12)
     middle = rounded[0, INNER_LIPS, 0].mean()
@@ -148,7 +148,7 @@ def test_teeth_do_not_bend_along_with_a_lip_that_rounds(landmarks: np.ndarray) -
 
 
 def test_a_lip_is_round_where_there_are_pixels_for_it(landmarks: np.ndarray) -> None:
-    portrait = posed(landmarks, 0.08)[0]
+    portrait = posed(landmarks, 0.06)[0]
 
     def painted(eyes: float) -> float:
         """What a wide mouth becomes just below the line from its corner to the next landmark of the lower lip."""

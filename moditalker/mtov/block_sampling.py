@@ -7,7 +7,7 @@ decoded block by block, so that nothing that is done in one go takes longer than
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +25,7 @@ from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.mtov.planes import XT, XY, YT
 from moditalker.render.compositing import FaceLayers
+from moditalker.render.light import light_on
 from moditalker.render.teeth import cheek_colour
 from moditalker.render.tongue import held_back
 from moditalker.utils.windows import agree, padded_length, window_count
@@ -45,16 +46,18 @@ class EncodedFace:
     """What MToV keeps of a portrait.
 
     Attributes:
-        aligned: (3, 128, 128) float32, 0 to 255.
+        aligned: (3, 128, 128) float32, 0 to 255, in ordinary light.
         landmarks: (68, 3) picture space.
         matrix: (2, 3) picture -> aligned.
         identity: (1, C, 3, 16, 16) planes of the portrait held still.
+        light: (3,) float32, the portrait's own light, by which what is drawn is multiplied, see ``render.light``.
     """
 
     aligned: torch.Tensor
     landmarks: np.ndarray
     matrix: np.ndarray
     identity: torch.Tensor
+    light: np.ndarray = field(default_factory=lambda: np.ones(3, np.float32))
 
     @cached_property
     def cheeks(self) -> np.ndarray:
@@ -70,10 +73,12 @@ def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks
         aligned: (128, 128, 3) uint8 aligned face.
         landmarks: (68, 3) picture space.
     """
-    picture = torch.from_numpy(aligned).permute(2, 0, 1).float()
+    matrix = aligning_matrix(landmarks)
+    light = light_on(cheek_colour(aligned, transform_points(matrix, landmarks)))
+    picture = torch.from_numpy((aligned / light).clip(0, 255)).permute(2, 0, 1).float()
     with torch.inference_mode(), _autocast(autoencoder.device):
         identity = autoencoder.encode_still(to_unit(picture.to(autoencoder.device))[None])
-    return EncodedFace(picture, landmarks, aligning_matrix(landmarks), identity)
+    return EncodedFace(picture, landmarks, matrix, identity, light)
 
 
 def _autocast(device: torch.device) -> torch.autocast:
@@ -194,6 +199,7 @@ class BlockSampler:
                 delta = self._with_detail(self.detail, delta, warp, landmark_map[block].transpose(0, 1))
                 # Its bands are colours too, and a tint that was faint can be made green.
                 delta = without_green(delta, warp, self.face.cheeks, target.landmarks, target.matrices)
+            delta *= torch.from_numpy(self.face.light)[:, None, None]
             yield delta, cut["shift"][block].transpose(0, 1).cpu()
 
     def _with_detail(

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from moditalker.face.layout import UPPER_INNER_LIP
+from moditalker.render.light import light_on
 
 _COVERED, _TALL = 0.01, 0.09
 """By how much a lip is lifted before teeth show, and how far down they reach at most."""
@@ -42,7 +43,10 @@ class UpperTeeth:
     """
 
     def __init__(self, skin: np.ndarray, unit: float) -> None:
-        self._colour = _TINT * skin + (1 - _TINT) * float(cv2.cvtColor(skin[None, None], cv2.COLOR_RGB2GRAY).item())
+        light = light_on(skin)
+        skin = skin / light
+        grey = float(cv2.cvtColor(skin[None, None], cv2.COLOR_RGB2GRAY).item())
+        self._colour = light * (_TINT * skin + (1 - _TINT) * grey)
         self._unit = unit
 
     def row(self, across: np.ndarray, below: np.ndarray, opening: float, lift: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,8 @@
 
 A backward map is fitted from the landmarks of a frame to those of the portrait. Beside the 68 points it is held by a
 ring on the hair and ears that moves rigidly with the head, and by a wider ring that never moves, so that the background
-stays still. Over the eyes the lids slide, see ``render.lids``, and a network may refine the rest, see ``mtov.flow``.
+stays still. Over the eyes the lids slide, see ``render.lids``. The warp of a gaping mouth is cut between the lips, see
+``render.lip_line``. A network may refine the rest, see ``mtov.flow``.
 One ``FrameWarp`` serves any ``Grid``: the aligned face that the networks see, and the portrait's own pixels.
 """
 
@@ -11,20 +12,20 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 
 from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, FaceMotion, transform_points
 from moditalker.face.layout import LOWER_INNER_LIP, STABLE, UPPER_INNER_LIP
 from moditalker.render.grid import Grid, feather, looked_up
 from moditalker.render.lids import LidMotion
+from moditalker.render.lip_line import gapes, share_below, sides
+from moditalker.render.spline import ThinPlateSpline
 
 # Ellipses in inter-ocular distances around the centre between the eyes and the chin.
 _HEAD_RADII = (1.25, 1.7)
 _REST_RADII = (2.7, 3.1)
 MOVING_RADII = (2.4, 2.8)
 """Inside this ellipse (x and y, in inter-ocular distances) pixels may move; it fades out towards ``_REST_RADII``."""
-_STIFFNESS = 1e-3
 _FADE = 0.25
 """Over this part of the aligned face's side refinement fades out beyond that face."""
 _SLIT = 0.02
@@ -70,9 +71,15 @@ class FrameWarp:
         source = np.concatenate([held, _under_brows(held), head, rest])
         fixed = np.broadcast_to(rest, (len(motion), *rest.shape))
         target = np.concatenate([parted, _under_brows(parted), moved_head, fixed], 1)
-        self._source = self._normalise(torch.from_numpy(source))
-        self._target = self._normalise(torch.from_numpy(target.astype(np.float64)))
-        self._weights = self._solve()
+        places = self._normalise(torch.from_numpy(source))
+        targets = self._normalise(torch.from_numpy(target.astype(np.float64)))
+        self._spline = ThinPlateSpline(places, targets)
+        self._lips = parted
+        self._halves: list[ThinPlateSpline] = []
+        if gapes(frame.landmarks):
+            for side in sides():
+                known = np.concatenate([side, np.ones(len(places) - len(side), bool)])
+                self._halves.append(ThinPlateSpline(places[known], targets[:, known]))
 
     def displacements(self, grid: Grid, shift: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """How far to the right and below each pixel of the frames is taken from, spline, lids and refinement together.
@@ -85,11 +92,18 @@ class FrameWarp:
         """
         inverses = np.stack([cv2.invertAffineTransform(matrix) for matrix in grid.matrices.astype(np.float64)])
         lattice = grid.lattice.reshape(-1, 2)
-        places = transform_points(grid.portrait_matrix, self.spline(transform_points(inverses, lattice)))
+        points = transform_points(inverses, lattice)
         # Displacements and not places are interpolated: cv2.remap rounds to a 32nd of a cell.
-        coarse = (places - lattice).astype(np.float32).reshape(-1, *grid.lattice.shape)
-        for index, points in enumerate(coarse):
-            displacement = looked_up(points, grid.on_lattice)
+        fields = [
+            (transform_points(grid.portrait_matrix, self._origins(points, spline)) - lattice).astype(np.float32)
+            for spline in self._halves or [self._spline]
+        ]
+        for index, coarse in enumerate(zip(*fields, strict=True)):
+            displacement, *below = (looked_up(one.reshape(grid.lattice.shape), grid.on_lattice) for one in coarse)
+            if below:
+                lips = transform_points(grid.matrix(index), self._lips[index])
+                share = share_below(lips, grid.pixels)[..., None]
+                displacement = displacement + share * (below[0] - displacement)
             self._slide_lids(displacement, grid, index)
             yield displacement if shift is None else self.refined(displacement, grid, index, shift[index])
 
@@ -118,26 +132,20 @@ class FrameWarp:
         return looked_up(displacement, cv2.split(grid.pixels + fine)) + fine
 
     def spline(self, points: np.ndarray) -> np.ndarray:
-        """Where in the portrait each point comes from, lids and refinement aside.
+        """Where in the portrait each point comes from, lids, cut and refinement aside.
 
         Args:
             points: (P, 2) or (T or 1, P, 2) picture space, pixels.
         Returns:
             (T, P, 2) picture space of the portrait, pixels.
         """
+        return self._origins(points, self._spline)
+
+    def _origins(self, points: np.ndarray, spline: ThinPlateSpline) -> np.ndarray:
         normal = self._normalise(torch.as_tensor(points, dtype=torch.float64)).float()
-        target, weights = self._target.float(), self._weights.float()
-        squared = (
-            normal.square().sum(-1, keepdim=True)
-            + target.square().sum(-1).unsqueeze(1)
-            - 2 * normal @ target.transpose(1, 2)
-        )
-        count = target.shape[1]
-        displacement = _radial(squared.clamp_min(0)) @ weights[:, :count]
-        displacement = displacement + weights[:, count : count + 1] + normal @ weights[:, count + 1 :]
         radius = (normal / torch.tensor(MOVING_RADII)).norm(dim=-1, keepdim=True)
         inside = ((1.12 - radius) / 0.24).clamp(0, 1)
-        displacement = displacement * inside * inside * (3 - 2 * inside)
+        displacement = spline(normal) * inside * inside * (3 - 2 * inside)
         return ((normal + displacement).double() * self._unit + self._origin).numpy()
 
     def _ring(self, radii: tuple[float, float], angles: np.ndarray) -> np.ndarray:
@@ -145,18 +153,6 @@ class FrameWarp:
 
     def _normalise(self, points: torch.Tensor) -> torch.Tensor:
         return (points - self._origin) / self._unit
-
-    def _solve(self) -> torch.Tensor:
-        """(T, K + 3, 2) spline weights followed by the affine part, of the displacement target -> source."""
-        target = self._target
-        frames, count, _ = target.shape
-        kernel = _radial(torch.cdist(target, target).square())
-        kernel = kernel + _STIFFNESS * torch.eye(count, dtype=kernel.dtype)
-        affine = torch.cat([torch.ones(frames, count, 1, dtype=kernel.dtype), target], -1)
-        top = torch.cat([kernel, affine], -1)
-        bottom = torch.cat([affine.transpose(1, 2), torch.zeros(frames, 3, 3, dtype=kernel.dtype)], -1)
-        displacement = F.pad(self._source - target, (0, 0, 0, 3))
-        return torch.linalg.solve(torch.cat([top, bottom], 1), displacement)
 
     def _slide_lids(self, displacement: np.ndarray, grid: Grid, index: int) -> None:
         """Let the lids of a frame slide over the eyes; (height, width, 2) pixels of the grid, in place."""
@@ -200,11 +196,6 @@ def _parted(landmarks: np.ndarray, unit: float) -> np.ndarray:
         parted[:, upper, 1] -= missing / 2
         parted[:, lower, 1] += missing / 2
     return parted
-
-
-def _radial(squared: torch.Tensor) -> torch.Tensor:
-    """r^2 log r, written on r^2; in place on a copy, for these tensors are large and memory is what they cost."""
-    return squared.clamp_min(1e-12).log_().mul_(squared).mul_(0.5)
 
 
 def _rigid_ring(frame: FaceFrame, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
