@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from moditalker.baselines.registry import Sources, find_methods
 from moditalker.ui.about import AboutTab
@@ -15,6 +16,8 @@ from moditalker.ui.animate.portrait_panel import PortraitPanel
 from moditalker.ui.animate.studio import Animator, Studio
 from moditalker.ui.compare.compare_studio import CompareStudio
 from moditalker.ui.compare.compare_tab import CompareTab
+from moditalker.ui.shared.doors import Doors
+from moditalker.ui.shared.hosts import host_checks, server_name
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.tab import Tab
 from moditalker.ui.shared.workspace import Workspace
@@ -57,12 +60,24 @@ def build_page(tabs: Sequence[Tab], settings: Settings) -> gr.Blocks:
         for tab in tabs:
             with gr.Tab(tab.title):
                 tab.build()
-    return page.queue(max_size=settings.waiting, default_concurrency_limit=1)
+    # A call that skips the queue would skip its limits.
+    return page.queue(max_size=settings.waiting, default_concurrency_limit=1, api_open=False)
 
 
-def launch_options(settings: Settings) -> dict[str, Any]:
-    """How the page is served, wherever it is: arguments of `gr.Blocks.launch`."""
+def launch_options(settings: Settings, address: str | None = None, doors: Middleware | None = None) -> dict[str, Any]:
+    """How the page is served, wherever it is: arguments of `gr.Blocks.launch`.
+
+    Args:
+        settings: limits.
+        address: that the server listens at; what the environment says when None.
+        doors: what looks at every request, behind the checks of its host.
+
+    Raises:
+        InputError: see `host_checks`.
+    """
+    checks = host_checks(address or server_name())
     return {
+        "app_kwargs": {"middleware": [*checks, doors or Middleware(Doors)]},
         # Fonts that the visitor has: the page must look the same without the internet.
         "theme": gr.themes.Soft(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO_FONTS),
         "css_paths": CSS,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ImageData
 from PIL import Image
 
 from moditalker.face.inspection import Inspection, draw_inspection, face_at, inspect_portrait
@@ -13,6 +12,7 @@ from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.status import note_html, warnings_html
+from moditalker.ui.shared.uploads import uploaded_path
 from moditalker.utils.errors import InputError
 
 INSPECTIONS_AT_ONCE = 2
@@ -52,8 +52,6 @@ class PortraitPanel:
                 alt_text="The portrait that will speak",
                 placeholder="# One face, seen from the front\nDrop a picture here, or click to choose one",
             )
-            # The path as it came: Gradio would open the picture itself, and an unreadable one would end in a bare
-            # "Error" in place of our sentence.
             portrait.preprocess = uploaded_path  # type: ignore[method-assign]
             found = gr.Image(
                 label="What was found",
@@ -168,8 +166,3 @@ class PortraitPanel:
 def _number(value: int, faces: int) -> Any:
     """The number of the face that speaks; it is shown where there is a choice."""
     return gr.Number(value=value, visible=faces > 1)
-
-
-def uploaded_path(payload: ImageData | None) -> str | None:
-    """A `gr.Image`'s file as it came, for its ``preprocess``; None without one."""
-    return None if payload is None else payload.path

@@ -100,8 +100,9 @@ def check_before_start(request: Request, settings: Settings) -> None:
         )
     if request.head_motion == "video" and request.head_video is None:
         raise InputError("There is no video to take the head motion from: add one, or choose natural or still.")
-    if not request.consent:
-        raise InputError("Tick that you may use this face and this voice (consent); nothing is made without it.")
+    # "no" and "false" are true to Python.
+    if request.consent is not True:
+        raise InputError("Tick that you may use this face and this voice (consent: true); nothing is made without it.")
 
 
 def accept(request: Request, settings: Settings) -> Job:

@@ -58,8 +58,10 @@ def columns_of(request: CompareRequest, methods: dict[str, Method], settings: Se
         raise InputError(
             f"A comparison has {FEWEST} to {MOST} columns, and {len(chosen)} are chosen: add or remove some."
         )
+    if len(request.video_title) > settings.max_title:
+        raise InputError(f"The video's name has at most {settings.max_title} characters: shorten it.")
     machines = sorted({method.facts.sent_to for method in chosen if method.facts.sent_to})
-    if machines and not request.share:
+    if machines and request.share is not True:
         raise InputError(
             f"The portrait and the recording would be sent to {', '.join(machines)}: tick that they may be, or choose "
             "other methods."

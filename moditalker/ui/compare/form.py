@@ -6,10 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from moditalker.ui.animate.portrait_panel import uploaded_path
 from moditalker.ui.animate.request import MAX_SEED, NEW_SEED, Request
 from moditalker.ui.compare.compare_request import CompareRequest
 from moditalker.ui.shared.settings import Settings
+from moditalker.ui.shared.uploads import uploaded_path
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,6 @@ def build_files(settings: Settings) -> tuple[gr.Image, gr.Audio, gr.Textbox]:
         elem_id="compare-portrait",
         alt_text="The portrait that will speak",
     )
-    # As in the portrait's panel: an unreadable picture is refused in a sentence.
     portrait.preprocess = uploaded_path  # type: ignore[method-assign]
     audio = gr.Audio(
         label=f"Recording, up to {settings.max_audio_seconds:.0f} seconds",
@@ -97,8 +96,8 @@ def request_of(
 ) -> CompareRequest:
     """What the values of `Form.components` say; of the names being hidden, ``blind``."""
     chosen = NEW_SEED if seed is None else int(seed)
-    spoken = Request(portrait, audio, text or "", bool(consent), crop=crop, seed=chosen)
-    return CompareRequest(spoken, tuple(methods or ()), video, video_title or "", real, bool(share), bool(blind))
+    spoken = Request(portrait, audio, text or "", consent, crop=crop, seed=chosen)
+    return CompareRequest(spoken, tuple(methods or ()), video, video_title or "", real, share, blind)
 
 
 def files_of(request: CompareRequest) -> tuple[str | None, ...]:

@@ -9,6 +9,7 @@ import gradio as gr
 from moditalker.baselines.protocol import Method
 from moditalker.baselines.registry import listing
 from moditalker.ui.compare.compare_request import FEWEST, MOST
+from moditalker.ui.shared.settings import Settings
 
 SHARE = "The portrait and the recording may be sent to the machines named above."
 CHOSEN = ("rules", "ours")
@@ -40,7 +41,9 @@ class MethodsPanel:
         with gr.Accordion("A video made elsewhere, as a column", open=False):
             video = gr.Video(label="Video of the same portrait and recording", sources=["upload"], height=200,
                              elem_id="compare-video")  # fmt: skip
-            video_title = gr.Textbox("", label="What it is called", max_length=40, elem_id="compare-video-title")
+            video_title = gr.Textbox(
+                "", label="What it is called", max_length=Settings.max_title, elem_id="compare-video-title"
+            )
         with gr.Accordion("Licences, and what can run here", open=False):
             table = gr.HTML(elem_id="compare-listing")
             gr.Button("Look", size="sm", elem_id="compare-look").click(

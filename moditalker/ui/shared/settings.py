@@ -10,6 +10,7 @@ class Settings:
     Attributes:
         max_audio_seconds: longest recording.
         max_text: characters of a text to be spoken.
+        max_title: characters of what a column is called.
         max_video_seconds: longest video whose head motion is followed.
         max_file_megabytes: largest upload.
         running: requests that are worked on at a time.
@@ -21,6 +22,7 @@ class Settings:
 
     max_audio_seconds: float = 60.0
     max_text: int = 600
+    max_title: int = 40
     max_video_seconds: float = 60.0
     max_file_megabytes: int = 50
     running: int = 1

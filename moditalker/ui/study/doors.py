@@ -1,11 +1,10 @@
 """What a study's server lets in: pages and files are read, and a rater's six requests are made; nothing else."""
 
-import json
 from collections.abc import Mapping
 
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from moditalker.ui.shared.messages import body_of, parsed, refusal, with_body
 from moditalker.utils.errors import InputError
 
 MAX_BYTES = 16_384
@@ -30,45 +29,18 @@ class StudyDoors:
             return
         path = scope["path"].rstrip("/")
         if scope["type"] != "http" or scope["method"] != "POST" or path not in self._requests:
-            await _refuse("This server takes the answers to its study and nothing else.", 404)(scope, receive, send)
+            await refusal("This server takes the answers to its study and nothing else.", 404)(scope, receive, send)
             return
-        body = await _body(receive)
+        body = await body_of(receive, MAX_BYTES)
         if body is None:
-            await _refuse(f"A request has at most {MAX_BYTES} bytes: send less.", 413)(scope, receive, send)
+            await refusal(f"A request has at most {MAX_BYTES} bytes: send less.", 413)(scope, receive, send)
             return
         try:
-            kept = json.dumps({"data": _arguments(body, self._requests[path])}).encode()
+            message = {"data": _arguments(body, self._requests[path])}
         except InputError as error:
-            await _refuse(str(error), 422)(scope, receive, send)
+            await refusal(str(error), 422)(scope, receive, send)
             return
-        replaced = (b"content-length", b"content-type")
-        headers = [header for header in scope["headers"] if header[0] not in replaced]
-        headers += [(b"content-length", str(len(kept)).encode()), (b"content-type", b"application/json")]
-
-        async def again() -> Message:
-            nonlocal kept
-            if kept:
-                message, kept = {"type": "http.request", "body": kept, "more_body": False}, b""
-                return message
-            return await receive()
-
-        await self._app({**scope, "headers": headers}, again, send)
-
-
-def _refuse(sentence: str, status: int) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status)
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """All of a request's body, or None when it is too long; the rest of it is not read."""
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message["type"] == "http.request" and message.get("more_body", False)
-        if len(body) > MAX_BYTES:
-            return None
-    return body
+        await self._app(*with_body(scope, receive, message), send)
 
 
 def _arguments(body: bytes, count: int) -> list[object]:
@@ -77,10 +49,7 @@ def _arguments(body: bytes, count: int) -> list[object]:
     Raises:
         InputError: there are others, or none.
     """
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InputError('The body is not JSON: send {"data": [...]}.') from error
+    message = parsed(body)
     data = message.get("data") if isinstance(message, dict) else None
     if not isinstance(data, list) or len(data) != count:
         raise InputError(f'The body must be {{"data": [...]}} with {count} arguments: send that.')

@@ -32,9 +32,8 @@ def serve(path: Path, answers: Path, dataset: str | None, host: str, port: int) 
     requests = {
         f"{PREFIX}/run/{name}": len(inspect.signature(function).parameters) for name, function in tab.endpoints.items()
     }
-    options = launch_options(Settings()) | {
+    options = launch_options(Settings(), host, Middleware(StudyDoors, requests=requests)) | {
         "mcp_server": False,
         "footer_links": [],
-        "app_kwargs": {"middleware": [Middleware(StudyDoors, requests=requests)]},
     }
     page.launch(**options, server_name=host, server_port=port)
