@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import httpx2
 import numpy as np
 import pytest
 
@@ -186,6 +187,17 @@ def test_a_server_that_is_down_is_tried_again_and_then_told(
             make(method, inputs, tmp_path)
     assert sum("attempt" in line for line in caplog.messages) == 3
     assert "does not answer" in str(method.available())
+
+
+def test_a_space_that_cannot_be_reached_is_told(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise httpx2.ConnectError("Name or service not known")
+
+    monkeypatch.setattr(spaces_method, "Client", unreachable)
+    with pytest.raises(InputError, match="Peer could not be reached at somebody/Peer: it does not answer; try later"):
+        make(peer("somebody/Peer", "/talk", retries=1), inputs, tmp_path)
 
 
 def test_a_machine_that_accepts_and_says_nothing_costs_no_more_than_its_time(inputs: Inputs, tmp_path: Path) -> None:

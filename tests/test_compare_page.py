@@ -28,6 +28,7 @@ from moditalker.ui.compare.compare_request import CompareRequest
 from moditalker.ui.compare.compare_studio import CompareStudio
 from moditalker.ui.compare.compare_tab import CompareTab
 from moditalker.ui.page import build_page, launch_options
+from moditalker.ui.shared.line import Line
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.workspace import Workspace
 from moditalker.utils.errors import InputError
@@ -243,16 +244,22 @@ class Fake:
         name, title: of it.
         before: called with the progress before the video is written.
         sent_to: a machine elsewhere.
+        missing: why it cannot run.
     """
 
     def __init__(
-        self, name: str, title: str, before: Callable[[Progress], None] | None = None, sent_to: str = ""
+        self,
+        name: str,
+        title: str,
+        before: Callable[[Progress], None] | None = None,
+        sent_to: str = "",
+        missing: str | None = None,
     ) -> None:
         self.facts = Facts(name, title, "As a test says.", "MIT", sent_to=sent_to)
-        self._before = before
+        self._before, self._missing = before, missing
 
     def available(self) -> str | None:
-        return None
+        return self._missing
 
     def make(self, portrait: Path, audio: Path, output: Path, options: Options, progress: Progress) -> Made:
         if self._before is not None:
@@ -279,6 +286,7 @@ METHODS = [
     Fake("marmoset", "Marmoset", erring, "http://zoo"),
     Fake("sloth", "Sloth", endless),
     Fake("lemur", "Lemur"),
+    Fake("dodo", "Dodo", missing="Dodo needs an island: name one."),
 ]
 TITLES = [method.facts.title for method in METHODS]
 SETTINGS = Settings(max_audio_seconds=5)
@@ -293,7 +301,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def url(workspace: Workspace) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(workspace.root.parent / "gradio"))
-        studio = CompareStudio({method.facts.name: method for method in METHODS}, SETTINGS, workspace)
+        studio = CompareStudio({method.facts.name: method for method in METHODS}, SETTINGS, workspace, Line(1, 8))
         tab = CompareTab(studio, SETTINGS)
         page = build_page([tab], SETTINGS)
         _, address, _ = page.launch(
@@ -313,6 +321,9 @@ def test_a_visitor_compares_first_blind_then_with_names(
     page.locator("#compare-audio input[type=file]").set_input_files(inputs.audio)
     page.locator("#compare-portrait img").wait_for()
     choice = page.locator("#compare-methods")
+    page.locator("#compare-apart summary").get_by_text("1 more cannot run here").click()
+    page.locator("#compare-apart").get_by_text("Dodo needs an island").wait_for()
+    assert "Dodo" not in choice.inner_text()
     for name in ("Okapi 3000", "Quokka Pro", "Marmoset ↗"):
         choice.get_by_label(name).check()
     page.locator("#compare-share").get_by_text("may be sent to http://zoo").wait_for()
@@ -330,8 +341,10 @@ def test_a_visitor_compares_first_blind_then_with_names(
     texts += " ['aria-label', 'title', 'alt', 'src', 'href'].map(name => element.getAttribute(name))).join(' ')"
     hidden = page.evaluate(texts)
     assert [title for title in (*TITLES, "okapi", "quokka", "marmoset", "zoo") if title in hidden] == []
-    table = page.locator("#compare-table table")
-    assert [cell.inner_text() for cell in table.locator("th[scope=row]").all()] == ["A", "B", "C"]
+    assert page.locator("#compare-columns label").all_inner_texts()[:2] == ["A", "B"]
+    # Numbers tell the methods apart too.
+    assert page.locator("#compare-table table").count() == 0
+    assert not page.locator("#compare-csv").is_visible()
     assert "This column could not be made" in hidden
 
     step.seek(0.3)
@@ -341,14 +354,26 @@ def test_a_visitor_compares_first_blind_then_with_names(
     assert page.locator("#compare-columns img.difference").count() == 2
     page.screenshot(path=tmp_path / "blind.png", full_page=True)
 
-    page.locator("#compare-blind input").uncheck()
+    page.locator("#compare-reveal").click()
     choice.wait_for()
+    assert page.locator("#compare-table th[scope=row]").count() == 3
+    assert not page.locator("#compare-blind input").is_checked()
     page.locator("#compare-table").get_by_text("Okapi 3000").wait_for()
     shown = page.evaluate("document.body.innerText")
     assert all(title in shown for title in ("Okapi 3000", "Quokka Pro", "Marmoset"))
     assert "No GPU is free" in shown
     assert "Quokka Pro has a warning." in shown
     page.screenshot(path=tmp_path / "named.png", full_page=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    cut_off = page.evaluate(
+        "[...document.querySelectorAll('#compare-columns video, #compare-bar button, #compare-bar input')]"
+        ".filter(element => element.checkVisibility() && element.getBoundingClientRect().right > 390).length"
+    )
+    assert cut_off == 0
+    page.screenshot(path=tmp_path / "phone.png", full_page=True)
+    page.set_viewport_size({"width": 1280, "height": 1100})
     assert complaints == []
 
     step.control("loop").check()
@@ -401,7 +426,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(
 
 def test_a_comparison_that_is_given_up_leaves_nothing(inputs: Inputs, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "work")
-    studio = CompareStudio({method.facts.name: method for method in METHODS}, SETTINGS, workspace)
+    studio = CompareStudio({method.facts.name: method for method in METHODS}, SETTINGS, workspace, Line(1, 8))
     request = CompareRequest(
         Request(str(inputs.portrait), str(inputs.audio), consent=True), ("okapi", "sloth"), video=None
     )

@@ -19,6 +19,7 @@ from moditalker.ui.animate import estimate, studio
 from moditalker.ui.animate.estimate import Countdown, Speeds
 from moditalker.ui.animate.request import Request
 from moditalker.ui.animate.studio import Preview, ProgressEvent, Result, Studio
+from moditalker.ui.shared.line import Line
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.workspace import Workspace
 
@@ -47,7 +48,7 @@ def test_the_first_second_comes_before_the_rest_where_there_is_one(
     soundfile.write(audio, speech[: round(seconds * 16_000)], 16_000)
     request = Request(str(portrait_file), str(audio), consent=True)
     kinds: list[type] = []
-    for event in Studio(Instant(), Settings(), Workspace(tmp_path / "work"), Speeds()).make(request):
+    for event in Studio(Instant(), Settings(), Workspace(tmp_path / "work"), Speeds(), Line(1, 8)).make(request):
         kinds.append(type(event))
         if isinstance(event, Preview):
             count, length = imageio_ffmpeg.count_frames_and_secs(str(event.video))
@@ -81,7 +82,7 @@ def test_a_recording_is_decoded_once_and_every_video_carries_it(
     )
     monkeypatch.setattr(studio, "PREVIEW_SECONDS", 0.2)
     shown: list[Path] = []
-    for event in Studio(pipeline, Settings(), Workspace(tmp_path / "work"), Speeds()).make(request):
+    for event in Studio(pipeline, Settings(), Workspace(tmp_path / "work"), Speeds(), Line(1, 8)).make(request):
         if isinstance(event, Preview):
             shown.append(event.video)
         elif isinstance(event, Result):
@@ -106,7 +107,7 @@ def test_the_mark_is_the_server_s_to_leave_out(
     pipeline = Instant()
     settings = Settings() if mark else Settings(mark=False)
     list(
-        Studio(pipeline, settings, Workspace(tmp_path / "work"), Speeds()).make(
+        Studio(pipeline, settings, Workspace(tmp_path / "work"), Speeds(), Line(1, 8)).make(
             Request(str(portrait_file), str(speech_file), consent=True)
         )
     )
@@ -130,7 +131,7 @@ def test_a_request_can_be_given_up_while_its_results_are_finished(
 
     monkeypatch.setattr(studio, "write_landmark_video", endless)
     workspace = Workspace(tmp_path / "work")
-    making = Studio(Instant(), Settings(), workspace, Speeds()).make(
+    making = Studio(Instant(), Settings(), workspace, Speeds(), Line(1, 8)).make(
         Request(str(portrait_file), str(speech_file), consent=True)
     )
     while not began.is_set():

@@ -92,7 +92,7 @@ def check_usable(landmarks: np.ndarray) -> None:
     eyes = float(interocular_distance(landmarks))
     if eyes < MIN_INTEROCULAR_PIXELS:
         raise InputError(
-            f"The face is too small: its eyes are {eyes:.0f} pixels apart and at least {MIN_INTEROCULAR_PIXELS:.0f} "
+            f"The face is too small: its eyes are {eyes:.1f} pixels apart and at least {MIN_INTEROCULAR_PIXELS:.0f} "
             "are needed; use a larger picture or crop it closer to the face."
         )
     yaw = yaw_degrees(landmarks)

@@ -95,10 +95,7 @@ def _timed(
 def _too_long(name: str, stated: int | None, max_seconds: float) -> str:
     seconds = (stated or 0) / av.time_base
     length = f"lasts {seconds:.1f} s" if seconds > max_seconds else f"lasts more than {max_seconds:.1f} s"
-    return (
-        f"{name} {length} and the limit is {max_seconds:.1f} s: "
-        f"cut it into parts of at most {max_seconds:g} s or raise the limit (max_seconds)."
-    )
+    return f"{name} {length} and the limit is {max_seconds:.1f} s: cut it into parts of at most {max_seconds:g} s."
 
 
 class _Track:

@@ -3,6 +3,7 @@
 The results go into assets/examples, which the page shows without computing anything.
 """
 
+import argparse
 import json
 import logging
 import shutil
@@ -22,15 +23,20 @@ from moditalker.audio.load import load_recording
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.landmark_file import read_landmarks
+from moditalker.face.tracker import make_tracker
 from moditalker.loading import load_pipeline
 from moditalker.pipeline_base import TalkingPipeline
+from moditalker.release.opening import make_opening
 from moditalker.render.landmark_video import write_landmark_video
-from moditalker.ui.animate.examples import FOLDER
+from moditalker.ui.animate.examples import FOLDER, OPENING
 from moditalker.ui.animate.motion_plot import write_motion_plot
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import StageBars
 
 JPEG_QUALITY = 90
+PAINTINGS = FOLDER.parent / "portraits"
+OPENING_FACES = ("1-astronaut", "4-mona-lisa", "5-veiled-lady", "2-admiral")
+"""Four different people, row by row."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,11 @@ class Recipe:
 
 
 def recipes() -> list[Recipe]:
-    """Portraits that Python packages carry and that are in the public domain.
+    """Portraits in the public domain.
 
-    Eileen Collins, NASA, from scikit-image; Grace Hopper, James S. Davis for the US Navy, from Matplotlib. What they
-    say are no words of theirs.
+    Eileen Collins, NASA, from scikit-image; Grace Hopper, James S. Davis for the US Navy, from Matplotlib; two
+    paintings from ``assets/portraits``: Leonardo's Mona Lisa and Raphael's La donna velata. What they say are no words
+    of theirs.
     """
     astronaut = skimage.data.astronaut()
     with Image.open(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) as picture:
@@ -75,7 +82,26 @@ def recipes() -> list[Recipe]:
             "Five, four, three, two, one. We have lift off!",
             {"seed": 2, "crop": "face", "head_scale": 1.5, "lip_scale": 1.2},
         ),
+        Recipe(
+            "4-mona-lisa",
+            "Mona Lisa",
+            _painting("mona-lisa"),
+            "Five hundred years without a word. Now listen to me!",
+            {"seed": 3, "crop": "face"},
+        ),
+        Recipe(
+            "5-veiled-lady",
+            "Lady with a veil",
+            _painting("veiled-lady"),
+            "Raphael painted me in oil. He left my voice to somebody else.",
+            {"seed": 5, "crop": "face"},
+        ),
     ]
+
+
+def _painting(name: str) -> np.ndarray:
+    with Image.open(PAINTINGS / f"{name}.jpg") as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 def make_example(pipeline: TalkingPipeline, recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -100,17 +126,26 @@ def make_example(pipeline: TalkingPipeline, recipe: Recipe, folder: Path) -> dic
 
 
 def main() -> int:
-    """Make all examples anew; 2 where the weights are missing."""
+    """Make the examples that are named anew, all when none is, and the video that the page opens with.
+
+    Returns 2 where the weights are missing.
+    """
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of an example, 1-astronaut say; all when left out")
+    names = parser.parse_args().names
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         pipeline = load_pipeline()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    for recipe in recipes():
+    chosen = [recipe for recipe in recipes() if not names or recipe.name in names]
+    for recipe in chosen:
+        shutil.rmtree(FOLDER / recipe.name, ignore_errors=True)
         report = make_example(pipeline, recipe, FOLDER / recipe.name)
         print(f"{recipe.name}: {report['audio_seconds']:.1f} s, {report['real_time_factor']:.2f} s of work a second")
+    make_opening([FOLDER / name / "video.mp4" for name in OPENING_FACES], make_tracker("mediapipe"), OPENING)
+    print(f"{OPENING.name}: {OPENING.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -18,12 +18,13 @@ from moditalker.ui.compare.compare_studio import CompareStudio
 from moditalker.ui.compare.compare_tab import CompareTab
 from moditalker.ui.shared.doors import Doors
 from moditalker.ui.shared.hosts import host_checks, server_name
+from moditalker.ui.shared.line import Line
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.tab import Tab
 from moditalker.ui.shared.workspace import Workspace
 from moditalker.ui.study.setup import study_tab
 
-CSS = Path(__file__).with_name("page.css")
+CSS, SCRIPT = Path(__file__).with_name("page.css"), Path(__file__).with_name("page.js")
 MODEL_CARD = Path(__file__).resolve().parents[2] / "assets" / "compact" / "README.md"
 SYSTEM_FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 SYSTEM_MONO_FONTS = ("ui-monospace", "Menlo", "Consolas", "monospace")
@@ -38,8 +39,9 @@ def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace) -> l
     Raises:
         InputError: the study that the environment names cannot be used.
     """
-    studio = Studio(pipeline, settings, workspace, Speeds())
-    comparisons = CompareStudio(find_methods(pipeline, Sources.of_environment()), settings, workspace)
+    line = Line(settings.running, settings.waiting)
+    studio = Studio(pipeline, settings, workspace, Speeds(), line)
+    comparisons = CompareStudio(find_methods(pipeline, Sources.of_environment()), settings, workspace, line)
     return [
         AnimateTab(studio, PortraitPanel(), settings, load_examples()),
         CompareTab(comparisons, settings),
@@ -81,6 +83,7 @@ def launch_options(settings: Settings, address: str | None = None, doors: Middle
         # Fonts that the visitor has: the page must look the same without the internet.
         "theme": gr.themes.Soft(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO_FONTS),
         "css_paths": CSS,
+        "js": SCRIPT.read_text(encoding="utf-8"),
         "share": False,
         # Gradio would ask itself for the page, and give up when that takes 3 seconds, as on a busy machine it may.
         "_frontend": False,

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlparse
 
 import httpx
+import httpx2
 from gradio_client import Client, handle_file
 from gradio_client.client import Job
 from gradio_client.exceptions import AppError
@@ -149,7 +150,7 @@ class RemoteSpace:
         try:
             # Apart: the client waits for a Space that is being built for as long as that takes.
             job = self._awaited(_started(submit), deadline, progress)
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx2.HTTPError, OSError) as error:
             raise _UnreachableError("it does not answer") from error
         # ValueError is what the client raises for a Space that sleeps or failed, and for an endpoint that is not there.
         except ValueError as error:
@@ -162,7 +163,7 @@ class RemoteSpace:
             outputs = self._awaited(job, deadline, progress)
         except (QueueError, TooManyRequestsError) as error:
             raise _UnreachableError("it is busy") from error
-        except (httpx.HTTPError, ConnectionError) as error:
+        except (httpx.HTTPError, httpx2.HTTPError, ConnectionError) as error:
             raise _UnreachableError("the connection broke") from error
         except AppError as error:
             raise InputError(f"{told.title} at {told.server} refused or failed: {_first_line(error)}") from error

@@ -11,17 +11,20 @@ import gradio as gr
 from moditalker.audio.load import load_audio
 from moditalker.constants import SAMPLE_RATE
 from moditalker.options import DEFAULTS
+from moditalker.ui.animate.changed import build_changed
 from moditalker.ui.animate.controls import Controls, build_controls
+from moditalker.ui.animate.example_buttons import ExampleInputs, build_examples, connect_examples
 from moditalker.ui.animate.examples import Example
 from moditalker.ui.animate.portrait_panel import LARGEST, PortraitPanel
 from moditalker.ui.animate.request import NEW_SEED, Request, check_before_start
-from moditalker.ui.animate.results import Results, build_results, cleared, preview_of, shown
+from moditalker.ui.animate.results import build_results, cleared, preview_of, shown
 from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
 from moditalker.ui.animate.studio import Preview, ProgressEvent, Result, Studio
+from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import CANCEL_SECONDS, Run
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.status import in_words, note_html, progress_html, sentence
+from moditalker.ui.shared.status import in_words, note_html, progress_html, sentence, waiting_html
 from moditalker.utils.errors import InputError
 
 CONSENT = "I may use this face and this voice, and I will say that the video is AI-generated wherever I show it."
@@ -49,40 +52,32 @@ class AnimateTab:
 
     def build(self) -> None:
         """Add the tab's content to the `gr.Tab` that is open."""
-        with gr.Row():
-            with gr.Column(min_width=320):
-                chosen = self._portraits.build()
-                speech = SpeechPanel(self._settings).build()
+        with gr.Row(elem_id="workbench"):
+            with gr.Column(scale=6, min_width=320):
+                with gr.Row(elem_id="sources"):
+                    with gr.Column(min_width=280):
+                        chosen = self._portraits.build()
+                    with gr.Column(min_width=240):
+                        speech = SpeechPanel(self._settings).build()
                 controls = build_controls(self._settings.max_video_seconds)
+                build_changed(controls)
                 consent = gr.Checkbox(label=CONSENT, value=False, elem_id="consent")
-                button = gr.Button("Animate", variant="primary", size="lg", elem_id="animate")
-                cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="cancel")
-                estimate = gr.HTML(elem_id="estimate")
-            with gr.Column(min_width=320):
-                status = gr.HTML(elem_id="status")
+                with gr.Column(elem_id="run"):
+                    button = gr.Button("Animate", variant="primary", size="lg", elem_id="animate")
+                    cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="cancel")
+                    estimate = gr.HTML(elem_id="estimate")
+                    status = gr.HTML(elem_id="status")
+            with gr.Column(scale=5, min_width=320, elem_id="output"):
                 example_buttons: list[gr.Button] = []
-                results = build_results(
-                    self._examples[0] if self._examples else None,
-                    between=lambda: example_buttons.extend(self._build_examples()),
-                )
+                results = build_results(between=lambda: example_buttons.extend(build_examples(self._examples)))
         inputs = [chosen.portrait, speech.audio, speech.text, consent, *controls.inputs(), chosen.number]
         Run(self._check, self._make, cleared, "No video was made").connect(
-            button, cancel, status, [speech.source, *inputs], results.outputs(), self._settings.running
+            button, cancel, status, [speech.source, *inputs], results.outputs(), "run"
         )
         self._build_estimate(speech, controls, estimate)
-        for example, clicked in zip(self._examples, example_buttons, strict=True):
-            self._build_example(example, clicked, chosen.portrait, speech, controls, results, status)
+        filled_in = ExampleInputs(chosen.portrait, speech.source, speech.audio, controls)
+        connect_examples(self._examples, example_buttons, filled_in, status, results)
         self._build_endpoint(inputs)
-
-    def _build_examples(self) -> list[gr.Button]:
-        if not self._examples:
-            return []
-        gr.HTML('<h3 class="examples-title">Examples: a click shows the result at once</h3>')
-        with gr.Row(elem_id="examples"):
-            return [
-                gr.Button(example.title, icon=str(example.portrait), size="sm", min_width=140, elem_classes="example")
-                for example in self._examples
-            ]
 
     def _build_estimate(self, speech: Speech, controls: Controls, estimate: gr.HTML) -> None:
         inputs: list[Any] = [
@@ -105,33 +100,6 @@ class AnimateTab:
                 concurrency_limit=2,
                 concurrency_id="estimate",
             )
-
-    def _build_example(
-        self,
-        example: Example,
-        chosen: gr.Button,
-        portrait: gr.Image,
-        speech: Speech,
-        controls: Controls,
-        results: Results,
-        status: gr.HTML,
-    ) -> None:
-        options = example.report["parameters"]
-        set_by_it = ("head_motion", "crop", "atom_steps", "mtov_steps", "guidance", "lip_scale", "head_scale")
-        outputs = [portrait, speech.source, speech.audio, *(getattr(controls, name) for name in set_by_it)]
-
-        def show() -> list[Any]:
-            settings = [options[name] for name in set_by_it]
-            result = shown(example, f"Example: {example.title}")
-            return [str(example.portrait), RECORDING, str(example.speech), *settings, "", *result]
-
-        chosen.click(
-            show,
-            outputs=[*outputs, status, *results.outputs()],
-            api_visibility="private",
-            queue=False,
-            show_progress="hidden",
-        )
 
     def _build_endpoint(self, inputs: list[Any]) -> None:
         outputs = [
@@ -161,7 +129,9 @@ class AnimateTab:
         request = self._request(*values)
         with refusals(request.portrait, request.audio, request.head_video), closing(self._studio.make(request)) as made:
             for event in made:
-                if isinstance(event, ProgressEvent):
+                if isinstance(event, Waiting):
+                    yield [waiting_html(event), *[gr.skip()] * len(cleared())]
+                elif isinstance(event, ProgressEvent):
                     yield [progress_html(event), *[gr.skip()] * len(cleared())]
                 elif isinstance(event, Preview):
                     yield [gr.skip(), *preview_of(event.video)]
@@ -240,8 +210,9 @@ class AnimateTab:
             reported = time.monotonic()
             yield [gr.skip()] * 5
             for event in made:
-                if isinstance(event, ProgressEvent):
-                    progress(event.share, desc=sentence(event))
+                if isinstance(event, Waiting | ProgressEvent):
+                    if isinstance(event, ProgressEvent):
+                        progress(event.share, desc=sentence(event))
                     if time.monotonic() - reported >= CANCEL_SECONDS:
                         reported = time.monotonic()
                         yield [gr.skip()] * 5

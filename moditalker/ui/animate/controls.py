@@ -42,7 +42,6 @@ def build_controls(max_video_seconds: float) -> Controls:
         [(f"{name.capitalize()}", name) for name in PRESETS],
         value=DEFAULT_PRESET,
         label="Quality",
-        info="Best moves the face more carefully and takes about half as long again as balanced.",
         elem_id="preset",
     )
     with gr.Accordion("More settings", open=False, elem_id="more"):
@@ -53,7 +52,7 @@ def build_controls(max_video_seconds: float) -> Controls:
             elem_id="head-motion",
         )
         head_video = gr.Video(
-            label=f"Video whose head is followed, up to {max_video_seconds:.0f} seconds",
+            label=f"Video to take the head motion from, up to {max_video_seconds:.0f} seconds",
             sources=["upload"],
             visible=False,
             height=220,
@@ -63,9 +62,9 @@ def build_controls(max_video_seconds: float) -> Controls:
             [("Full picture", "full"), ("Face only", "face")], value="full", label="Picture", elem_id="crop"
         )
         with gr.Row():
-            lip_scale = _number("Lip motion", "lip_scale", step=0.05)
-            head_scale = _number("Head motion", "head_scale", step=0.05)
-            blink_scale = _number("Blinking", "blink_scale", step=0.05)
+            lip_scale = _number("Amount of lip motion", "lip_scale", step=0.05)
+            head_scale = _number("Amount of head motion", "head_scale", step=0.05)
+            blink_scale = _number("Amount of blinking", "blink_scale", step=0.05)
         with gr.Row():
             atom_steps = _number("Motion steps (AToM)", "atom_steps", step=1, precision=0)
             mtov_steps = _number("Video steps (MToV)", "mtov_steps", step=1, precision=0)
@@ -92,9 +91,11 @@ def build_controls(max_video_seconds: float) -> Controls:
         outputs=[atom_steps, mtov_steps, guidance],
         **quick,
     )
-    for slider in (atom_steps, mtov_steps, guidance):
-        # Moved by hand: no preset is named then unless its values were met.
-        slider.release(_named, inputs=[atom_steps, mtov_steps, guidance], outputs=preset, **quick)
+    steps = [atom_steps, mtov_steps, guidance]
+    # Whoever moved them: no preset is named unless its values were met.
+    gr.on(
+        [slider.change for slider in steps], _named, inputs=steps, outputs=preset, trigger_mode="always_last", **quick
+    )
     return Controls(
         head_motion, head_video, crop, atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, seed
     )

@@ -1,5 +1,6 @@
 """How long a request takes, from what earlier ones took on this machine."""
 
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ FIRST_GUESS = {"face": 0.6, "speech": 0.06, "motion": 0.004, "head": 0.003, "vid
 """Seconds per unit of work (see `work`) on two CPU cores, until this machine has been measured."""
 _LIP_CORRECTION = 0.35
 """Share of the lip correction in the time that the video takes; reports do not tell the two apart."""
+_GROWTH = 1.1
+"""At most so many times the shortest time left that was said is said later."""
 _NEWEST = 0.5
 """Share of the newest measurement in a speed: machines get busy and idle again."""
 
@@ -56,6 +59,9 @@ class Speeds:
 class Countdown:
     """Seconds left of one request: the running stage as it goes, the later ones as they went before.
 
+    What it says never turns back: the share that is done does not shrink, and once drawing began, the time left stays
+    below ``_GROWTH`` times the shortest that was said.
+
     Args:
         predicted: seconds a stage.
     """
@@ -65,12 +71,16 @@ class Countdown:
         self._started = self._stage_started = time.monotonic()
         self.stage = STAGES[0]
         self.done, self.total = 0, 1
+        self._share, self._shortest = 0.0, math.inf
 
     def update(self, stage: str, done: int, total: int) -> None:
         """Note where the request is."""
         now = time.monotonic()
         news = (stage, done, total) != (self.stage, self.done, self.total)
         if stage != self.stage:
+            if self.stage == "lip_correction" and stage == "video":
+                # It draws all frames once too, smaller: how it went says how the drawing will go.
+                self._predicted["video"] = (now - self._stage_started) * (1 - _LIP_CORRECTION) / _LIP_CORRECTION
             self.stage, self._stage_started = stage, now
         self.done, self.total = done, max(total, 1)
         # A tenth of a stage says more about its speed than earlier requests do.
@@ -88,9 +98,14 @@ class Countdown:
         """Seconds until the video is there."""
         running = self._predicted[self.stage] - (time.monotonic() - self._stage_started)
         later = STAGES[STAGES.index(self.stage) + 1 :]
-        return max(0.0, running) + sum(self._predicted[stage] for stage in later)
+        left = max(0.0, running) + sum(self._predicted[stage] for stage in later)
+        if self.stage == STAGES[-1]:
+            left = min(left, _GROWTH * self._shortest)
+            self._shortest = min(left, self._shortest)
+        return left
 
     @property
     def share(self) -> float:
         """How much is done, 0 to 1."""
-        return self.elapsed / max(self.elapsed + self.left, 1e-6)
+        self._share = max(self._share, self.elapsed / max(self.elapsed + self.left, 1e-6))
+        return self._share

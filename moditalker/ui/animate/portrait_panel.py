@@ -16,6 +16,8 @@ from moditalker.ui.shared.uploads import uploaded_path
 from moditalker.utils.errors import InputError
 
 INSPECTIONS_AT_ONCE = 2
+PICTURE_HEIGHT = 220
+"""Pixels, so that all controls and the result fit a laptop's window."""
 LARGEST = 0
 """Stands for the largest face where a number is asked for."""
 
@@ -45,20 +47,20 @@ class PortraitPanel:
                 label="Portrait",
                 sources=["upload", "webcam", "clipboard"],
                 type="filepath",
-                height=300,
-                min_width=200,
+                height=PICTURE_HEIGHT,
+                min_width=130,
                 buttons=["fullscreen"],
                 elem_id="portrait",
                 alt_text="The portrait that will speak",
-                placeholder="# One face, seen from the front\nDrop a picture here, or click to choose one",
+                placeholder="# One face, from the front\nDrop a picture, or click",
             )
             portrait.preprocess = uploaded_path  # type: ignore[method-assign]
             found = gr.Image(
                 label="What was found",
                 type="filepath",
                 format="jpeg",
-                height=300,
-                min_width=200,
+                height=PICTURE_HEIGHT,
+                min_width=130,
                 interactive=False,
                 visible=False,
                 buttons=["fullscreen"],

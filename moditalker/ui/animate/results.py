@@ -1,4 +1,4 @@
-"""What a request ends with, on the page."""
+"""What a request ends with, on the page; and what moves there before anything was asked for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from moditalker.ui.animate.examples import Example
+from moditalker.ui.animate.examples import OPENING, Example
 from moditalker.ui.animate.studio import Result
 
 
@@ -15,6 +15,7 @@ from moditalker.ui.animate.studio import Result
 class Results:
     """The components of the right-hand side."""
 
+    opening: gr.HTML
     video: gr.Video
     details: gr.Column
     used_seed: gr.Number
@@ -25,44 +26,24 @@ class Results:
 
     def outputs(self) -> list[Any]:
         """In the order of `shown`, `preview_of` and `cleared`."""
-        return [
-            self.video,
-            self.details,
-            self.used_seed,
-            self.landmarks,
-            self.plot,
-            self.report,
-            self.report_file,
-        ]
+        return list(vars(self).values())
 
 
-def build_results(example: Example | None, between: Callable[[], None]) -> Results:
-    """Add the components to the `gr.Blocks` that is open; an example's result is in them until there is another.
+def build_results(between: Callable[[], None]) -> Results:
+    """Add the components to the `gr.Blocks` that is open; portraits speak in their place until there is a result.
 
     Args:
-        example: shown first.
         between: adds what stands under the video, before the details.
     """
+    opening = gr.HTML(opening_html(OPENING), elem_id="opening")
     video = gr.Video(
-        label=f"Example: {example.title}" if example else "Result",
-        value=str(example.video) if example else None,
-        interactive=False,
-        height=420,
-        buttons=["download"],
-        elem_id="result",
+        label="Result", interactive=False, visible=False, height=420, buttons=["download"], elem_id="result"
     )
     between()
-    with gr.Column(visible=example is not None, elem_id="details") as details:
-        used_seed = gr.Number(
-            value=example.report["seed"] if example else None,
-            label="Seed used",
-            precision=0,
-            interactive=False,
-            elem_id="used-seed",
-        )
+    with gr.Column(visible=False, elem_id="details") as details:
+        used_seed = gr.Number(label="Seed used", precision=0, interactive=False, elem_id="used-seed")
         with gr.Accordion("Motion: how far the mouth opens, and the landmarks", open=False):
             plot = gr.Image(
-                value=str(example.plot) if example else None,
                 label="Mouth opening over the waveform",
                 show_label=False,
                 interactive=False,
@@ -72,30 +53,31 @@ def build_results(example: Example | None, between: Callable[[], None]) -> Resul
                 alt_text="A curve of the mouth's opening over the waveform of the speech",
             )
             landmarks = gr.Video(
-                value=str(example.landmarks) if example else None,
-                label="Landmarks",
-                interactive=False,
-                buttons=["download"],
-                height=260,
-                elem_id="landmarks",
+                label="Landmarks", interactive=False, buttons=["download"], height=260, elem_id="landmarks"
             )
         with gr.Accordion("Report: every setting, and how long each stage took", open=False):
-            report = gr.JSON(
-                value=example.report if example else None, show_label=False, label="Report", open=True, elem_id="report"
-            )
-            report_file = gr.DownloadButton(
-                "Download the report (JSON)",
-                value=str(example.report_file) if example else None,
-                size="sm",
-                elem_id="report-file",
-            )
-    return Results(video, details, used_seed, landmarks, plot, report, report_file)
+            report = gr.JSON(show_label=False, label="Report", open=True, elem_id="report")
+            report_file = gr.DownloadButton("Download the report (JSON)", size="sm", elem_id="report-file")
+    return Results(opening, video, details, used_seed, landmarks, plot, report, report_file)
+
+
+def opening_html(video: Path) -> str:
+    """A silent video that repeats, of portraits that speak; nothing where there is no such file."""
+    if not video.is_file():
+        return ""
+    return (
+        f'<figure><video src="gradio_api/file={video}" poster="gradio_api/file={video.with_suffix(".jpg")}" '
+        'aria-label="Four portraits speak" autoplay loop muted playsinline></video>'
+        "<figcaption>Made here, each from one picture and one sentence. Yours comes in this place.</figcaption>"
+        "</figure>"
+    )
 
 
 def shown(result: Result | Example, label: str) -> list[Any]:
     """A result, or an example's, in the order of `Results.outputs`."""
     return [
-        gr.Video(value=str(result.video), label=label),
+        gr.HTML(visible=False),
+        gr.Video(value=str(result.video), label=label, visible=True),
         gr.Column(visible=True),
         result.report["seed"],
         str(result.landmarks),
@@ -107,10 +89,11 @@ def shown(result: Result | Example, label: str) -> list[Any]:
 
 def cleared() -> list[Any]:
     """Nothing to see yet, in the order of `Results.outputs`."""
-    return [gr.Video(value=None, label="Result"), gr.Column(visible=False), None, None, None, None, gr.skip()]
+    opening, video = gr.HTML(visible=True), gr.Video(value=None, label="Result", visible=False)
+    return [opening, video, gr.Column(visible=False), None, None, None, None, gr.skip()]
 
 
 def preview_of(video: Path) -> list[Any]:
     """The first second in the video's place, in the order of `Results.outputs`."""
-    rest = [gr.skip()] * 6
-    return [gr.Video(value=str(video), label="The first second, while the rest is made"), *rest]
+    label = "The first second, while the rest is made"
+    return [gr.HTML(visible=False), gr.Video(value=str(video), label=label, visible=True), *[gr.skip()] * 6]

@@ -36,7 +36,12 @@ class SpeechPanel:
     def build(self) -> Speech:
         """Add the panel to the `gr.Blocks` that is open."""
         source = gr.Radio(
-            [("A recording", RECORDING), ("A text", TEXT)], value=RECORDING, label="Speech from", elem_id="speech-from"
+            [("A recording", RECORDING), ("A text", TEXT)],
+            value=RECORDING,
+            label="Speech from",
+            show_label=False,
+            container=False,
+            elem_id="speech-from",
         )
         audio = gr.Audio(
             label=f"Recording, up to {self._settings.max_audio_seconds:.0f} seconds",
@@ -50,8 +55,8 @@ class SpeechPanel:
                 "",
                 label="Text, in English",
                 placeholder="Hello! Nice to meet you.",
-                lines=3,
-                max_lines=6,
+                lines=4,
+                max_lines=4,
                 max_length=self._settings.max_text,
                 elem_id="text",
             )

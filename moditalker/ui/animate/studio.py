@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from moditalker.render.landmark_video import write_landmark_video
 from moditalker.ui.animate.estimate import Countdown, Speeds
 from moditalker.ui.animate.motion_plot import write_motion_plot
 from moditalker.ui.animate.request import Job, Request, accept
+from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.memory import release_memory
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
@@ -90,7 +91,7 @@ class Result:
     report: dict[str, Any]
 
 
-Event = ProgressEvent | Preview | Result
+Event = Waiting | ProgressEvent | Preview | Result
 
 
 def gpu_seconds(job: Job, folder: Path) -> int:
@@ -109,11 +110,14 @@ class Studio:
         settings: limits.
         workspace: where the requests' folders are.
         speeds: learned from every request.
+        line: where requests wait for their turn.
     """
 
-    def __init__(self, pipeline: Animator, settings: Settings, workspace: Workspace, speeds: Speeds) -> None:
+    def __init__(
+        self, pipeline: Animator, settings: Settings, workspace: Workspace, speeds: Speeds, line: Line
+    ) -> None:
         self._pipeline, self._settings, self._workspace = pipeline, settings, workspace
-        self.speeds = speeds
+        self.speeds, self._line = speeds, line
         # Threads that stay: each new one would get memory of its own from the C library, and keep some of it. The first
         # is used where the GPU is, on a ZeroGPU Space in a fork, which threads do not survive; so the second is apart.
         self._engine = ThreadPoolExecutor(settings.running, "animate")
@@ -128,34 +132,39 @@ class Studio:
         never further away than one block of frames.
 
         Yields:
-            ``ProgressEvent`` several times a second, ``Preview`` once where the recording is long enough, and
-            ``Result``.
+            ``Waiting`` while others come before, ``ProgressEvent`` several times a second, ``Preview`` once where the
+            recording is long enough, and ``Result``.
         Raises:
-            InputError: the request cannot be carried out.
+            InputError: the request cannot be carried out, or too many wait already.
             MachineError: something failed here.
         """
-        with self._workspace.folder() as folder:
+        with self._line.place() as place, self._workspace.folder() as folder:
             job = accept(request, self._settings)
-            countdown = Countdown(self.speeds.predict(job.request, job.seconds))
-            report: dict[str, Any] = {}
+            yield from place.wait(BEAT_SECONDS)
             # Named, so that a visitor who leaves gives the folder up first and the iterator ends after that: on a
             # ZeroGPU Space its end waits for the forked process, which looks at the folder.
             produced = self._produce(job, folder)
-            for kind, content in produced:
-                if kind == "progress":
-                    countdown.update(*content)
-                elif kind == "refused":
-                    raise InputError(content)
-                elif kind == "failed":
-                    raise MachineError(content)
-                elif kind == "preview":
-                    yield Preview(folder / content)
-                elif kind == "done":
-                    report = content
-                yield ProgressEvent.of(countdown)
-            self.speeds.learn(job.request, job.seconds, report["seconds"])
-            yield from self._finished(job, folder, report, countdown)
+            yield from self._made(produced, job, folder)
         release_memory()
+
+    def _made(self, produced: Iterable[tuple[str, Any]], job: Job, folder: Path) -> Generator[Event, None, None]:
+        """What comes of what `_produce` says."""
+        countdown = Countdown(self.speeds.predict(job.request, job.seconds))
+        report: dict[str, Any] = {}
+        for kind, content in produced:
+            if kind == "progress":
+                countdown.update(*content)
+            elif kind == "refused":
+                raise InputError(content)
+            elif kind == "failed":
+                raise MachineError(content)
+            elif kind == "preview":
+                yield Preview(folder / content)
+            elif kind == "done":
+                report = content
+            yield ProgressEvent.of(countdown)
+        self.speeds.learn(job.request, job.seconds, report["seconds"])
+        yield from self._finished(job, folder, report, countdown)
 
     def _finished(
         self, job: Job, folder: Path, report: dict[str, Any], countdown: Countdown

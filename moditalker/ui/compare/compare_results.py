@@ -30,6 +30,7 @@ class Results:
     notes: list[gr.HTML]
     tied: gr.Column
     picture: gr.Image
+    reveal: gr.Button
     table: gr.HTML
     stitched: gr.DownloadButton
     csv: gr.DownloadButton
@@ -38,11 +39,11 @@ class Results:
     def outputs(self) -> list[Any]:
         """In the order of `shown`, `shown_column` and `cleared`: the parts of each column, then the rest."""
         columns = [part for parts in zip(self.places, self.videos, self.notes, strict=True) for part in parts]
-        return [*columns, self.tied, self.picture, self.table, self.stitched, self.csv, self.kept]
+        return [*columns, self.tied, self.picture, self.reveal, self.table, self.stitched, self.csv, self.kept]
 
     def named(self) -> list[Any]:
         """Those that say a name, in the order of `renamed`."""
-        return [*self.videos, *self.notes, self.table]
+        return [*self.videos, *self.notes, self.reveal, self.table, self.csv]
 
 
 def build_results() -> Results:
@@ -64,6 +65,9 @@ def build_results() -> Results:
             places.append(place)
     with gr.Column(visible=False) as tied:
         gr.HTML(BAR, css_template=STYLE, js_on_load=script() + _TIE, elem_id="compare-bar")
+        reveal = gr.Button(
+            "Show the names and the measures", variant="primary", visible=False, elem_id="compare-reveal"
+        )
         table = gr.HTML(css_template=STYLE, elem_id="compare-table")
         with gr.Row():
             stitched = gr.DownloadButton("All columns in one video", size="sm", elem_id="compare-stitched")
@@ -77,7 +81,7 @@ def build_results() -> Results:
             elem_id="compare-picture",
             alt_text="The portrait as every method got it",
         )
-    return Results(places, videos, notes, tied, picture, table, stitched, csv, gr.State(None))
+    return Results(places, videos, notes, tied, picture, reveal, table, stitched, csv, gr.State(None))
 
 
 def shown(comparison: Comparison, blind: bool) -> list[Any]:
@@ -95,9 +99,10 @@ def shown(comparison: Comparison, blind: bool) -> list[Any]:
         *columns,
         gr.Column(visible=True),
         str(comparison.portrait),
+        gr.Button(visible=blind),
         _table_of(comparison.rows, blind),
         gr.DownloadButton(value=file_of(comparison.stitched), visible=comparison.stitched is not None),
-        gr.DownloadButton(value=str(comparison.table)),
+        gr.DownloadButton(value=str(comparison.table), visible=not blind),
         comparison.rows,
     ]
 
@@ -118,7 +123,7 @@ def shown_column(done: ColumnDone, blind: bool) -> list[Any]:
 def cleared() -> list[Any]:
     """Nothing to see yet, in the order of `Results.outputs`."""
     columns = [gr.Column(visible=False), gr.Video(value=None), ""] * MOST
-    return [*columns, gr.Column(visible=False), None, "", gr.skip(), gr.skip(), None]
+    return [*columns, gr.Column(visible=False), None, gr.Button(visible=False), "", gr.skip(), gr.skip(), None]
 
 
 def renamed(blind: bool, rows: Sequence[dict[str, Any]]) -> list[Any]:
@@ -129,7 +134,8 @@ def renamed(blind: bool, rows: Sequence[dict[str, Any]]) -> list[Any]:
         _note_of(rows[index].get("failed", ""), rows[index].get("warnings", []), blind) if index < len(rows) else ""
         for index in range(MOST)
     ]
-    return [*labels, *notes, _table_of(rows, blind)]
+    reveal, csv = gr.Button(visible=blind and bool(rows)), gr.DownloadButton(visible=not blind)
+    return [*labels, *notes, reveal, _table_of(rows, blind), csv]
 
 
 def done_html(comparison: Comparison) -> str:
@@ -158,8 +164,8 @@ def _note_of(failed: str, warnings: Sequence[str], blind: bool) -> str:
 
 
 def _table_of(rows: Sequence[dict[str, Any]], blind: bool) -> str:
-    """The table, in a frame that scrolls."""
-    if not rows:
+    """The table, in a frame that scrolls; nothing where names are hidden, as its numbers give the methods away."""
+    if blind or not rows:
         return ""
-    shown = [{**row, "failed": HIDDEN_FAILURE} if blind and "failed" in row else row for row in rows]
-    return f"<div class='measures-frame'>{html_of(shown, _names_of(rows, blind))}</div>"
+    names = _names_of(rows, blind)
+    return f"<div class='measures-frame' role='region' aria-label='Measures' tabindex='0'>{html_of(rows, names)}</div>"

@@ -21,9 +21,10 @@ from moditalker.face.tracker import make_tracker
 from moditalker.ui.animate.request import Job, accept
 from moditalker.ui.animate.studio import gpu_seconds
 from moditalker.ui.compare.compare_request import CompareRequest, columns_of, dropped
+from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.memory import release_memory
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.work import Events, MachineError, do_work, raise_if_cancelled
+from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
 from moditalker.ui.shared.workspace import Workspace
 from moditalker.utils.errors import InputError
 
@@ -71,7 +72,7 @@ class Comparison:
     warnings: list[str]
 
 
-Event = Working | ColumnDone | Comparison
+Event = Waiting | Working | ColumnDone | Comparison
 
 
 def comparison_gpu_seconds(job: Job, names: list[str], request: CompareRequest, folder: Path) -> int:
@@ -86,14 +87,20 @@ class CompareStudio:
         methods: by name.
         settings: limits.
         workspace: where the requests' folders are.
+        line: where requests wait for their turn.
         tracker: name of the face tracker.
     """
 
     def __init__(
-        self, methods: dict[str, Method], settings: Settings, workspace: Workspace, tracker: str = "mediapipe"
+        self,
+        methods: dict[str, Method],
+        settings: Settings,
+        workspace: Workspace,
+        line: Line,
+        tracker: str = "mediapipe",
     ) -> None:
         self.methods, self._settings, self._workspace = methods, settings, workspace
-        self._tracker = tracker
+        self._line, self._tracker = line, tracker
         self._engine = ThreadPoolExecutor(settings.running, "compare")
         # A bound method: on a ZeroGPU Space it runs in a forked process, which has `self` and gets the rest pickled.
         self._produce = spaces.GPU(duration=comparison_gpu_seconds)(self._produce_here)
@@ -116,16 +123,18 @@ class CompareStudio:
         Closing the iterator, or dropping it, gives the request up: every method stops at its next report.
 
         Yields:
-            ``Working`` several times a second, ``ColumnDone`` for each column, and ``Comparison``.
+            ``Waiting`` while others come before, ``Working`` several times a second, ``ColumnDone`` for each column,
+            and ``Comparison``.
         Raises:
-            InputError: the request cannot be carried out.
+            InputError: the request cannot be carried out, or too many wait already.
             MachineError: something failed here that no column can be blamed for.
         """
         names = [method.facts.name for method in columns_of(request, self.methods, self._settings)]
         if request.blind:
             secrets.SystemRandom().shuffle(names)
-        with self._workspace.folder() as folder:
+        with self._line.place() as place, self._workspace.folder() as folder:
             job = accept(request.spoken, self._settings)
+            yield from place.wait(BEAT_SECONDS)
             for kind, content in self._produce(job, names, request, folder):
                 if kind == "refused":
                     raise InputError(content)

@@ -24,9 +24,11 @@ from moditalker.ui.compare.compare_results import (
 from moditalker.ui.compare.compare_studio import ColumnDone, CompareStudio, Comparison, Working
 from moditalker.ui.compare.form import Form, build_files, build_more, files_of, request_of
 from moditalker.ui.compare.methods import CHOSEN, MethodsPanel
+from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import Run
 from moditalker.ui.shared.settings import Settings
+from moditalker.ui.shared.status import waiting_html
 
 
 class CompareTab:
@@ -57,9 +59,10 @@ class CompareTab:
                     info="The columns come in an order of chance, and are called A, B, C, D.",
                 )  # fmt: skip
                 consent = gr.Checkbox(label=CONSENT, value=False, elem_id="compare-consent")
-                button = gr.Button("Compare", variant="primary", size="lg", elem_id="compare")
-                cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="compare-cancel")
-        status = gr.HTML(elem_id="compare-status")
+                with gr.Column(elem_id="compare-run"):
+                    button = gr.Button("Compare", variant="primary", size="lg", elem_id="compare")
+                    cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="compare-cancel")
+                    status = gr.HTML(elem_id="compare-status")
         results = build_results()
         form = Form(portrait, audio, text, consent, methods, share, video, video_title, real, crop, seed)
         blind.change(
@@ -70,8 +73,12 @@ class CompareTab:
             queue=False,
             show_progress="hidden",
         )
+        # As the tick does: it then renames.
+        results.reveal.click(
+            lambda: False, outputs=blind, api_visibility="private", queue=False, show_progress="hidden"
+        )
         Run(self._check, self._make, cleared, "Nothing was compared").connect(
-            button, cancel, status, [blind, *form.components()], results.outputs(), self._settings.running
+            button, cancel, status, [blind, *form.components()], results.outputs(), "compare-run"
         )
         self._build_endpoint(form)
 
@@ -111,7 +118,9 @@ class CompareTab:
         request = self._asked(blind, *values)
         with refusals(*files_of(request)), closing(self._studio.make(request)) as made:
             for event in made:
-                if isinstance(event, Working):
+                if isinstance(event, Waiting):
+                    yield [waiting_html(event), *[gr.skip()] * len(cleared())]
+                elif isinstance(event, Working):
                     # Something at each beat, or a cancelled run would go on.
                     words = progress_html(event, blind) if event.index >= 0 else gr.skip()
                     yield [words, *[gr.skip()] * len(cleared())]
@@ -172,4 +181,6 @@ class CompareTab:
                     yield [file_of(event.stitched), event.rows, str(event.table), videos, event.seed]
                 elif isinstance(event, Working) and event.index >= 0:
                     progress(event.index / event.columns, desc=sentence(event, blind=False))
+                    yield [gr.skip()] * 5
+                elif isinstance(event, Waiting):
                     yield [gr.skip()] * 5

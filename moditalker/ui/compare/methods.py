@@ -1,5 +1,7 @@
 """Which methods are compared: their choice, their licences, and the leave to send files to their machines."""
 
+import threading
+import time
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -13,6 +15,8 @@ from moditalker.ui.shared.settings import Settings
 
 SHARE = "The portrait and the recording may be sent to the machines named above."
 CHOSEN = ("rules", "ours")
+LOOK_AGAIN_SECONDS = 120.0
+"""How long it is believed what machines elsewhere answered."""
 
 
 class MethodsPanel:
@@ -24,6 +28,9 @@ class MethodsPanel:
 
     def __init__(self, methods: dict[str, Method]) -> None:
         self._methods = methods
+        self._looking = threading.Lock()
+        self._listed: list[dict[str, str]] = []
+        self._looked = -LOOK_AGAIN_SECONDS
 
     def build(self) -> tuple[gr.CheckboxGroup, gr.Checkbox, gr.Video, gr.Textbox]:
         """Add the panel to the `gr.Blocks` that is open.
@@ -35,25 +42,18 @@ class MethodsPanel:
             [(_choice(method), name) for name, method in self._methods.items()],
             value=[name for name in CHOSEN if name in self._methods],
             label=f"Methods, {FEWEST} to {MOST} columns in all",
-            info="↗ runs on another machine: portrait and recording are sent there, and nothing without your tick.",
+            info=self._info() or None,
             elem_id="compare-methods",
         )
+        apart = gr.HTML(elem_id="compare-apart")
         with gr.Accordion("A video made elsewhere, as a column", open=False):
             video = gr.Video(label="Video of the same portrait and recording", sources=["upload"], height=200,
                              elem_id="compare-video")  # fmt: skip
             video_title = gr.Textbox(
                 "", label="What it is called", max_length=Settings.max_title, elem_id="compare-video-title"
             )
-        with gr.Accordion("Licences, and what can run here", open=False):
-            table = gr.HTML(elem_id="compare-listing")
-            gr.Button("Look", size="sm", elem_id="compare-look").click(
-                self.listed,
-                outputs=table,
-                api_visibility="private",
-                show_progress="minimal",
-                concurrency_limit=1,
-                concurrency_id="compare-look",
-            )
+        with gr.Accordion("How they work, and their licences", open=False):
+            gr.HTML(self.licences(), elem_id="compare-listing")
         share = gr.Checkbox(label=SHARE, value=False, visible=False, elem_id="compare-share")
         methods.change(
             self.asks_to_share,
@@ -63,7 +63,22 @@ class MethodsPanel:
             queue=False,
             show_progress="hidden",
         )
+        # When the page opens.
+        gr.on(
+            fn=self.look,
+            inputs=methods,
+            outputs=[methods, apart],
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_limit=1,
+            concurrency_id="compare-look",
+        )
         return methods, share, video, video_title
+
+    def _info(self) -> str:
+        if not any(method.facts.sent_to for method in self._methods.values()):
+            return ""
+        return "↗ runs on another machine: portrait and recording are sent there, and nothing without your tick."
 
     def asks_to_share(self, methods: Sequence[str]) -> Any:
         """Ask for leave to send the files away, naming where to, when a chosen method does."""
@@ -71,14 +86,36 @@ class MethodsPanel:
         label = f"The portrait and the recording may be sent to {', '.join(machines)}." if machines else SHARE
         return gr.Checkbox(label=label, visible=bool(machines), value=False)
 
-    def listed(self) -> str:
-        """The methods with their licences, and whether each can run here; asks the machines elsewhere."""
+    def look(self, chosen: Sequence[str]) -> tuple[Any, str]:
+        """The choice of those that can run here, and the others with what they need; asks the machines elsewhere."""
+        listed = self.listed()
+        here = [method["name"] for method in listed if not method["missing"]]
         rows = [
-            f"<tr><th scope='row'>{escape(method['title'])}</th><td>{escape(method['what'])}</td>"
-            f"<td>{escape(method['licence'])}</td><td>{escape(method['missing'] or 'can run here')}</td></tr>"
-            for method in listing(self._methods.values())
+            f"<li><strong>{escape(method['title'])}</strong>: {escape(method['missing'])}</li>"
+            for method in listed
+            if method["missing"]
         ]
-        head = "<tr><th></th><th>how</th><th>licence</th><th>here</th></tr>"
+        apart = f"<details><summary>{len(rows)} more cannot run here</summary><ul>{''.join(rows)}</ul></details>"
+        choices = [(_choice(self._methods[name]), name) for name in here]
+        kept = [name for name in chosen if name in here]
+        return gr.CheckboxGroup(choices=choices, value=kept), apart if rows else ""
+
+    def listed(self) -> list[dict[str, str]]:
+        """See `registry.listing`; what it said is believed for a while, as each look costs up to three seconds."""
+        with self._looking:
+            if time.monotonic() - self._looked >= LOOK_AGAIN_SECONDS:
+                self._listed = listing(self._methods.values())
+                self._looked = time.monotonic()
+            return self._listed
+
+    def licences(self) -> str:
+        """A table of all methods."""
+        rows = [
+            f"<tr><th scope='row'>{escape(facts.title)}</th><td>{escape(facts.what)}</td>"
+            f"<td>{escape(facts.licence)}</td></tr>"
+            for facts in (method.facts for method in self._methods.values())
+        ]
+        head = "<tr><td></td><th scope='col'>how</th><th scope='col'>licence</th></tr>"
         return f"<div class='prose'><table>{head}{''.join(rows)}</table></div>"
 
 

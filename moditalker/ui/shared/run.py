@@ -41,7 +41,7 @@ class Run:
         status: gr.HTML,
         inputs: Sequence[Component],
         outputs: Sequence[Component],
-        at_once: int,
+        place: str,
     ) -> None:
         """Let the buttons do it.
 
@@ -51,7 +51,7 @@ class Run:
             status: shows how the run is getting on.
             inputs: say what is asked for.
             outputs: show what comes out.
-            at_once: how many runs there are at a time, in all tabs together.
+            place: id of what holds the buttons and the status; it is brought into sight.
         """
         buttons = [button, cancel]
         quick: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
@@ -65,17 +65,16 @@ class Run:
             concurrency_limit=None,
             concurrency_id="check",
         )
+        checked.success(None, js=f"() => window.moditalker.began({place!r})", api_visibility="private")
         run = checked.success(
             self.run,
             inputs=inputs,
             outputs=[status, *outputs],
             api_visibility="private",
-            # A visitor who waits in the queue sees his place in it here.
-            show_progress="minimal",
-            show_progress_on=status,
-            # One queue for all tabs: each run uses the whole machine.
-            concurrency_limit=at_once,
-            concurrency_id="animate",
+            show_progress="hidden",
+            # The studios have one line for all tabs, and tell a visitor who waits his place in it.
+            concurrency_limit=None,
+            concurrency_id="run",
         )
         run.success(self.after_success, outputs=buttons, **quick)
         run.failure(self.after_failure, inputs=status, outputs=[*buttons, status], **quick)

@@ -3,6 +3,10 @@
 from html import escape
 
 from moditalker.ui.animate.studio import ProgressEvent
+from moditalker.ui.shared.line import Waiting
+
+WAITING = "waiting"
+"""The kind of a note that says that others come first."""
 
 _WORDS = {
     "face": "Finding the face",
@@ -44,8 +48,14 @@ def progress_html(progress: ProgressEvent) -> str:
     )
 
 
+def waiting_html(waiting: Waiting) -> str:
+    """How many requests come before this one."""
+    first = "1 request comes" if waiting.before == 1 else f"{waiting.before} requests come"
+    return note_html(f"Waiting: {first} before yours.", WAITING)
+
+
 def note_html(text: str, kind: str = "plain") -> str:
-    """One sentence in the progress bar's place; `kind` is plain, good, warning or bad."""
+    """One sentence in the progress bar's place; `kind` is plain, good, waiting, warning or bad."""
     return f'<div class="note note-{kind}" role="status">{escape(text)}</div>'
 
 

@@ -1,0 +1,37 @@
+() => {
+    // What Gradio's components do not do by themselves: bring what happens into sight, and let a result play.
+    const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+    const scroll = calm.matches ? "auto" : "smooth";
+
+    /** Scroll so that an element's top is at the window's, where it or what follows it is outside the window. */
+    const bring = (element) => {
+        const box = element.getBoundingClientRect();
+        if (box.top < 0 || box.bottom > window.innerHeight) element.scrollIntoView({ behavior: scroll, block: "start" });
+    };
+
+    /** With its sound; without it where the browser insists, until the page is touched. */
+    const play = (video) => video.play().catch(() => {
+        video.muted = true;
+        const loud = () => { video.muted = false; };
+        for (const touch of ["pointerdown", "keydown"]) window.addEventListener(touch, loud, { once: true });
+        return video.play().catch(() => {});
+    });
+
+    // Media events do not bubble, but they can be caught on their way down.
+    document.addEventListener("loadeddata", (event) => {
+        const result = event.target.closest("#result");
+        if (!result) return;
+        bring(result);
+        if (!calm.matches) play(event.target);
+    }, true);
+
+    window.moditalker = {
+        /** A run has begun: show its button, its progress and the place of its result. */
+        began: (id) => {
+            document.getElementById("workbench")?.classList.add("began");
+            const run = document.getElementById(id);
+            if (window.innerWidth < 800) run.scrollIntoView({ behavior: scroll, block: "start" });
+            else bring(run);
+        },
+    };
+}
