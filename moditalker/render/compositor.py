@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from moditalker.render.background import Backdrop, showing
+from moditalker.render.border import Border
 from moditalker.render.grid import Grid, feather, looked_up
 from moditalker.render.warp import FrameWarp
 
@@ -46,6 +47,9 @@ class Composer:
         x, y = np.linspace(0, size[0] - 1, columns), np.linspace(0, size[1] - 1, rows)
         self._grid = Grid(int(size[0]), int(size[1]), x, y, place[None], place)
         above = len(self._source) - len(picture)
+        self._border = Border(
+            (width, height), low, low + size, centre, radii, None if backdrop is None else backdrop.whole
+        )
         self._source_pixels = self._grid.pixels + np.array([low[0], low[1] + above], np.float32)
         self._region = slice(low[1], low[1] + size[1]), slice(low[0], low[0] + size[0])
 
@@ -72,6 +76,7 @@ class Composer:
         for index, (frame, displacement, change, matrix) in enumerate(
             zip(frames, displacements, delta, warp.matrices, strict=True)
         ):
+            self._border(displacement)
             places = cv2.split(self._source_pixels + displacement)
             frame[self._region] = looked_up(self._source, places)
             if retouch is not None:
