@@ -88,10 +88,8 @@ def animate(
                 atom_steps=options.atom_steps,
                 guidance=options.guidance,
                 seed=seed,
-                lip_scale=options.lip_scale,
                 head_motion=head_motion,
-                head_scale=options.head_scale,
-                blink_scale=options.blink_scale,
+                **options.scales,
                 progress=progress,
             )
             landmarks, seed = motion.landmarks, motion.seed

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from moditalker.utils.errors import InputError
 
@@ -18,6 +18,14 @@ def _number(
 
 def _choice(default: str, choices: tuple[str, ...], meaning: str) -> Any:
     return field(default=default, metadata={"choices": choices, "help": meaning})
+
+
+class Scales(TypedDict, total=False):
+    """How far parts of the face move, see ``AnimateOptions``; each name is a field of it."""
+
+    lip_scale: float
+    head_scale: float
+    blink_scale: float
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,13 @@ class AnimateOptions:
             raise InputError(f"{name} must be a whole number, got {value!r}.")
         if not low <= value <= high:
             raise InputError(f"{name} must be between {plain(low)} and {plain(high)}, got {value!r:.40}.")
+        if whole:  # also what a page's slider gives as 15.0
+            object.__setattr__(self, name, int(value))
+
+    @property
+    def scales(self) -> Scales:
+        """The fields that ``Scales`` names."""
+        return Scales(**{name: getattr(self, name) for name in Scales.__annotations__})  # type: ignore[typeddict-item]
 
     def but(self, **given: Any) -> "AnimateOptions":
         """The same with other values; those that are None stay.
@@ -99,6 +114,11 @@ def page_bounds(name: str) -> tuple[float, float]:
 def help_of(name: str) -> str:
     """What an option is, for a command line."""
     return str(_metadata(name)["help"])
+
+
+def option_names() -> tuple[str, ...]:
+    """Every option that a command line offers."""
+    return tuple(one.name for one in fields(AnimateOptions) if "help" in one.metadata)
 
 
 def choices_of(name: str) -> tuple[str, ...] | None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from moditalker.mtov.block_sampling import BlockSampler, EncodedFace, encode_fac
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
+from moditalker.options import Scales
 from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput, TalkingPipeline, stepped, target_landmarks
 from moditalker.portrait import Portrait, PortraitSource, composer_of, head_of
 from moditalker.render.compositing import composed
@@ -95,26 +96,17 @@ class MoDiTalkerPipeline(TalkingPipeline):
         guidance: float | None = None,
         seed: int | None = None,
         generator: torch.Generator | None = None,
-        lip_scale: float = 1.0,
         head_motion: str | Path = "natural",
-        head_scale: float = 1.0,
-        blink_scale: float = 1.0,
         callback_on_step_end: StepEnd | None = None,
         progress: Progress | None = None,
+        **scales: Unpack[Scales],
     ) -> MotionOutput:
         """AToM alone: landmarks of the portrait saying what the recording says. Arguments as of ``__call__``.
 
         Raises:
             InputError: input that cannot be used.
         """
-        options = self.check_inputs(
-            atom_steps=atom_steps,
-            guidance=guidance,
-            seed=seed,
-            lip_scale=lip_scale,
-            head_scale=head_scale,
-            blink_scale=blink_scale,
-        )
+        options = self.check_inputs(atom_steps=atom_steps, guidance=guidance, seed=seed, **scales)
         report, clock = progress or unasked, Stopwatch()
         face = self.encode_portrait(portrait).frame
         seed, generators = generators_of(seed, generator)

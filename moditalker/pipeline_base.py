@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from moditalker.face.geometry import FaceFrame
 from moditalker.face.retarget import retarget
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.block_sampling import EncodedFace
-from moditalker.options import DEFAULTS, AnimateOptions
+from moditalker.options import DEFAULTS, AnimateOptions, Scales
 from moditalker.portrait import Portrait, PortraitSource, find_face
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, StepEnd
@@ -129,15 +129,13 @@ class TalkingPipeline(DiffusionPipeline):
         guidance: float | None = None,
         seed: int | None = None,
         generator: torch.Generator | None = None,
-        lip_scale: float = 1.0,
         head_motion: str | Path = "natural",
-        head_scale: float = 1.0,
-        blink_scale: float = 1.0,
         face: int | None = None,
         crop: str = "full",
         output_type: str = "np",
         callback_on_step_end: StepEnd | None = None,
         progress: Progress | None = None,
+        **scales: Unpack[Scales],
     ) -> MoDiTalkerOutput:
         """Animate a portrait; all frames are held in memory (``animate`` writes a file instead).
 
@@ -149,13 +147,12 @@ class TalkingPipeline(DiffusionPipeline):
             output_type: ``np`` or ``pil``.
             callback_on_step_end: as in every diffusers pipeline; the tensors it gets are empty.
             progress: see ``Progress``.
-            atom_steps, mtov_steps, guidance, seed, lip_scale, head_scale, blink_scale, face, crop: see
-                ``AnimateOptions``; None is the preset's own.
+            atom_steps, mtov_steps, guidance, seed, face, crop: see ``AnimateOptions``; None is the preset's own.
+            **scales: how far parts of the face move, see ``Scales``.
         Raises:
             InputError: input that cannot be used, or a value out of its range.
         """
         # 1. check
-        scales = {"lip_scale": lip_scale, "head_scale": head_scale, "blink_scale": blink_scale}
         steps = {"atom_steps": atom_steps, "guidance": guidance, "seed": seed}
         self.check_inputs(output_type, mtov_steps=mtov_steps, face=face, crop=crop, **steps, **scales)
         # 2. encode the portrait and the speech

@@ -4,11 +4,7 @@ import argparse
 from pathlib import Path
 
 from moditalker.cli.parsing import Commands, add_option
-
-ANIMATE = (
-    *("atom_steps", "mtov_steps", "guidance", "lip_scale", "head_scale", "blink_scale"),
-    *("max_seconds", "face", "crop", "seed"),
-)
+from moditalker.options import option_names
 
 
 def add_commands(commands: Commands) -> None:
@@ -23,7 +19,7 @@ def _add_animate(commands: Commands) -> None:
     command.add_argument("audio", type=Path, help="recording, or a video whose sound track is used")
     command.add_argument("-o", "--output", type=Path, required=True, help="OUT.mp4; OUT.json is written beside it")
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
-    for name in ANIMATE:
+    for name in option_names():
         add_option(command, name)
     command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
     command.add_argument("--landmarks", type=Path, metavar="FILE.npz", help="use these instead of AToM's")
@@ -50,7 +46,7 @@ def _animate(options: argparse.Namespace) -> None:
             save_landmarks=options.save_landmarks,
             head_motion=options.head_motion,
             # What was not given is the preset's own.
-            **{name: value for name in ANIMATE if (value := getattr(options, name)) is not None},
+            **{name: value for name in option_names() if (value := getattr(options, name)) is not None},
             progress=bars,
         )
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report["seconds"].items())

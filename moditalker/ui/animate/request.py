@@ -7,7 +7,7 @@ from typing import Any
 from moditalker.audio.load import load_recording
 from moditalker.audio.recording import Recording
 from moditalker.audio.text_to_speech import synthesize
-from moditalker.options import DEFAULTS, MAX_SEED
+from moditalker.options import DEFAULTS, MAX_SEED, option_names
 from moditalker.ui.shared.settings import Settings
 from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video
@@ -51,16 +51,9 @@ class Request:
     def options(self) -> dict[str, Any]:
         """Keyword arguments of ``MoDiTalkerPipeline.animate``."""
         return {
-            "atom_steps": int(self.atom_steps),
-            "mtov_steps": int(self.mtov_steps),
-            "guidance": float(self.guidance),
-            "lip_scale": float(self.lip_scale),
-            "head_motion": self.head_video if self.head_motion == "video" else self.head_motion,
-            "head_scale": float(self.head_scale),
-            "blink_scale": float(self.blink_scale),
-            "crop": self.crop,
-            "seed": int(self.seed),
+            **{name: getattr(self, name) for name in option_names() if hasattr(self, name)},
             "face": int(self.face) or None,
+            "head_motion": self.head_video if self.head_motion == "video" else self.head_motion,
         }
 
 
