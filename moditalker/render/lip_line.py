@@ -18,7 +18,7 @@ from moditalker.face.layout import (
 )
 
 _GAPING = 0.18
-"""A portrait whose lips are farther apart is cut, inter-ocular distances. With one map, seven of eight real mouths that
+"""A portrait whose lips are farther apart is cut, inter-ocular distances. With one map, six of eight real mouths that
 are 0.21 to 0.38 open fold when they close; with two, none does."""
 _SOFT = 0.5
 """How soft the cut is beyond the corners: this share of how far beyond."""
