@@ -1,5 +1,6 @@
 """The About tab: how it works, what it may be used for, and how to use it from a program."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from moditalker.media.stills import MAX_PIXELS
 from moditalker.ui.shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTED_ADDRESS = "http://127.0.0.1:7860"
+"""In the document; the page says its own."""
 
 HOW = """## How it works
 1. **Speech** is brought to 16 kHz and encoded at 50 features a second by a small speech encoder.
@@ -77,7 +80,12 @@ class AboutTab:
             )
         )
         if self._api.is_file():
-            gr.Markdown("## From a program\n" + section(self._api.read_text(), "From a program"))
+            words = "## From a program\n" + section(self._api.read_text(), "From a program")
+            program = gr.Markdown(words, elem_id="program")
+            # When the page opens: only the browser knows the address that leads here, through proxies and all.
+            own = "location.origin + location.pathname.replace(/\\/$/, '')"
+            script = f"() => {json.dumps(words)}.replaceAll({json.dumps(DOCUMENTED_ADDRESS)}, {own})"
+            gr.on(fn=None, js=script, outputs=program, api_visibility="private", show_progress="hidden")
         if self._model_card.is_file():
             with gr.Accordion("Model card", open=False, elem_id="model-card"):
                 gr.Markdown(without_front_matter(self._model_card.read_text()))

@@ -25,6 +25,13 @@
         if (!calm.matches) play(event.target);
     }, true);
 
+    // Wide tables scroll by themselves: by the keyboard too.
+    const reachable = () => {
+        for (const table of document.querySelectorAll(".prose table:not([tabindex])")) table.tabIndex = 0;
+    };
+    new MutationObserver(reachable).observe(document.body, { childList: true, subtree: true });
+    reachable();
+
     window.moditalker = {
         /** A run has begun: show its button, its progress and the place of its result. */
         began: (id) => {

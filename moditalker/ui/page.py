@@ -11,7 +11,7 @@ from moditalker.baselines.registry import Sources, find_methods
 from moditalker.ui.about import AboutTab
 from moditalker.ui.animate.animate_tab import AnimateTab
 from moditalker.ui.animate.estimate import Speeds
-from moditalker.ui.animate.examples import FOLDER, load_examples
+from moditalker.ui.animate.examples import FOLDER, OPENING, load_examples
 from moditalker.ui.animate.portrait_panel import PortraitPanel
 from moditalker.ui.animate.studio import Animator, Studio
 from moditalker.ui.compare.compare_studio import CompareStudio
@@ -19,6 +19,7 @@ from moditalker.ui.compare.compare_tab import CompareTab
 from moditalker.ui.shared.doors import Doors
 from moditalker.ui.shared.hosts import host_checks, server_name
 from moditalker.ui.shared.line import Line
+from moditalker.ui.shared.preview import LinkPreview
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.tab import Tab
 from moditalker.ui.shared.workspace import Workspace
@@ -29,8 +30,10 @@ MODEL_CARD = Path(__file__).resolve().parents[2] / "assets" / "compact" / "READM
 SYSTEM_FONTS = ("system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 SYSTEM_MONO_FONTS = ("ui-monospace", "Menlo", "Consolas", "monospace")
 
-HEADLINE = """# MoDiTalker
-A portrait and speech in, a video of that person saying it out."""
+WHAT = "A portrait and speech in, a video of that person saying it out."
+HEADLINE = f"""# MoDiTalker
+{WHAT}"""
+PREVIEW = Middleware(LinkPreview, title="MoDiTalker", text=WHAT, picture=OPENING.with_suffix(".jpg"))
 
 
 def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace) -> list[Tab]:
@@ -66,6 +69,26 @@ def build_page(tabs: Sequence[Tab], settings: Settings) -> gr.Blocks:
     return page.queue(max_size=settings.waiting, default_concurrency_limit=1, api_open=False)
 
 
+def theme() -> gr.themes.Base:
+    """Gradio's soft theme, its colours as dark, or as light, as text needs to have a contrast of 4.5 to 1."""
+    # Fonts that the visitor has: the page must look the same without the internet.
+    return gr.themes.Soft(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO_FONTS).set(
+        block_label_text_color="*primary_700",
+        block_title_text_color="*primary_700",
+        color_accent="*primary_600",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        checkbox_label_background_fill_selected="*primary_600",
+        checkbox_label_background_fill_selected_dark="*primary_600",
+        link_text_color_dark="*primary_300",
+        link_text_color_hover_dark="*primary_200",
+        link_text_color_visited_dark="*primary_300",
+        body_text_color_subdued="*neutral_500",
+        block_info_text_color="*neutral_500",
+    )
+
+
 def launch_options(settings: Settings, address: str | None = None, doors: Middleware | None = None) -> dict[str, Any]:
     """How the page is served, wherever it is: arguments of `gr.Blocks.launch`.
 
@@ -79,9 +102,8 @@ def launch_options(settings: Settings, address: str | None = None, doors: Middle
     """
     checks = host_checks(address or server_name())
     return {
-        "app_kwargs": {"middleware": [*checks, doors or Middleware(Doors)]},
-        # Fonts that the visitor has: the page must look the same without the internet.
-        "theme": gr.themes.Soft(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO_FONTS),
+        "app_kwargs": {"middleware": [*checks, *([doors] if doors else [Middleware(Doors), PREVIEW])]},
+        "theme": theme(),
         "css_paths": CSS,
         "js": SCRIPT.read_text(encoding="utf-8"),
         "share": False,

@@ -30,7 +30,7 @@ def build_examples(examples: Sequence[Example]) -> list[gr.Button]:
     """Add a button for each to the `gr.Blocks` that is open."""
     if not examples:
         return []
-    gr.HTML('<h3 class="examples-title">Examples: a click shows the result at once</h3>')
+    gr.HTML('<h2 class="examples-title">Examples: a click shows the result at once</h2>')
     with gr.Row(elem_id="examples"):
         return [
             gr.Button(example.title, icon=str(example.portrait), size="sm", min_width=140, elem_classes="example")

@@ -2,7 +2,8 @@
 
 import html
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,19 @@ import gradio as gr
 from moditalker.study.collector import Collector
 from moditalker.study.definition import Study
 from moditalker.study.design import expected_seconds
+from moditalker.ui.animate.examples import FOLDER
 from moditalker.utils.errors import InputError
 
 SCRIPT = Path(__file__).with_name("study.js")
 STYLE = Path(__file__).with_name("study.css")
 PREFIX = "/gradio_api"
+SAMPLES = ("4-mona-lisa", "5-veiled-lady")
+"""Examples whose videos stand for those of a study."""
 
-NO_STUDY = (
-    "No study is running here. To set one up, make it with `python -m moditalker study build RECIPE.toml -o FOLDER` "
-    "(docs/study.md says how a recipe is written) and start the app with `MODITALKER_STUDY=FOLDER/study.toml`, or "
-    "serve it alone with `python -m moditalker study serve FOLDER/study.toml --answers answers.sqlite`."
-)
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "study.md"
+NO_STUDY = """## No study is running here
+In a study, people watch two videos and say which one is better. They do not learn which method made which. This is what
+they see. Your answer is not asked for, so the buttons do nothing."""
 
 
 def file_address(path: Path) -> str:
@@ -48,7 +51,7 @@ class StudyTab:
     def build(self) -> None:
         """Add the tab's content to the `gr.Tab` that is open."""
         if self._about is None or self._collector is None or self._served is None:
-            gr.Markdown(NO_STUDY, elem_id="no-study")
+            _build_no_study()
             return
         gr.set_static_paths([self._served])
         about = html.escape(json.dumps(self._about), quote=True)
@@ -124,6 +127,33 @@ def about_study(study: Study) -> dict[str, Any]:
         "minimum_age": study.minimum_age,
         "minutes": max(1, round(expected_seconds(study) / 60)),
     }
+
+
+def _build_no_study() -> None:
+    """What a study looks like, with two of the examples' videos, and how to set one up."""
+    with gr.Column(elem_id="no-study"):
+        gr.Markdown(NO_STUDY)
+        videos = [FOLDER / name / "video.mp4" for name in SAMPLES]
+        if all(video.is_file() for video in videos):
+            gr.HTML(sample_trial(videos))
+        if GUIDE.is_file():
+            with gr.Accordion("How to set one up", open=False):
+                # Its links lead to files of the repository.
+                gr.Markdown(re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", GUIDE.read_text(encoding="utf-8")))
+
+
+def sample_trial(videos: Sequence[Path]) -> str:
+    """A trial as raters see it, whose buttons are off."""
+    columns = "".join(
+        f'<figure><figcaption>{letter}</figcaption><video src="{file_address(video)[1:]}" aria-label="Video {letter}" '
+        "controls playsinline preload=metadata></video></figure>"
+        for letter, video in zip("AB", videos, strict=True)
+    )
+    answers = "".join(f"<button type=button disabled>{answer}</button>" for answer in ("A", "No difference", "B"))
+    return (
+        '<div class="sample-trial"><p>Which video moves its lips more like the sound?</p>'
+        f'<div class="sample-videos">{columns}</div><div class="sample-answers">{answers}</div></div>'
+    )
 
 
 @contextmanager
