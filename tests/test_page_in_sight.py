@@ -171,3 +171,32 @@ def test_an_example_s_settings_show_and_do_not_stick_to_one_s_own_portrait(
     assert page.locator("#head-motion").get_by_label("Natural").is_checked()
     assert page.locator("#lip-scale input[type=number]").input_value() == "1"
     page.close()
+
+
+def test_a_reload_asks_and_then_finds_the_run_and_its_result_again(
+    chromium: Browser, url: str, stepping: SteppingPipeline, files: dict[str, Path]
+) -> None:
+    stepping.released.clear()
+    page = visit(chromium, url, WIDE)
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    fill_in(page, files["slow"], files["speech"])
+    page.locator("#animate").click()
+    page.locator("#status").get_by_text("Drawing").wait_for()
+    page.reload()
+    assert asked == ["beforeunload"]
+    page.locator("#cancel").wait_for()
+    page.get_by_role("progressbar").wait_for()
+    stepping.released.set()
+    page.locator("#status").get_by_text("Done").wait_for()
+    page.wait_for_function("document.querySelector('#result video')?.readyState >= 2")
+    page.locator("#animate").wait_for()
+    page.reload()
+    page.locator("#status").get_by_text("Done").wait_for()
+    page.wait_for_function("document.querySelector('#result video')?.readyState >= 2")
+    assert asked == ["beforeunload"]
+    elsewhere = visit(chromium, url, WIDE)
+    elsewhere.wait_for_timeout(1500)
+    assert elsewhere.locator("#result video").count() == 0
+    elsewhere.close()
+    page.close()

@@ -32,13 +32,25 @@
     new MutationObserver(reachable).observe(document.body, { childList: true, subtree: true });
     reachable();
 
+    // The button that cancels is there as long as something runs.
+    window.addEventListener("beforeunload", (event) => {
+        if (document.querySelector("#cancel, #compare-cancel")) event.preventDefault();
+    });
+
     window.moditalker = {
         /** A run has begun: show its button, its progress and the place of its result. */
         began: (id) => {
             document.getElementById("workbench")?.classList.add("began");
+            if (window.Notification?.permission === "default") Notification.requestPermission();
             const run = document.getElementById(id);
             if (window.innerWidth < 800) run.scrollIntoView({ behavior: scroll, block: "start" });
             else bring(run);
+        },
+        /** A run has ended well: say so to who looks elsewhere. */
+        done: () => {
+            if (document.hidden && window.Notification?.permission === "granted") {
+                new Notification("MoDiTalker", { body: "Your video is done." });
+            }
         },
     };
 }

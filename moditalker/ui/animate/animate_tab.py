@@ -20,6 +20,7 @@ from moditalker.ui.animate.request import NEW_SEED, Request, check_before_start
 from moditalker.ui.animate.results import build_results, cleared, preview_of, shown
 from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
 from moditalker.ui.animate.studio import Preview, ProgressEvent, Result, Studio
+from moditalker.ui.shared.jobs import Jobs
 from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import CANCEL_SECONDS, Run
@@ -71,7 +72,8 @@ class AnimateTab:
                 example_buttons: list[gr.Button] = []
                 results = build_results(between=lambda: example_buttons.extend(build_examples(self._examples)))
         inputs = [chosen.portrait, speech.audio, speech.text, consent, *controls.inputs(), chosen.number]
-        Run(self._check, self._make, cleared, "No video was made").connect(
+        jobs = Jobs(self._settings.delete_after)
+        Run(self._check, self._make, cleared, "No video was made", jobs).connect(
             button, cancel, status, [speech.source, *inputs], results.outputs(), "run"
         )
         self._build_estimate(speech, controls, estimate)
@@ -127,7 +129,10 @@ class AnimateTab:
 
     def _make(self, *values: Any) -> Generator[list[Any], None, None]:
         request = self._request(*values)
-        with refusals(request.portrait, request.audio, request.head_video), closing(self._studio.make(request)) as made:
+        with (
+            refusals(request.portrait, request.audio, request.head_video),
+            closing(self._studio.make(request, True)) as made,
+        ):
             for event in made:
                 if isinstance(event, Waiting):
                     yield [waiting_html(event), *[gr.skip()] * len(cleared())]

@@ -125,12 +125,15 @@ class Studio:
         # A bound method: on a ZeroGPU Space it runs in a forked process, which has `self` and gets the rest pickled.
         self._produce = spaces.GPU(duration=gpu_seconds)(self._produce_here)
 
-    def make(self, request: Request) -> Generator[Event, None, None]:
+    def make(self, request: Request, keep: bool = False) -> Generator[Event, None, None]:
         """Carry a request out.
 
         Closing the iterator, or dropping it, gives the request up: the pipeline stops at its next report, which is
         never further away than one block of frames.
 
+        Args:
+            request: what is asked for.
+            keep: leave the result's files where they are, until their age ends them.
         Yields:
             ``Waiting`` while others come before, ``ProgressEvent`` several times a second, ``Preview`` once where the
             recording is long enough, and ``Result``.
@@ -138,7 +141,7 @@ class Studio:
             InputError: the request cannot be carried out, or too many wait already.
             MachineError: something failed here.
         """
-        with self._line.place() as place, self._workspace.folder() as folder:
+        with self._line.place() as place, self._workspace.folder(keep) as folder:
             job = accept(request, self._settings)
             yield from place.wait(BEAT_SECONDS)
             # Named, so that a visitor who leaves gives the folder up first and the iterator ends after that: on a

@@ -117,11 +117,14 @@ class CompareStudio:
         """
         columns_of(request, self.methods, self._settings)
 
-    def make(self, request: CompareRequest) -> Generator[Event, None, None]:
+    def make(self, request: CompareRequest, keep: bool = False) -> Generator[Event, None, None]:
         """Carry a request out.
 
         Closing the iterator, or dropping it, gives the request up: every method stops at its next report.
 
+        Args:
+            request: what is asked for.
+            keep: leave the result's files where they are, until their age ends them.
         Yields:
             ``Waiting`` while others come before, ``Working`` several times a second, ``ColumnDone`` for each column,
             and ``Comparison``.
@@ -132,7 +135,7 @@ class CompareStudio:
         names = [method.facts.name for method in columns_of(request, self.methods, self._settings)]
         if request.blind:
             secrets.SystemRandom().shuffle(names)
-        with self._line.place() as place, self._workspace.folder() as folder:
+        with self._line.place() as place, self._workspace.folder(keep) as folder:
             job = accept(request.spoken, self._settings)
             yield from place.wait(BEAT_SECONDS)
             for kind, content in self._produce(job, names, request, folder):

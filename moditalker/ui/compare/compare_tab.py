@@ -24,6 +24,7 @@ from moditalker.ui.compare.compare_results import (
 from moditalker.ui.compare.compare_studio import ColumnDone, CompareStudio, Comparison, Working
 from moditalker.ui.compare.form import Form, build_files, build_more, files_of, request_of
 from moditalker.ui.compare.methods import CHOSEN, MethodsPanel
+from moditalker.ui.shared.jobs import Jobs
 from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import Run
@@ -77,7 +78,8 @@ class CompareTab:
         results.reveal.click(
             lambda: False, outputs=blind, api_visibility="private", queue=False, show_progress="hidden"
         )
-        Run(self._check, self._make, cleared, "Nothing was compared").connect(
+        jobs = Jobs(self._settings.delete_after)
+        Run(self._check, self._make, cleared, "Nothing was compared", jobs).connect(
             button, cancel, status, [blind, *form.components()], results.outputs(), "compare-run"
         )
         self._build_endpoint(form)
@@ -116,7 +118,7 @@ class CompareTab:
 
     def _make(self, blind: bool, *values: Any) -> Generator[list[Any], None, None]:
         request = self._asked(blind, *values)
-        with refusals(*files_of(request)), closing(self._studio.make(request)) as made:
+        with refusals(*files_of(request)), closing(self._studio.make(request, True)) as made:
             for event in made:
                 if isinstance(event, Waiting):
                     yield [waiting_html(event), *[gr.skip()] * len(cleared())]

@@ -1,12 +1,15 @@
 """A run, as every tab that makes videos starts it: checked at once, then carried out, and cancelled at any time."""
 
+import secrets
 import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.context import Context
 
+from moditalker.ui.shared.jobs import Job, Jobs
 from moditalker.ui.shared.status import note_html
 
 STARTING, READING = "Starting", "Reading the files"
@@ -16,13 +19,16 @@ CANCEL_SECONDS = 1.0
 
 
 class Run:
-    """What stands behind the button that starts a run, and the one that cancels it. Holds no state of a request.
+    """What stands behind the button that starts a run, and the one that cancels it.
+
+    The run goes on without the page: the same browser finds it again, by an id of chance in its local storage.
 
     Args:
         check: gets the inputs' values, and raises what Gradio shows when they cannot be carried out.
         make: gets them too, and yields what is shown in turn: the status' HTML, then the value of each output.
         cleared: the outputs' values while there is nothing to see.
         unmade: how a sentence begins that says that nothing came of it: "No video was made".
+        jobs: the runs of this tab.
     """
 
     def __init__(
@@ -31,8 +37,9 @@ class Run:
         make: Callable[..., Generator[list[Any], None, None]],
         cleared: Callable[[], list[Any]],
         unmade: str,
+        jobs: Jobs,
     ) -> None:
-        self._check, self._make, self._cleared, self._unmade = check, make, cleared, unmade
+        self._check, self._make, self._cleared, self._unmade, self._jobs = check, make, cleared, unmade, jobs
 
     def connect(
         self,
@@ -55,10 +62,18 @@ class Run:
         """
         buttons = [button, cancel]
         quick: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+        # The studios have one line for all tabs, and tell a visitor who waits his place in it.
+        slow: dict[str, Any] = {
+            "api_visibility": "private",
+            "show_progress": "hidden",
+            "concurrency_limit": None,
+            "concurrency_id": "run",
+        }
+        visitor, name = gr.BrowserState("", storage_key=f"moditalker-{place}"), gr.State("")
         checked = button.click(
             self.check,
             inputs=inputs,
-            outputs=[*buttons, status],
+            outputs=[*buttons, status, name],
             api_visibility="private",
             show_progress="hidden",
             # Through the queue: a refusal outside it is an error in the browser's console.
@@ -66,30 +81,46 @@ class Run:
             concurrency_id="check",
         )
         checked.success(None, js=f"() => window.moditalker.began({place!r})", api_visibility="private")
-        run = checked.success(
-            self.run,
-            inputs=inputs,
-            outputs=[status, *outputs],
-            api_visibility="private",
-            show_progress="hidden",
-            # The studios have one line for all tabs, and tell a visitor who waits his place in it.
-            concurrency_limit=None,
-            concurrency_id="run",
+        run = checked.success(self.run, inputs=[visitor, name, *inputs], outputs=[status, *outputs], **slow)
+        assert Context.root_block is not None, "there is a page around this"
+        known = Context.root_block.load(self.known, inputs=visitor, outputs=[visitor, name, *buttons], **quick)
+        found = known.success(self.found, inputs=visitor, outputs=[status, *outputs], **slow)
+        for one in (run, found):
+            one.success(self.after_success, outputs=buttons, **quick)
+            one.failure(self.after_failure, inputs=status, outputs=[*buttons, status], **quick)
+        run.success(None, js="() => window.moditalker.done()", api_visibility="private")
+        cancelled = cancel.click(
+            self.cancelled, inputs=name, outputs=[*buttons, status, *outputs], cancels=[run, found], **quick
         )
-        run.success(self.after_success, outputs=buttons, **quick)
-        run.failure(self.after_failure, inputs=status, outputs=[*buttons, status], **quick)
-        cancelled = cancel.click(self.cancelled, outputs=[*buttons, status, *outputs], cancels=[run], **quick)
         cancelled.then(self.said_again, outputs=[status, *outputs], **quick)
 
-    def check(self, *values: Any) -> tuple[Any, Any, str]:
-        """Refuse at once what cannot be carried out; then show the other button."""
+    def check(self, *values: Any) -> tuple[Any, Any, str, str]:
+        """Refuse at once what cannot be carried out; then show the other button, and name the run."""
         self._check(*values)
-        return gr.Button(visible=False), gr.Button(visible=True), note_html(STARTING)
+        return gr.Button(visible=False), gr.Button(visible=True), note_html(STARTING), secrets.token_hex(8)
 
-    def run(self, *values: Any) -> Generator[list[Any], None, None]:
+    def run(self, visitor: str, name: str, *values: Any) -> Generator[list[Any], None, None]:
         """What is shown, from the reading of the files to the end."""
         # Before any work: Gradio can cancel only what has yielded.
         yield [note_html(READING), *self._cleared()]
+        job = Job(self._shown(*values), 1 + len(self._cleared()))
+        self._jobs.add(visitor, name, job)
+        yield from job.follow()
+
+    def known(self, visitor: str) -> tuple[str, str, Any, Any]:
+        """When the page opens: the browser's id, a new one where it has none, and the button that fits its run."""
+        name, job = self._jobs.of(visitor) or ("", None)
+        runs = job is not None and job.ended is None
+        return visitor or secrets.token_urlsafe(16), name, gr.Button(visible=not runs), gr.Button(visible=runs)
+
+    def found(self, visitor: str) -> Generator[list[Any], None, None]:
+        """The run that this browser started before, or its result; nothing without one."""
+        yield [gr.skip()] * (1 + len(self._cleared()))
+        found = self._jobs.of(visitor)
+        if found is not None:
+            yield from found[1].follow()
+
+    def _shown(self, *values: Any) -> Generator[list[Any], None, None]:
         try:
             yield from self._make(*values)
         except gr.Error as error:
@@ -108,8 +139,9 @@ class Run:
             status = note_html(f"{self._unmade}: this server is busy. Try again in a minute.", "bad")
         return *self.after_success(), status
 
-    def cancelled(self) -> tuple[Any, ...]:
-        """Show it again, and that nothing was kept."""
+    def cancelled(self, name: str) -> tuple[Any, ...]:
+        """Give the run up and show the first button again, and that nothing was kept."""
+        self._jobs.cancel(name)
         return *self.after_success(), note_html(CANCELLED), *self._cleared()
 
     def said_again(self) -> list[Any]:

@@ -25,15 +25,21 @@ class Workspace:
         self.root.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def folder(self) -> Iterator[Path]:
-        """A new folder for one request; removed at the end, by whoever works in it last."""
+    def folder(self, keep: bool = False) -> Iterator[Path]:
+        """A new folder for one request; removed at the end, by whoever works in it last.
+
+        Args:
+            keep: leave it where the request ends well; `delete_by_age` removes it later.
+        """
         folder = Path(tempfile.mkdtemp(prefix="request-", dir=self.root))
         (folder / _WANTED).touch()
+        ended_well = False
         try:
             yield folder
+            ended_well = True
         finally:
             give_up(folder)
-            if not (folder / _BUSY).exists():
+            if not (keep and ended_well) and not (folder / _BUSY).exists():
                 shutil.rmtree(folder, ignore_errors=True)
 
 
