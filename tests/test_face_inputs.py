@@ -151,3 +151,39 @@ def test_the_crop_to_the_face_is_cut_from_the_picture_as_it_came(
 
 def test_a_whole_picture_comes_out_with_1024_pixels(tracker: MediaPipeTracker, photograph: np.ndarray) -> None:
     assert find_face(photograph, "full", tracker).picture.shape == (768, 1024, 3)
+
+
+def covered(picture: np.ndarray, outline: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """The picture under a polygon of a colour with the noise and the shading of cloth."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [outline.round().astype(np.int32)], 255, cv2.LINE_AA)
+    shade = np.linspace(-15, 15, len(picture))[:, None, None] + np.random.default_rng(0).normal(0, 6, picture.shape)
+    share = (mask / 255)[..., None]
+    return (share * np.clip(colour + shade, 0, 255) + (1 - share) * picture).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", PORTRAITS)
+@pytest.mark.parametrize("colour", [(70, 110, 190), (25, 25, 28), (240, 240, 240)])
+def test_a_mouth_under_a_mask_is_refused(tracker: MediaPipeTracker, name: str, colour: tuple[int, int, int]) -> None:
+    picture = example(name)
+    points = tracker.detect(picture)[0][:, :2]
+    mask = np.concatenate([points[2:15], points[29:30]])
+    with pytest.raises(InputError, match="The mouth is covered"):
+        find_face_in(covered(picture, mask, colour), tracker)
+
+
+@pytest.mark.parametrize("name", PORTRAITS)
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("slant", [-0.3, 0.0, 0.3])
+def test_a_bar_over_a_third_of_the_lips_is_said(
+    tracker: MediaPipeTracker, name: str, place: float, slant: float
+) -> None:
+    picture = example(name)
+    points = tracker.detect(picture)[0][:, :2]
+    width, unit = np.linalg.norm(points[54] - points[48]), interocular_distance(points)
+    middle, half = points[48] + place * (points[54] - points[48]), width / 6
+    downwards, across = unit * np.array([slant, 1]), np.array([half, 0])
+    top, bottom = middle - 0.35 * downwards, middle + 0.6 * downwards
+    bar = np.stack([top - across, top + across, bottom + across, bottom - across])
+    found = find_face_in(covered(picture, bar, (60, 90, 180)), tracker)
+    assert [sentence for sentence in found.warnings if "over a part of the mouth" in sentence]

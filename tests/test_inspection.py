@@ -55,12 +55,16 @@ def test_a_good_portrait_gets_a_box_around_its_face_alone(astronaut: np.ndarray,
     [
         (lambda points: points * 0.6, "small"),
         (lambda points: turned(points, 30), "turned"),
-        (lambda points: points - np.float32([200, 0, 0]), "cut off"),
     ],
 )
 def test_what_may_go_wrong_is_said(astronaut: np.ndarray, landmarks: np.ndarray, change: object, word: str) -> None:
     found = inspect_portrait(astronaut, Finds(change(landmarks)))  # type: ignore[operator]
     assert [word in warning for warning in found.warnings] == [True]
+
+
+def test_a_face_that_the_edge_cuts_off_is_said(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
+    found = inspect_portrait(astronaut[:, 220:], Finds(landmarks - np.float32([220, 0, 0])))
+    assert ["cut off" in warning for warning in found.warnings] == [True]
 
 
 def test_no_face_is_refused(astronaut: np.ndarray) -> None:
