@@ -172,40 +172,6 @@ def test_landmarks_of_another_rate_keep_their_timing(
     np.testing.assert_allclose(read[inside, 8, 1], 100 + 10 * np.arange(50)[inside] / 25, atol=1e-3)
 
 
-def arrays(**changed: object) -> dict[str, object]:
-    return {"landmarks": np.ones((3, 68, 3), np.float32), "fps": 25.0, **changed}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        {"fps": 25.0},
-        {"landmarks": np.ones((3, 68, 3), np.float32)},
-        arrays(landmarks=np.ones((3, 68, 2), np.float32)),
-        arrays(landmarks=np.ones((68, 3), np.float32)),
-        arrays(landmarks=np.ones((0, 68, 3), np.float32)),
-        arrays(landmarks=np.full((3, 68, 3), np.nan, np.float32)),
-        arrays(fps=0.0),
-        arrays(fps=-25.0),
-        arrays(fps=np.nan),
-    ],
-    ids=["no-landmarks", "no-fps", "flat", "one-frame", "empty", "nan", "fps-0", "fps-negative", "fps-nan"],
-)
-def test_a_file_that_holds_no_landmarks_is_refused(content: dict[str, np.ndarray], tmp_path: Path) -> None:
-    path = tmp_path / "bad.npz"
-    np.savez(path, **content)
-    with pytest.raises(InputError, match="bad.npz"):
-        read_landmarks(path)
-
-
-def test_other_files_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "text.npz").write_text("not landmarks")
-    np.save(tmp_path / "plain.npy", np.ones((3, 68, 3), np.float32))
-    for name in ("text.npz", "plain.npy", "missing.npz"):
-        with pytest.raises(InputError, match=name):
-            read_landmarks(tmp_path / name)
-
-
 def test_a_place_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):

@@ -2,12 +2,23 @@
 
 import math
 import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
 from moditalker.constants import FPS
+from moditalker.face.layout import interocular_distance
+from moditalker.media.source import existing_file
 from moditalker.utils.errors import InputError
+
+MIN_FPS, MAX_FPS = 1, 240
+MAX_FRAMES = 144_000
+"""Of a file: ten minutes at the highest rate, an hour and a half at 25 frames a second; 235 MB as float64."""
+FARTHEST = 1e5
+"""Pixels that a coordinate may be away from the picture's corner; pictures are at most 1024 wide."""
 
 
 def write_landmarks(path: Path, landmarks: np.ndarray) -> None:
@@ -29,30 +40,53 @@ def write_landmarks(path: Path, landmarks: np.ndarray) -> None:
 def read_landmarks(path: Path) -> np.ndarray:
     """Read (T, 68, 3) float32 pixels, resampled to 25 frames a second.
 
+    Shapes and sizes are looked at before anything is unpacked.
+
     Raises:
-        InputError: no such file, or no landmarks in it.
+        InputError: no such file, or no landmarks of faces in it.
     """
-    if not path.is_file():
-        raise InputError(
-            f"There is no landmark file {path}; make one with 'python -m moditalker track VIDEO -o {path}'."
-        )
+    path = existing_file(path, "landmark file")
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            landmarks, fps = np.asarray(stored["landmarks"], np.float32), float(stored["fps"])
-    # A plain .npy comes out of np.load as an array, which is no context manager: TypeError.
-    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(path) as archive:
+            fps = float(_array(archive, "fps", lambda shape: math.prod(shape) == 1).item())
+            landmarks = _array(archive, "landmarks", _is_track).astype(np.float32)
+    # What zipfile, zlib and numpy raise on files that are damaged or no archives of arrays.
+    except (KeyError, ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
-            f"{path} is not a landmark file; make one with 'python -m moditalker track VIDEO -o FILE.npz'."
+            f"{path} is not a landmark file of up to {MAX_FRAMES} frames, (T, 68, 3) and fps; make one with "
+            "'python -m moditalker track VIDEO -o FILE.npz'."
         ) from error
-    if landmarks.ndim != 3 or landmarks.shape[1:] != (68, 3) or len(landmarks) == 0 or not np.isfinite(landmarks).all():
-        raise InputError(
-            f"{path} holds landmarks of shape {landmarks.shape} and (T, 68, 3) of finite numbers is needed."
-        )
-    if not (math.isfinite(fps) and fps > 0):
-        raise InputError(f"{path} gives {fps} frames a second and a positive number is needed.")
+    # Written so that NaN fails too.
+    if not MIN_FPS <= fps <= MAX_FPS:
+        raise InputError(f"{path} gives {fps:g} frames a second: it must be {MIN_FPS} to {MAX_FPS}.")
+    if not ((np.abs(landmarks) <= FARTHEST).all() and (interocular_distance(landmarks) >= 1).all()):
+        raise InputError(f"{path} has frames without a face, or points that are not numbers: track the video again.")
     if abs(fps - FPS) < 0.01:
         return landmarks
     times = np.arange(max(1, round(len(landmarks) * FPS / fps))) * fps / FPS
     flat = landmarks.reshape(len(landmarks), -1)
     resampled = np.stack([np.interp(times, np.arange(len(flat)), column) for column in flat.T], -1)
     return resampled.reshape(-1, 68, 3).astype(np.float32)
+
+
+def _is_track(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and 0 < shape[0] <= MAX_FRAMES and shape[1:] == (68, 3)
+
+
+def _array(archive: zipfile.ZipFile, name: str, fits: Callable[[tuple[int, ...]], bool]) -> np.ndarray:
+    """An array of numbers from an npz file, of which no more is unpacked than its header says.
+
+    Raises:
+        ValueError: its shape does not fit, it holds no numbers, or fewer than its header says.
+        Exception: what zipfile and numpy raise on damage.
+    """
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is packed in a way that numpy does not use")
+    with archive.open(entry) as member:
+        header = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}[read_magic(member)]
+        shape, fortran, dtype = header(member)
+        if dtype.kind not in "fiu" or dtype.itemsize > 8 or not fits(shape):
+            raise ValueError(f"{name} has shape {shape} and type {dtype}")
+        content = member.read(math.prod(shape) * dtype.itemsize)
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
