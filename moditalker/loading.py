@@ -57,5 +57,9 @@ def load_pipeline(source: str | Path = "compact", device: str | None = None) -> 
         raise InputError(
             f"No weights could be loaded from {place!r}; give a preset ({', '.join(PRESETS)}), a folder, or a hub id."
         ) from error
+    # What diffusers and torch raise on JSON of another form, and on sizes that no network can have.
+    except (AttributeError, KeyError, TypeError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+        raise InputError(f"The weights in {place!r} are damaged ({reason}): get or assemble them again.") from error
     loaded: TalkingPipeline = pipeline.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return loaded

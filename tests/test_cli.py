@@ -13,6 +13,8 @@ from moditalker.cli.main import main as cli
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.landmark_file import read_landmarks
 from moditalker.face.layout import mouth_opening
+from moditalker.loading import load_pipeline
+from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video, read_video
 
 FEW = ["--atom-steps", "1", "--mtov-steps", "1"]
@@ -234,6 +236,26 @@ def test_weights_that_are_not_there(
     assert animate(portrait_file, short_file, output, folder) == 2
     assert str(folder) in said(capsys)
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model_index.json", "[]"),
+        ("model_index.json", '{"_class_name": "MoDiTalkerPipeline", "atom": 5}'),
+        ("model_index.json", "{"),
+        ("atom/config.json", '{"width": "wide"}'),
+        ("atom/config.json", '{"width": -1}'),
+        ("atom/config.json", "null"),
+        ("atom/config.json", "\0"),
+    ],
+)
+def test_a_description_of_weights_that_is_damaged(weights: Path, tmp_path: Path, file: str, content: str) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(weights, folder)
+    (folder / file).write_text(content)
+    with pytest.raises(InputError, match=str(folder)):
+        load_pipeline(folder)
 
 
 @pytest.mark.parametrize("kind", ["missing", "text", "flat"])
