@@ -2,16 +2,15 @@
 
 import spaces  # noqa: F401, I001  # first: on a ZeroGPU Space it has to prepare torch before anything imports it
 import argparse
-import atexit
 import logging
-import os
-import shutil
 from pathlib import Path
 
 
 from moditalker.utils.errors import InputError
 from moditalker.ui.shared.deletion import delete_by_age
-from moditalker.ui.page import build_page, launch_options, make_tabs
+from moditalker.ui.shared.hosts import host_checks
+from moditalker.ui.shared.server_folder import server_folder
+from moditalker.ui.shared.serving import address, end_at_signals, serve_until_ended
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.warm_up import warm_up
 from moditalker.ui.shared.workspace import Workspace
@@ -26,23 +25,33 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    end_at_signals()
+    try:
+        name, port = address()
+        # Said now, and not after the models are loaded.
+        host_checks(name)
+        with server_folder() as folder:
+            serve(options, folder, name, port)
+    except InputError as error:
+        raise SystemExit(str(error)) from error
+
+
+def serve(options: argparse.Namespace, folder: Path, name: str, port: int) -> None:
+    """Serve at an address, with everything that is written down for visitors in a folder.
+
+    Raises:
+        InputError: the weights, a study or another server's description cannot be used.
+    """
     settings = Settings(mark=not options.no_mark)
-    try:
-        pipeline = load_pipeline(options.weights or "compact")
-    except InputError as error:
-        raise SystemExit(str(error)) from error
+    pipeline = load_pipeline(options.weights or "compact")
     warm_up(pipeline)
-    workspace = Workspace()
-    # Gradio's own copies of uploads and results: in this server's folder, which no other program shares.
-    os.environ["GRADIO_TEMP_DIR"] = str(workspace.root / "gradio")
-    delete_by_age(workspace.root, settings)
-    atexit.register(shutil.rmtree, workspace.root, ignore_errors=True)
-    try:
-        tabs = make_tabs(pipeline, settings, workspace)
-    except InputError as error:
-        raise SystemExit(str(error)) from error
-    page = build_page(tabs, settings)
-    page.launch(**launch_options(settings))
+    # Only now, as Gradio settles where its files go when it is imported.
+    from moditalker.ui.page import build_page, launch_options, make_tabs
+
+    workspace = Workspace(folder)
+    delete_by_age(folder, settings)
+    page = build_page(make_tabs(pipeline, settings, workspace), settings)
+    serve_until_ended(page, workspace, **launch_options(settings, name), server_name=name, server_port=port)
 
 
 if __name__ == "__main__":

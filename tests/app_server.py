@@ -35,7 +35,7 @@ def serve(folder: Path, *options: str, script: str = "app.py") -> Iterator[Serve
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     scratch = folder / "tmp"
-    scratch.mkdir()
+    scratch.mkdir(exist_ok=True)
     environment = os.environ | {
         "GRADIO_SERVER_NAME": "127.0.0.1",
         "GRADIO_SERVER_PORT": str(port),

@@ -41,6 +41,7 @@ LOWER_LIP_AND_JAW = [*range(5, 12), *range(55, 60), 65, 66, 67]
 
 SHARED = {
     "test_attack_app.py": "app",
+    "test_attack_hosts.py": "app",
     "test_browser.py": "app",
     "test_ui_server.py": "app",
     "test_paper_training.py": "forked",

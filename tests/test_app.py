@@ -213,6 +213,8 @@ def test_the_shipped_weights_are_served_unless_others_are_named(monkeypatch: pyt
         raise InputError("That is enough.")
 
     monkeypatch.setattr(app, "load_pipeline", note)
+    monkeypatch.setattr(app, "end_at_signals", lambda: None)
+    monkeypatch.setattr(app, "address", lambda: ("127.0.0.1", 7860))
     for options in ([], ["--weights", "elsewhere"]):
         monkeypatch.setattr(sys, "argv", ["app.py", *options])
         with pytest.raises(SystemExit, match="That is enough"):

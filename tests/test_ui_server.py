@@ -84,7 +84,7 @@ def test_twenty_requests_leave_neither_memory_nor_files_behind(
     # Results wait for their age to come; beyond them there is nothing.
     results = (files[-1] - files[SETTLED - 1]) / (REQUESTS - SETTLED)
     assert results < 300_000
-    assert list(app.folder.glob("moditalker-*/request-*")) == []
+    assert list(app.folder.glob("moditalker-*/server-*/request-*")) == []
 
 
 def test_a_longer_video_takes_no_more_memory(app: Server, visit: Path, speech: np.ndarray, tmp_path: Path) -> None:

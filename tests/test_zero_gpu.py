@@ -115,7 +115,7 @@ def test_a_cancelled_job_gives_its_gpu_back(
         time.sleep(0.05)
     job.cancel()
     while "/release" not in [call["call"] for call in calls(folder)[before:]] or any(
-        server.folder.glob("moditalker-*/request-*")
+        server.folder.glob("moditalker-*/server-*/request-*")
     ):
         assert time.monotonic() < deadline, "the fork went on"
         time.sleep(0.05)

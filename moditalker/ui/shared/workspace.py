@@ -42,6 +42,15 @@ class Workspace:
             if not (keep and ended_well) and not (folder / _BUSY).exists():
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def give_up_all(self) -> None:
+        """Ask whoever works here to stop."""
+        for folder in self.root.glob("request-*"):
+            give_up(folder)
+
+    def is_busy(self) -> bool:
+        """Whether somebody still works here."""
+        return any(self.root.glob(f"request-*/{_BUSY}"))
+
 
 def is_wanted(folder: Path) -> bool:
     """Whether somebody still waits for what is made in a request's folder."""

@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from moditalker.study.definition import read_study
 from moditalker.ui.page import launch_options
+from moditalker.ui.shared.serving import check_free
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.study.doors import StudyDoors
 from moditalker.ui.study.setup import open_study
@@ -25,8 +26,9 @@ def serve(path: Path, answers: Path, dataset: str | None, host: str, port: int) 
     """Serve a study alone until interrupted; no model is loaded, and nothing is taken but answers.
 
     Raises:
-        InputError: see `open_study`.
+        InputError: the port cannot be used; see also `open_study`.
     """
+    check_free(host, port)
     tab = open_study(path, answers, dataset)
     page = build_study_page(tab, read_study(path).title)
     requests = {
