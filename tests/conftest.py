@@ -14,6 +14,7 @@ from app_server import Server, serve
 from browser import CHROMIUM, CHROMIUM_OPTIONS
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from prepared_clips import LENGTHS, write_clip
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -21,6 +22,7 @@ from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.schedulers import atom_scheduler, mtov_scheduler
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.cli.main import main as cli
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.tracker import MediaPipeTracker
@@ -30,6 +32,8 @@ from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
+from moditalker.render.compositor import Composer
+from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of the programs that tests start
@@ -47,8 +51,11 @@ SHARED = {
     "test_paper_training.py": "forked",
     "test_study_browser.py": "forked",
     "test_study_http.py": "forked",
+    "test_training.py": "prepared",
+    "test_training_networks.py": "prepared",
+    "test_augmentation.py": "prepared",
 }
-"""Files that share something costly: the app's server, or the process that others are forked from."""
+"""Files that share something costly: the app's server, the process that others are forked from, prepared clips."""
 
 
 class Together(LoadScopeScheduling):
@@ -203,3 +210,36 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def clips(
+    small_picture: np.ndarray,
+    landmarks: np.ndarray,
+    speech: np.ndarray,
+    talking: Talking,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A list of four clips: two of Ada, one of Ben, one that shows nobody."""
+    folder = tmp_path_factory.mktemp("clips")
+    frame = FaceFrame(landmarks / 2)
+    composer = Composer(
+        small_picture, face_centre(frame), (MOVING_RADII[0] * 1.2 * frame.unit, MOVING_RADII[1] * 1.2 * frame.unit)
+    )
+    moving = talking(landmarks / 2, 60, sway=0.15)
+    field = FrameWarp(frame, frame.motion(moving))
+    film = composer(field, np.zeros((60, 3, 128, 128), np.float32))
+    for name, length in LENGTHS.items():
+        shown = film[:length, :, ::-1] if name == "ben" else film[:length]
+        write_clip(folder / f"{name}.mp4", shown, np.resize(speech, length * SAMPLE_RATE // 25))
+    write_clip(folder / "nobody.mp4", np.full((20, 128, 128, 3), 90, np.uint8), speech[: 20 * SAMPLE_RATE // 25])
+    rows = ["ada-long.mp4,train,ada", "ada-short.mp4,train,ada", "ben.mp4,val,ben", "nobody.mp4,train,nobody"]
+    (folder / "clips.csv").write_text("\n".join(["path,split,speaker", *rows]) + "\n")
+    return folder / "clips.csv"
+
+
+@pytest.fixture(scope="session")
+def prepared(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prepared")
+    assert cli(["prepare", str(clips), "-o", str(folder), "--workers", "1"]) == 0
+    return folder

@@ -1,97 +1,21 @@
 """Motion to video: warp, drawings, tri-planes and the blocks that must join without a seam."""
 
-from collections.abc import Callable
-from itertools import pairwise
-from typing import Any
-
 import cv2
 import numpy as np
 import pytest
 import torch
 from conftest import Talking
+from test_warp import MOUTH, aligned_portrait
 
-from moditalker.atom.schedulers import mtov_scheduler
-from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligned_face, aligning_matrix, transform_points
+from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame, aligning_matrix, transform_points
 from moditalker.face.layout import BROWS, JAW, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from moditalker.mtov.autoencoder import GUIDES, MOUTH_WINDOW, TriplaneAutoencoder, Window
-from moditalker.mtov.block_sampling import BlockSampler, FaceLayers
 from moditalker.mtov.conditions import STEPS_A_PIXEL, block_conditions, guides
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.planes import expand_planes
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.portrait import Portrait
-from moditalker.render.grid import Grid, sample
+from moditalker.render.grid import sample
 from moditalker.render.landmark_map import draw_landmarks, lower_face_mask
-from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
-
-MOUTH = np.arange(48, 68)
-
-
-def warp_of(landmarks: np.ndarray, moved: np.ndarray) -> FrameWarp:
-    frame = FaceFrame(landmarks)
-    return FrameWarp(frame, frame.motion(moved))
-
-
-def warp_aligned(portrait: torch.Tensor, matrix: np.ndarray, frame: FaceFrame, moved: np.ndarray) -> torch.Tensor:
-    """(3, 128, 128) and (T, 68, 3) -> (T, 3, 128, 128)."""
-    motion = frame.motion(moved)
-    grid = Grid.aligned(matrix, motion.matrices, portrait.shape[-1])
-    displacement = np.stack(list(FrameWarp(frame, motion).displacements(grid)))
-    return sample(portrait[None], torch.from_numpy(displacement))
-
-
-def aligned_portrait(picture: np.ndarray, landmarks: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
-    """(3, 128, 128), 0 to 255, and the matrix to it."""
-    matrix = aligning_matrix(landmarks)
-    return torch.from_numpy(aligned_face(picture, matrix)).permute(2, 0, 1).float(), matrix
-
-
-def test_the_warp_of_the_portraits_own_landmarks_changes_nothing(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
-    picture, matrix = aligned_portrait(astronaut, landmarks)
-    still = np.repeat(landmarks[None], 2, 0)
-    warped = warp_aligned(picture, matrix, FaceFrame(landmarks), still)
-    assert (warped - picture).abs().max() < 0.1
-
-
-def test_every_part_of_the_face_comes_from_where_it_was(landmarks: np.ndarray, talking: Talking) -> None:
-    moving = talking(landmarks, 8, sway=0.15)
-    origin = warp_of(landmarks, moving).spline(moving[..., :2])
-    assert np.abs(np.asarray(origin) - landmarks[:, :2]).max() < 0.04 * FaceFrame(landmarks).unit
-
-
-def test_a_head_that_shifts_and_turns_takes_its_picture_along(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
-    frame = FaceFrame(landmarks)
-    pose = np.array([[0, 0, 0.1, 0.1, 0.05, 0.03]], np.float32)
-    moved = frame.compose(np.zeros((1, 68, 3), np.float32), pose)
-    picture, matrix = aligned_portrait(astronaut, landmarks)
-    warped = warp_aligned(picture, matrix, frame, moved)[0]
-    inner = (slice(None), slice(30, 110), slice(30, 98))
-    assert (warped - picture)[inner].abs().mean() < 3
-    assert np.abs(aligning_matrix(moved)[0] - matrix).max() > 1
-
-
-def test_only_pixels_around_the_face_move(landmarks: np.ndarray, talking: Talking) -> None:
-    frame = FaceFrame(landmarks)
-    moving = talking(landmarks, 5, sway=0.2)
-    warp = warp_of(landmarks, moving)
-    angle = np.linspace(0, 2 * np.pi, 60)
-    ring = np.stack([MOVING_RADII[0] * np.cos(angle), MOVING_RADII[1] * np.sin(angle)], -1) * frame.unit
-    beyond = face_centre(frame) + np.concatenate([1.13 * ring, 1.5 * ring, 4 * ring])
-    np.testing.assert_allclose(warp.spline(beyond), np.repeat(beyond[None], 5, 0), atol=1e-3)
-    mouth = landmarks[None, [57, 66], :2] + [0, 3]
-    assert np.abs(warp.spline(mouth[0])[5 // 2] - mouth).max() > 1
-
-
-def test_neighbouring_pixels_stay_neighbours(landmarks: np.ndarray, talking: Talking) -> None:
-    """Nothing folds over, not even between lips that close."""
-    moving = talking(landmarks, 10, sway=0.15)
-    centre, unit = face_centre(FaceFrame(landmarks)), FaceFrame(landmarks).unit
-    axis = np.linspace(-2.9 * unit, 2.9 * unit, 120)
-    grid = centre + np.stack(np.meshgrid(axis, axis), -1)
-    origin = warp_of(landmarks, moving).spline(grid.reshape(-1, 2)).reshape(10, 120, 120, 2)
-    across, down = np.diff(origin, axis=2)[:, :-1], np.diff(origin, axis=1)[:, :, :-1]
-    area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
-    assert (area > 0).mean() > 0.999
 
 
 def aligned_points(landmarks: np.ndarray) -> np.ndarray:
@@ -295,130 +219,3 @@ def test_the_denoiser_sees_every_condition_in_every_plane(pipeline: MoDiTalkerPi
     one = inputs["sample"].clone()
     one[:, :, 0] = 0
     assert (denoiser(timestep=time, **{**inputs, "sample": one}) - usual)[:, :, 1:].abs().mean() > 1e-4
-
-
-def layers_of(
-    pipeline: MoDiTalkerPipeline,
-    portrait: Portrait,
-    landmarks: np.ndarray,
-    *,
-    steps: int,
-    group: int = 4,
-    seed: int = 0,
-    callback: Callable[[int], None] | None = None,
-) -> list[FaceLayers]:
-    sampler = BlockSampler(
-        pipeline.autoencoder,
-        pipeline.denoiser,
-        mtov_scheduler(),
-        portrait.face,
-        steps=steps,
-        start=0.25,
-        generator=torch.Generator().manual_seed(seed),
-        group=group,
-        callback=callback,
-    )
-    return list(sampler(portrait.frame.motion(landmarks)))
-
-
-class EnoughError(Exception):
-    """Raised by a callback to end the work."""
-
-
-@pytest.mark.slow
-def test_the_work_can_be_ended_between_any_two_of_its_steps(
-    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work: list[str] = []
-
-    def noted(owner: Any, method: str) -> None:
-        original = getattr(owner, method)
-        monkeypatch.setattr(
-            owner, method, lambda *args, **options: (work.append(method), original(*args, **options))[1]
-        )
-
-    noted(pipeline.autoencoder, "encode")
-    noted(pipeline.autoencoder, "render")
-    noted(pipeline.denoiser, "forward")
-    moving = talking(portrait.frame.landmarks, 52)
-    layers_of(pipeline, portrait, moving, steps=2, callback=lambda done: work.append(str(done)))
-    assert (work.count("encode"), work.count("forward"), work.count("render")) == (2, 2, 4)
-    neighbours = {(first, then) for first, then in pairwise(work) if not then.isdigit()}
-    assert {first.isdigit() for first, _ in neighbours} == {True}, "two pieces of work without a look between them"
-    assert [done for done in dict.fromkeys(work) if done.isdigit()] == ["0", "12", "24", "36", "52"]
-
-    work.clear()
-
-    def end(done: int) -> None:
-        if done == 12:
-            raise EnoughError
-
-    with pytest.raises(EnoughError):
-        layers_of(pipeline, portrait, moving, steps=2, callback=end)
-    assert work.count("render") == 1
-
-
-def joined(layers: list[FaceLayers]) -> np.ndarray:
-    return np.concatenate([layer.delta for layer in layers])
-
-
-@pytest.mark.parametrize("group", [1, 4])
-@pytest.mark.parametrize("frames", [1, 15, 16, 17, 60])
-@pytest.mark.slow
-def test_layers_cover_every_frame_once_and_in_order(
-    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, frames: int, group: int
-) -> None:
-    moving = talking(portrait.frame.landmarks, frames, sway=0.1)
-    layers = layers_of(pipeline, portrait, moving, steps=0 if frames == 60 else 1, group=group)
-    covered = [layer.start + i for layer in layers for i in range(len(layer.delta))]
-    assert covered == list(range(frames))
-    assert joined(layers).shape == (frames, 3, 128, 128)
-
-
-@pytest.mark.slow
-def test_the_same_seed_gives_the_same_layers(
-    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking
-) -> None:
-    moving = talking(portrait.frame.landmarks, 30)
-    first, again, other = (
-        joined(layers_of(pipeline, portrait, moving, steps=2, group=2, seed=seed)) for seed in (3, 3, 4)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert np.abs(first - other).max() > 0.1
-
-
-@pytest.mark.parametrize("group", [1, 4])
-@pytest.mark.slow
-def test_no_jump_where_blocks_meet(
-    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking, group: int
-) -> None:
-    moving = talking(portrait.frame.landmarks, 64, sway=0.1)
-    delta = joined(layers_of(pipeline, portrait, moving, steps=2, group=group))
-    step = np.abs(np.diff(delta, axis=0)).mean((1, 2, 3))
-    borders = np.arange(11, 63, 12)  # from the last frame that is one block's alone to the first that two share
-    borders = np.concatenate([borders, borders[:-1] + 4])
-    others = np.delete(step, borders)
-    assert step[borders].max() <= 1.1 * others.max()
-
-
-def test_empty_planes_still_follow_the_landmarks(
-    pipeline: MoDiTalkerPipeline, portrait: Portrait, talking: Talking
-) -> None:
-    moving = talking(portrait.frame.landmarks, 10)
-    delta = joined(layers_of(pipeline, portrait, moving, steps=0, group=1))
-    assert np.abs(delta[5] - delta[0]).max() > 0.5
-
-
-def test_of_a_head_that_turned_far_only_the_mouth_is_drawn(pipeline: MoDiTalkerPipeline, portrait: Portrait) -> None:
-    frame = portrait.frame
-    pose = np.zeros((16, 6), np.float32)
-    pose[8:, 1] = 0.5
-    landmarks = frame.compose(np.zeros((16, 68, 3), np.float32), pose)
-    (layers,) = layers_of(pipeline, portrait, landmarks, steps=1)
-    drawn = np.abs(layers.delta).max(1)
-    before, after = drawn[:8].mean(0), drawn[8:].mean(0)
-    top = slice(0, 50)
-    assert before[top].mean() > 0.5
-    assert after[top].max() == 0
-    lips = transform_points(aligning_matrix(landmarks[-1]), landmarks[-1])[MOUTH].mean(0).round().astype(int)
-    assert after[lips[1], lips[0]] > 0.5 * before[MOUTH_WINDOW.top : MOUTH_WINDOW.top + MOUTH_WINDOW.height].mean()
