@@ -1,5 +1,6 @@
 """Pose frames from a driving video, as the published system has them: the head of the video, laid on the landmarks."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 
 from moditalker.constants import FPS
+from moditalker.face.driver_check import LOOKS_A_SECOND, turned, turns_of
 from moditalker.face.geometry import aligned_face, umeyama
 from moditalker.face.layout import STABLE
 from moditalker.face.motion_controls import fit_length
@@ -27,18 +29,23 @@ class DrivingVideo:
         frames: how many are wanted.
         size: side of the squares, pixels.
     Raises:
-        InputError: it cannot be read, or shows no face.
+        InputError: it cannot be read, shows no face, or more than one.
     """
 
     def __init__(self, video: Path, tracker: FaceTracker, frames: int, size: int) -> None:
         if not video.is_file():
             raise InputError(f"There is no driving video at {video}.")
-        landmarks = tracker.track(read_video(video, fps=FPS, max_side=_MAX_SIDE))
-        first = next(read_video(video, fps=FPS, max_side=_MAX_SIDE))
+        turns = turns_of(read_video(video, fps=LOOKS_A_SECOND, max_side=_MAX_SIDE), tracker)
+
+        def frames_of_it() -> Iterator[np.ndarray]:
+            return turned(read_video(video, fps=FPS, max_side=_MAX_SIDE), turns)
+
+        landmarks = tracker.track(frames_of_it())
+        first = next(frames_of_it())
         matrix = crop_matrix(landmarks, first.shape[0], first.shape[1], size)
         self._landmarks = into_crop(landmarks, matrix)
         used = range(min(frames, len(landmarks)))
-        pictures = zip(used, read_video(video, fps=FPS, max_side=_MAX_SIDE), strict=False)
+        pictures = zip(used, frames_of_it(), strict=False)
         self._pictures = [aligned_face(picture, matrix, size) for _, picture in pictures]
         order = np.arange(len(landmarks), dtype=np.float32)[:, None]
         self._order = fit_length(order, frames)[:, 0].astype(int)
