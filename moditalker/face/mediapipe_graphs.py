@@ -3,10 +3,12 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+
+from moditalker.utils.native_noise import without_native_noise
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels."""
@@ -22,12 +24,20 @@ def mediapipe_solutions() -> Any:
     return mediapipe.solutions
 
 
+def started(solution: Callable[..., Any], **options: Any) -> Any:
+    """One of MediaPipe's solutions, its graph opened, and without what its C++ code says of itself meanwhile."""
+    with without_native_noise():
+        made = solution(**options)
+        # Its nodes open in threads, and each speaks when it does.
+        made._graph.wait_until_idle()
+    return made
+
+
 @contextlib.contextmanager
 def face_mesh(**options: Any) -> Iterator[Any]:
     """MediaPipe's face mesh with attention on lips and eyes; ``options`` are those of its ``FaceMesh``."""
-    mesh = mediapipe_solutions().face_mesh.FaceMesh(
-        refine_landmarks=True, min_detection_confidence=0.4, min_tracking_confidence=0.4, **options
-    )
+    kind = mediapipe_solutions().face_mesh.FaceMesh
+    mesh = started(kind, refine_landmarks=True, min_detection_confidence=0.4, min_tracking_confidence=0.4, **options)
     try:
         yield mesh
     finally:
@@ -37,9 +47,8 @@ def face_mesh(**options: Any) -> Iterator[Any]:
 @contextlib.contextmanager
 def face_detector(*, far: bool = False) -> Iterator[Any]:
     """A detector (BlazeFace) with scores and six points: the mesh's own, or the one for ``far`` faces."""
-    detector = mediapipe_solutions().face_detection.FaceDetection(
-        model_selection=int(far), min_detection_confidence=0.4
-    )
+    kind = mediapipe_solutions().face_detection.FaceDetection
+    detector = started(kind, model_selection=int(far), min_detection_confidence=0.4)
     try:
         yield detector
     finally:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moditalker.face.mediapipe_graphs import mediapipe_solutions
+from moditalker.face.mediapipe_graphs import mediapipe_solutions, started
 
 
 class PersonSegmenter:
@@ -13,7 +13,7 @@ class PersonSegmenter:
     """
 
     def __init__(self) -> None:
-        self._graph = mediapipe_solutions().selfie_segmentation.SelfieSegmentation(model_selection=0)
+        self._graph = started(mediapipe_solutions().selfie_segmentation.SelfieSegmentation, model_selection=0)
 
     def __call__(self, picture: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 RGB -> (H, W) float32 from 0 to 1, how sure it is that a pixel belongs to a person."""

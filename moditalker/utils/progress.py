@@ -18,10 +18,26 @@ def unasked(stage: str, done: int, total: int) -> None:
     """Progress that nobody asked for."""
 
 
+STAGE_WORDS = {
+    "face": "Finding the face",
+    "speech": "Listening to the speech",
+    "motion": "Moving the lips",
+    "head": "Moving the head",
+    "lip_correction": "Correcting the lips",
+    "video": "Drawing the video",
+    "track": "Tracking the face",
+}
+"""Stages as people read them; those of other methods have their own names."""
+STAGE_UNITS = {"motion": "steps", "head": "steps", "lip_correction": "frames", "video": "frames", "track": "frames"}
+_BAR = "{desc}: {percentage:3.0f}% |{bar:30}| {n_fmt} of {total_fmt} {unit}, {remaining} left"
+_WITHOUT_END = "{desc}: {n_fmt} {unit}, {elapsed}"
+
+
 class StageBars:
     """One progress bar after the other on standard error, for the ``progress(stage, done, total)`` of a pipeline.
 
-    A context manager: the last bar is closed when it is left. Nothing is shown when standard error is not a terminal.
+    Each has the stage, what is done of it, and the time that is left of it. A context manager: the last bar is closed
+    when it is left. Nothing is shown when standard error is not a terminal.
     """
 
     def __init__(self) -> None:
@@ -41,7 +57,15 @@ class StageBars:
         if self._bar is None or stage != self._stage:
             self.close()
             self._stage = stage
-            self._bar = tqdm(desc=stage, total=total, leave=False, disable=not sys.stderr.isatty())
+            # Where nobody knows how much there is, the total is what is done.
+            self._bar = tqdm(
+                desc=STAGE_WORDS.get(stage, stage),
+                total=total,
+                unit=STAGE_UNITS.get(stage, "done"),
+                bar_format=_BAR if total > done or total == 0 else _WITHOUT_END,
+                leave=False,
+                disable=not sys.stderr.isatty(),
+            )
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 

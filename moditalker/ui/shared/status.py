@@ -4,19 +4,10 @@ from html import escape
 
 from moditalker.ui.animate.studio import ProgressEvent
 from moditalker.ui.shared.line import Waiting
+from moditalker.utils.progress import STAGE_UNITS, STAGE_WORDS
 
 WAITING = "waiting"
 """The kind of a note that says that others come first."""
-
-_WORDS = {
-    "face": "Finding the face",
-    "speech": "Listening to the speech",
-    "motion": "Moving the lips",
-    "head": "Moving the head",
-    "lip_correction": "Correcting the lips",
-    "video": "Drawing the video",
-}
-_UNITS = {"motion": "steps", "head": "steps", "lip_correction": "frames", "video": "frames"}
 
 
 def in_words(seconds: float) -> str:
@@ -27,8 +18,8 @@ def in_words(seconds: float) -> str:
 
 def sentence(progress: ProgressEvent) -> str:
     """'Drawing the video: 48 of 105 frames', without the time."""
-    words = _WORDS[progress.stage]
-    unit = _UNITS.get(progress.stage)
+    words = STAGE_WORDS[progress.stage]
+    unit = STAGE_UNITS.get(progress.stage)
     return words if unit is None else f"{words}: {progress.done} of {progress.total} {unit}"
 
 
