@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,7 @@ def animate(
         report("face", 0, 1)
         encoded: Portrait = pipeline.encode_portrait(portrait, options.crop, face=options.face)
         report("face", 1, 1)
-    for warning in encoded.warnings:
-        logger.warning(warning)
+    warnings = _warned(encoded.warnings)
     own, seed = landmarks is None, options.seed
     height, width = encoded.picture.shape[:2]
     watermark = Watermark((width, height)) if options.mark else None
@@ -93,6 +92,7 @@ def animate(
                 progress=progress,
             )
             landmarks, seed = motion.landmarks, motion.seed
+            warnings += _warned(motion.warnings)
             clock.seconds.update(motion.timings)
         else:
             seed = seed_or_new(seed)
@@ -136,7 +136,7 @@ def animate(
         "fps": FPS,
         "audio_seconds": round(recording.seconds, 3),
         "real_time_factor": round(spent / (len(landmarks) / FPS), 3),
-        "warnings": list(encoded.warnings),
+        "warnings": warnings,
     }
     output.with_suffix(".json").write_text(json.dumps(written, indent=1))
     return written
@@ -168,6 +168,14 @@ def check_places(
         "file of landmarks": landmarks,
     }
     check_targets(targets, inputs)
+
+
+def _warned(warnings: Iterable[str]) -> list[str]:
+    """Say them at once; they are in the report too."""
+    told = list(warnings)
+    for warning in told:
+        logger.warning(warning)
+    return told
 
 
 def name_of(given: object) -> str:

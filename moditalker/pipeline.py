@@ -16,6 +16,8 @@ from moditalker.atom.motion_sampling import sample_head, sample_residual
 from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
+from moditalker.audio.voice_activity import listen
+from moditalker.constants import FPS
 from moditalker.face.geometry import FaceMotion, aligned_face, aligning_matrix
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
@@ -132,8 +134,10 @@ class MoDiTalkerPipeline(TalkingPipeline):
             lambda stage: stepped(self, stage, report, callback_on_step_end),
         )
         tracker = self.config["tracker"]
-        landmarks = spoken_motion(face, samples, frames, samplers, options, head_motion, tracker, clock, report)
-        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds)
+        heard = listen(samples)
+        activity = heard.activity(frames, FPS)
+        landmarks = spoken_motion(face, activity, samplers, options, head_motion, tracker, clock, report)
+        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=heard.warnings)
 
     def render(  # type: ignore[override]
         self,

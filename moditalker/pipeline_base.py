@@ -1,7 +1,7 @@
 """What the compact and the paper pipeline share: a whole run, the options of a preset, hashes of the weights."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -29,11 +29,19 @@ from moditalker.utils.weight_hash import digest
 
 @dataclass
 class MotionOutput(BaseOutput):
-    """What AToM made: ``landmarks`` (T, 68, 3) in the portrait's pixels, ``seed``, ``timings`` in seconds a stage."""
+    """What AToM made.
+
+    Attributes:
+        landmarks: (T, 68, 3) in the portrait's pixels.
+        seed: what was used.
+        timings: seconds a stage.
+        warnings: for the user, about the recording.
+    """
 
     landmarks: np.ndarray
     seed: int
     timings: dict[str, float]
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -47,6 +55,7 @@ class MoDiTalkerOutput(BaseOutput):
         audio: (N,) float32, 16 kHz.
         seed: what was used.
         timings: seconds a stage.
+        warnings: for the user, about the portrait and the recording.
     """
 
     frames: np.ndarray | list[Image.Image]
@@ -55,6 +64,7 @@ class MoDiTalkerOutput(BaseOutput):
     audio: np.ndarray
     seed: int
     timings: dict[str, float]
+    warnings: list[str] = field(default_factory=list)
 
 
 class TalkingPipeline(DiffusionPipeline):
@@ -188,7 +198,13 @@ class TalkingPipeline(DiffusionPipeline):
             frames = [Image.fromarray(frame) for frame in frames]
         timings = {"face": clock.seconds["face"], **motion.timings, "video": clock.seconds["video"]}
         return MoDiTalkerOutput(
-            frames=frames, landmarks=motion.landmarks, fps=FPS, audio=samples, seed=motion.seed, timings=timings
+            frames=frames,
+            landmarks=motion.landmarks,
+            fps=FPS,
+            audio=samples,
+            seed=motion.seed,
+            timings=timings,
+            warnings=[*encoded.warnings, *motion.warnings],
         )
 
     def animate(

@@ -9,8 +9,6 @@ import numpy as np
 from moditalker.atom.blinks import close_eyes, settle_closure
 from moditalker.atom.motion_sampling import StepCallback
 from moditalker.atom.rest import rest_head, rest_lips
-from moditalker.audio.voice_activity import speech_activity
-from moditalker.constants import FPS
 from moditalker.face.driven_pose import driven_pose, driving_video
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.motion_controls import scale_lips, settle_pose, untangle
@@ -37,8 +35,7 @@ class MotionSamplers:
 
 def spoken_motion(
     face: FaceFrame,
-    samples: np.ndarray,
-    frames: int,
+    activity: np.ndarray,
     samplers: MotionSamplers,
     options: AnimateOptions,
     head_motion: str | Path,
@@ -50,8 +47,7 @@ def spoken_motion(
 
     Args:
         face: the portrait's frame.
-        samples: (N,) float32 at 16 kHz.
-        frames: T.
+        activity: (T,) from 0, nobody speaks, to 1, see ``audio.voice_activity``.
         samplers: the networks.
         options: scales and steps.
         head_motion: ``natural``, ``still``, or a video whose head is followed.
@@ -63,7 +59,7 @@ def spoken_motion(
     Raises:
         InputError: the video cannot be followed.
     """
-    activity = speech_activity(samples, frames, FPS)
+    frames = len(activity)
     with clock("motion"):
         report("motion", 0, options.atom_steps)
         residual = rest_lips(samplers.lips(samplers.stepped("motion")), face.shape, activity)

@@ -15,6 +15,8 @@ from moditalker.atom.schedulers import atom_scheduler as head_scheduler
 from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
+from moditalker.audio.voice_activity import listen
+from moditalker.constants import FPS
 from moditalker.face.geometry import aligned_face
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import to_unit
@@ -193,8 +195,10 @@ class PaperPipeline(TalkingPipeline):
             lambda stage: stepped(self, stage, report, callback_on_step_end),
         )
         tracker = self.config["tracker"]
-        landmarks = spoken_motion(face, samples, frames, samplers, options, head_motion, tracker, clock, report)
-        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds)
+        heard = listen(samples)
+        activity = heard.activity(frames, FPS)
+        landmarks = spoken_motion(face, activity, samplers, options, head_motion, tracker, clock, report)
+        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=heard.warnings)
 
     def _sample_head(
         self, samples: np.ndarray, frames: int, steps: int, generator: torch.Generator, callback: StepCallback

@@ -8,14 +8,13 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from moditalker.audio.load import load_audio
-from moditalker.constants import SAMPLE_RATE
 from moditalker.options import DEFAULTS
 from moditalker.ui.animate.changed import build_changed
 from moditalker.ui.animate.controls import Controls, build_controls
 from moditalker.ui.animate.example_buttons import ExampleInputs, build_examples, connect_examples
 from moditalker.ui.animate.examples import Example
 from moditalker.ui.animate.portrait_panel import LARGEST, PortraitPanel
+from moditalker.ui.animate.recording_check import look_at_recording
 from moditalker.ui.animate.request import NEW_SEED, Request, check_before_start
 from moditalker.ui.animate.results import build_results, cleared, preview_of, shown
 from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
@@ -240,14 +239,16 @@ class AnimateTab:
         guidance: float,
         head_motion: str,
     ) -> str:
-        """About how long it will take, said before anything starts; empty where there is no speech yet."""
+        """About how long it will take, and what is odd about the recording; empty where there is no speech yet."""
+        warnings: tuple[str, ...] = ()
         try:
             if source == TEXT:
                 seconds = len(text) / CHARACTERS_A_SECOND
             elif audio is None:
                 seconds = 0.0
             else:
-                seconds = len(load_audio(audio, max_seconds=self._settings.max_audio_seconds)) / SAMPLE_RATE
+                found = look_at_recording(audio, self._settings.max_audio_seconds)
+                seconds, warnings = found.seconds, found.warnings
         except InputError as error:
             return note_html(str(error).replace(str(audio), "The recording"), "bad")
         if seconds == 0:
@@ -256,7 +257,9 @@ class AnimateTab:
             None, atom_steps=atom_steps, mtov_steps=mtov_steps, guidance=guidance, head_motion=head_motion
         )
         whole = sum(self._studio.speeds.predict(request, seconds).values())
-        return note_html(f"{seconds:.1f} s of speech: about {in_words(whole)} on this machine.")
+        heard = "sound" if warnings else "speech"
+        notes = [note_html(f"{seconds:.1f} s of {heard}: about {in_words(whole)} on this machine.")]
+        return "".join([*notes, *(note_html(warning, "warning") for warning in warnings)])
 
     @staticmethod
     def _request(
