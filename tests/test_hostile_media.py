@@ -17,6 +17,7 @@ import numpy as np
 import pillow_heif
 import pytest
 import soundfile
+from damage import broken
 from PIL import Image
 from processes import descendants, wait_until
 
@@ -72,18 +73,6 @@ def loader_for(path: Path, number: int) -> Callable[[Path], object]:
     if path.stem == "sound":
         return load_recording
     return (load_audio, lambda film: sum(1 for _ in read_video(film, max_seconds=60.0)), probe_video)[number % 3]
-
-
-def broken(content: bytes, rng: np.random.Generator) -> bytes:
-    """The file, cut short or with some bytes changed."""
-    if rng.random() < 0.4:
-        return content[: rng.integers(0, len(content))]
-    changed = bytearray(content)
-    # Half of the places lie where formats say what they are.
-    reach = len(content) if rng.random() < 0.5 else min(len(content), 400)
-    for place in rng.integers(0, reach, rng.choice([1, 4, 40])):
-        changed[place] = rng.integers(0, 256)
-    return bytes(changed)
 
 
 def test_two_hundred_broken_files_are_refused_or_read(material: Path, tmp_path: Path) -> None:
