@@ -136,8 +136,11 @@ class MoDiTalkerPipeline(TalkingPipeline):
         tracker = self.config["tracker"]
         heard = listen(samples)
         activity = heard.activity(frames, FPS)
-        landmarks = spoken_motion(face, activity, samplers, options, head_motion, tracker, clock, report)
-        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=heard.warnings)
+        warnings = list(heard.warnings)
+        landmarks = spoken_motion(
+            face, activity, samplers, options, head_motion, tracker, clock, report, warnings.append
+        )
+        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=warnings)
 
     def render(  # type: ignore[override]
         self,

@@ -42,6 +42,7 @@ def spoken_motion(
     tracker: str,
     clock: Stopwatch,
     report: Progress,
+    tell: Callable[[str], None],
 ) -> np.ndarray:
     """Landmarks of a face that says what a recording says.
 
@@ -54,6 +55,7 @@ def spoken_motion(
         tracker: name of the face tracker, for that video.
         clock: told the stages ``motion`` and ``head``.
         report: told the same.
+        tell: called with each sentence for the user about that video.
     Returns:
         (T, 68, 3) in the portrait's pixels.
     Raises:
@@ -71,7 +73,7 @@ def spoken_motion(
         pose = rest_head(pose, activity)
         video = driving_video(head_motion)
         if video is not None:
-            pose = driven_pose(video, frames, tracker, lambda done: report("head", done, done))
+            pose = driven_pose(video, frames, tell, tracker, lambda done: report("head", done, done))
         elif head_motion == "still":
             pose = np.zeros((frames, 6), np.float32)
         if closure is not None:

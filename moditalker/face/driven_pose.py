@@ -1,6 +1,5 @@
 """Head motion that is taken from a video."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from moditalker.face.upright import in_words
 from moditalker.utils.errors import InputError
 from moditalker.video.read import read_video
 
-logger = logging.getLogger(__name__)
-
 _MAX_SIDE = 512
 
 
@@ -26,21 +23,26 @@ def driving_video(head_motion: str | Path) -> Path | None:
 
 
 def driven_pose(
-    video: Path, frames: int, tracker: str = "mediapipe", progress: Callable[[int], None] | None = None
+    video: Path,
+    frames: int,
+    tell: Callable[[str], None],
+    tracker: str = "mediapipe",
+    progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:
     """The head pose of a video, played forwards and backwards until it is long enough.
 
-    A video that lies on its side is turned upright, and the log says so.
+    A video that lies on its side is turned upright. Where it cuts to another person only the longest take is followed.
 
     Args:
         video: file.
         frames: T, how many are wanted at 25 fps.
+        tell: called with each sentence for the user.
         tracker: name of the face tracker.
         progress: called with the frames tracked so far.
     Returns:
         (T, 6) against that of its middle frame, see ``FaceFrame.analyse``.
     Raises:
-        InputError: there is no such file, nothing to be tracked in it, or more than one person.
+        InputError: there is no such file, nothing to be tracked in it, or more than one head.
     """
     found = make_tracker(tracker)
     try:
@@ -50,12 +52,13 @@ def driven_pose(
         raise InputError(f"head_motion must be 'natural', 'still' or a video file: {error}") from error
     turns = turns_of(looks, found)
     if turns:
-        logger.warning("The driving video %s", in_words(turns))
+        tell(f"The driving video {in_words(turns)}")
     watch = CutWatch()
     landmarks = found.track(watch.watched(turned(pictures, turns)), progress)
-    other = watch.other_person(landmarks)
-    if other is not None:
-        raise InputError(
-            f"The driving video cuts to another person at {other / FPS:.1f} s; use one that shows one person."
+    take = watch.longest_take(landmarks)
+    if take.stop - take.start < len(landmarks):
+        tell(
+            "The driving video cuts to what may be another person; "
+            f"its longest take is followed, from {take.start / FPS:.1f} to {take.stop / FPS:.1f} s."
         )
-    return fit_length(relative_pose(landmarks), frames)
+    return fit_length(relative_pose(landmarks[take]), frames)

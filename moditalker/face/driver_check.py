@@ -96,12 +96,13 @@ class CutWatch:
             last = frame, thumb
             yield frame
 
-    def other_person(self, landmarks: np.ndarray) -> int | None:
-        """Index of the first frame that shows another person than the one before it.
+    def longest_take(self, landmarks: np.ndarray) -> slice:
+        """The frames of the longest stretch without a cut after which the face looks like another person's.
 
         Args:
             landmarks: (T, 68, 3) of all frames, pixels.
         """
+        edges = [0]
         for cut in self._cuts:
             later = min(cut.index + _AFTER, len(landmarks) - 1)
             pair = ((cut.before, landmarks[cut.index - 1]), (cut.after, landmarks[later]))
@@ -110,5 +111,7 @@ class CutWatch:
                 for frame, points in pair
             ]
             if np.abs(faces[0] - faces[1]).mean() > _OTHER_PERSON:
-                return cut.index
-        return None
+                edges.append(cut.index)
+        edges.append(len(landmarks))
+        longest = int(np.argmax(np.diff(edges)))
+        return slice(edges[longest], edges[longest + 1])

@@ -197,8 +197,11 @@ class PaperPipeline(TalkingPipeline):
         tracker = self.config["tracker"]
         heard = listen(samples)
         activity = heard.activity(frames, FPS)
-        landmarks = spoken_motion(face, activity, samplers, options, head_motion, tracker, clock, report)
-        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=heard.warnings)
+        warnings = list(heard.warnings)
+        landmarks = spoken_motion(
+            face, activity, samplers, options, head_motion, tracker, clock, report, warnings.append
+        )
+        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=warnings)
 
     def _sample_head(
         self, samples: np.ndarray, frames: int, steps: int, generator: torch.Generator, callback: StepCallback
