@@ -39,7 +39,8 @@ LIMITS = """## Limits of this server
 | requests at a time | {running}; {waiting} more may wait, the next one is refused |
 
 What you upload and what you get is deleted from this server at most {kept} minutes later, and nobody is shown what
-others made. No history of runs is kept, neither here nor in your browser.
+others made. Until then your browser finds its last run again, by an id of chance that it keeps. No history is kept,
+neither here nor there.
 
 ## What it cannot do
 - One face, seen from the front or nearly so. Of several people, the one with the largest face speaks.

@@ -73,6 +73,8 @@ def theme() -> gr.themes.Base:
     """Gradio's soft theme, its colours as dark, or as light, as text needs to have a contrast of 4.5 to 1."""
     # Fonts that the visitor has: the page must look the same without the internet.
     return gr.themes.Soft(font=SYSTEM_FONTS, font_mono=SYSTEM_MONO_FONTS).set(
+        # As the theme has it; `set` would put Gradio's own in its place.
+        background_fill_primary="*neutral_50",
         block_label_text_color="*primary_700",
         block_title_text_color="*primary_700",
         color_accent="*primary_600",

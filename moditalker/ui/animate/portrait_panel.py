@@ -49,14 +49,14 @@ class PortraitPanel:
                 type="filepath",
                 height=PICTURE_HEIGHT,
                 min_width=130,
-                buttons=["fullscreen"],
+                buttons=[],
                 elem_id="portrait",
                 alt_text="The portrait that will speak",
                 placeholder="# One face, from the front\nDrop a picture, or click",
             )
             portrait.preprocess = uploaded_path  # type: ignore[method-assign]
             found = gr.Image(
-                label="What was found",
+                label="Found",
                 type="filepath",
                 format="jpeg",
                 height=PICTURE_HEIGHT,

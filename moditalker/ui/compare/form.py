@@ -39,7 +39,7 @@ def build_files(settings: Settings) -> tuple[gr.Image, gr.Audio, gr.Textbox]:
         label="Portrait",
         sources=["upload", "webcam", "clipboard"],
         type="filepath",
-        height=280,
+        height=200,
         buttons=["fullscreen"],
         elem_id="compare-portrait",
         alt_text="The portrait that will speak",
@@ -56,7 +56,7 @@ def build_files(settings: Settings) -> tuple[gr.Image, gr.Audio, gr.Textbox]:
         "",
         label="Or a text, in English, for a synthetic voice",
         max_length=settings.max_text,
-        lines=2,
+        lines=1,
         elem_id="compare-text",
     )
     return portrait, audio, text
