@@ -45,7 +45,7 @@ class AnimateOptions:
     """
 
     atom_steps: int = _number(15, 1, 1000, "denoising steps, speech to motion", page=(1, 50))
-    mtov_steps: int = _number(2, 0, 1000, "denoising steps, motion to video", page=(1, 25))
+    mtov_steps: int = _number(2, 0, 1000, "denoising steps, motion to video", page=(0, 25))
     guidance: float = _number(1.6, 0, 10, "how far the lips lean towards the speech; 1 is none", page=(1, 4))
     lip_scale: float = _number(1.0, 0, 3, "how far the lips move", page=(0, 2))
     head_scale: float = _number(1.0, 0, 3, "how far the head moves", page=(0, 2))

@@ -396,7 +396,7 @@ def test_what_is_over_a_limit_is_refused_before_anything_starts(
     ("option", "value"),
     [
         ("atom_steps", 51),
-        ("mtov_steps", 0),
+        ("mtov_steps", -1),
         ("guidance", 9.0),
         ("blink_scale", -1.0),
         ("head_motion", "wild"),

@@ -176,7 +176,7 @@ class AnimateTab:
             head_video: a video of one person seen from the front, up to 60 seconds; its picture is not used.
             crop: "full" for the whole picture, "face" for the face alone.
             atom_steps: denoising steps of the audio-to-motion model, 1 to 50; more move the lids more naturally.
-            mtov_steps: denoising steps of the motion-to-video model, 1 to 25.
+            mtov_steps: denoising steps of the motion-to-video model, 0 to 25; with 0 the decoder alone draws the mouth.
             guidance: how closely the lips follow the speech, 1 to 4; 1 is none and the fastest.
             lip_scale: how far the lips move, 0 to 2; 1 is as in real speech.
             head_scale: how far the head moves, 0 to 2.

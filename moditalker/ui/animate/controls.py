@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from moditalker.options import DEFAULTS, MAX_SEED, page_bounds
-from moditalker.ui.animate.presets import DEFAULT_PRESET, PRESETS
+from moditalker.ui.animate.presets import DEFAULT_PRESET, DIFFERENCES, PRESETS
 from moditalker.ui.animate.request import NEW_SEED
 
 
@@ -42,6 +42,7 @@ def build_controls(max_video_seconds: float) -> Controls:
         [(f"{name.capitalize()}", name) for name in PRESETS],
         value=DEFAULT_PRESET,
         label="Quality",
+        info=DIFFERENCES,
         elem_id="preset",
     )
     with gr.Accordion("More settings", open=False, elem_id="more"):
