@@ -1,5 +1,6 @@
 """Attacks on the running app by a stranger on the network, over HTTP."""
 
+import base64
 import json
 import os
 import time
@@ -132,6 +133,30 @@ def test_no_path_leads_out_of_the_uploads(stranger: httpx.Client, uploaded: str,
     status, said = ask(stranger, "inspect", {"portrait": file(make(str(Path(uploaded).parent)), **META)})
     assert (status, OUTSIDE in said) == (422, True), said
     assert len(said) < 250
+
+
+def call_tool(stranger: httpx.Client, portrait: str) -> str:
+    """What an assistant is told of a portrait."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    listed = stranger.get(f"{API}/mcp/schema").json()
+    [name] = [tool["name"] for tool in listed if tool["name"].endswith("inspect")]
+    body["params"] = {"name": name, "arguments": {"portrait": portrait}}
+    headers = {"accept": "application/json, text/event-stream"}
+    return stranger.post(f"{API}/mcp/", json=body, headers=headers).text
+
+
+def test_assistants_come_through_the_same_doors(
+    app: Server, stranger: httpx.Client, uploaded: str, private: Path
+) -> None:
+    file_at = f"{app.url}{API}/file="
+    assert "face_box" in call_tool(stranger, f"{file_at}{uploaded}")
+    assert "face_box" in call_tool(
+        stranger, f"data:image/jpeg;base64,{base64.b64encode(private.read_bytes()).decode()}"
+    )
+    for elsewhere in (f"{file_at}{private}", str(private), f"file://{private}", "http://127.0.0.1:1/x.jpg"):
+        told = call_tool(stranger, elsewhere)
+        assert "face_box" not in told
+        assert '"isError":true' in told
 
 
 def test_links_pipes_and_folders_among_the_uploads_are_no_files(

@@ -1,7 +1,9 @@
 """Which files a request may name: those that were uploaded here, and the examples."""
 
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
@@ -9,6 +11,9 @@ from gradio.utils import get_upload_folder
 from moditalker.media.source import existing_file
 from moditalker.ui.animate.examples import FOLDER as EXAMPLES
 from moditalker.utils.errors import InputError
+
+# Whatever server it names: what comes after it is looked for here.
+_ADDRESS = re.compile(r"https?://[^/]*/gradio_api/file=")
 
 
 def uploaded_file(path: str) -> Path:
@@ -36,7 +41,7 @@ def check_files(message: dict[str, Any]) -> None:
     """Ask `uploaded_file` about every file that is named anywhere in a request.
 
     Gradio takes an object with ``path`` for a file's, and looks where that lies only if ``meta`` says so too; so that
-    is written into it here.
+    is written into it here. An upload's address, as assistants give it, becomes its path; no address is fetched.
 
     Raises:
         InputError: see `uploaded_file`.
@@ -47,7 +52,9 @@ def check_files(message: dict[str, Any]) -> None:
         if isinstance(part, dict):
             path = part.get("path")
             if isinstance(path, str):
-                uploaded_file(path)
+                address = _ADDRESS.match(path)
+                part["path"] = unquote(path[address.end() :]) if address else path
+                uploaded_file(part["path"])
                 part["meta"] = {"_type": "gradio.FileData"}
             elif path is not None:
                 raise InputError("A file's path must be a text: name what the upload gave back.")
