@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 
 from moditalker.baselines.protocol import Method
 from moditalker.baselines.registry import listing
@@ -63,10 +64,10 @@ class MethodsPanel:
             queue=False,
             show_progress="hidden",
         )
-        # When the page opens.
-        gr.on(
-            fn=self.look,
-            inputs=methods,
+        assert Context.root_block is not None, "there is a page around this"
+        # When the page opens; the ticks are left alone, as a visitor may be setting them.
+        Context.root_block.load(
+            self.look,
             outputs=[methods, apart],
             api_visibility="private",
             show_progress="hidden",
@@ -86,7 +87,7 @@ class MethodsPanel:
         label = f"The portrait and the recording may be sent to {', '.join(machines)}." if machines else SHARE
         return gr.Checkbox(label=label, visible=bool(machines), value=False)
 
-    def look(self, chosen: Sequence[str]) -> tuple[Any, str]:
+    def look(self) -> tuple[Any, str]:
         """The choice of those that can run here, and the others with what they need; asks the machines elsewhere."""
         listed = self.listed()
         here = [method["name"] for method in listed if not method["missing"]]
@@ -97,8 +98,7 @@ class MethodsPanel:
         ]
         apart = f"<details><summary>{len(rows)} more cannot run here</summary><ul>{''.join(rows)}</ul></details>"
         choices = [(_choice(self._methods[name]), name) for name in here]
-        kept = [name for name in chosen if name in here]
-        return gr.CheckboxGroup(choices=choices, value=kept), apart if rows else ""
+        return gr.CheckboxGroup(choices=choices), apart if rows else ""
 
     def listed(self) -> list[dict[str, str]]:
         """See `registry.listing`; what it said is believed for a while, as each look costs up to three seconds."""
