@@ -40,18 +40,6 @@ STABLE = np.array([0, 1, 15, 16, 27, 28, 29, 30, 36, 39, 42, 45])
 EYE_LINE = np.array([36, 39, 42, 45, 27])
 """Points that hold the aligned face: eye corners and the top of the nose bridge."""
 
-MIRRORED = np.array(
-    [
-        *range(16, -1, -1),
-        *range(26, 16, -1),
-        *[27, 28, 29, 30, 35, 34, 33, 32, 31],
-        *[45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40],
-        *[54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55],
-        *[64, 63, 62, 61, 60, 67, 66, 65],
-    ]
-)
-"""Index of the point on the other half of the face that each point becomes in a mirror."""
-
 # Upper lids with the lower-lid points under them.
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
 
