@@ -119,7 +119,7 @@ def test_progress_moves_in_sight_and_the_result_plays_there(
     assert all(one["inside"] for one in settled)
     widths = [one["width"] for one in bars]
     assert widths == sorted(widths), "the bar ran backwards"
-    assert len(set(widths)) > 5
+    assert len(set(widths)) > 2
     page.close()
 
 

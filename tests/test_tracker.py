@@ -70,7 +70,7 @@ def test_a_picture_without_a_face_is_refused() -> None:
 
 
 def test_a_face_too_small_is_refused(astronaut: np.ndarray) -> None:
-    with pytest.raises(InputError, match="too small: its eyes are 1\\d pixels apart"):
+    with pytest.raises(InputError, match="too small: its eyes are 1\\d[.]\\d pixels apart"):
         MediaPipeTracker().detect(resized(astronaut, 140))
 
 

@@ -51,7 +51,7 @@ def _add_shards(commands: Commands) -> None:
     command = commands.add_parser("shards", help="pack prepared clips for training the paper preset")
     command.add_argument("--data", type=Path, required=True, help="folder that 'prepare' wrote")
     command.add_argument("-o", "--output", type=Path, required=True)
-    command.add_argument("--size", type=whole(64, 1024), default=256, help="side of the frames, pixels")
+    command.add_argument("--size", type=whole(32, 1024), default=256, help="side of the frames, pixels")
     command.add_argument("--per-shard", type=whole(1, 100_000), default=64, help="clips of a tar file")
     command.add_argument("--source", type=Path, help="folder that the clips' paths start from (default: prepare's)")
     command.add_argument("--workers", type=whole(1, 256), default=2)
