@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moditalker.face.covering import coverings, is_covered, is_partly_covered
+from moditalker.face.covering import coverings, is_covered
 from moditalker.face.layout import OUTER_LIPS, eye_opening
 from moditalker.utils.errors import InputError
 
@@ -18,20 +18,14 @@ def shown_of(picture: np.ndarray, landmarks: np.ndarray) -> list[str]:
         picture: (H, W, 3) uint8.
         landmarks: (68, 3) of its face, pixels.
     Raises:
-        InputError: nothing of the mouth is seen.
+        InputError: something covers the mouth or a part of it; lips would be cut into it.
     """
     warnings = []
     lips = landmarks[OUTER_LIPS, :2]
     # What the picture's edge cuts off is said elsewhere.
     inside = (lips >= 0).all() and (lips < picture.shape[1::-1]).all()
-    unlike = coverings(picture, landmarks)
-    if inside and is_covered(unlike):
-        raise InputError("The mouth is covered; use a picture that shows the whole mouth.")
-    if inside and is_partly_covered(unlike):
-        warnings.append(
-            "Something seems to lie over a part of the mouth, and it will move with the lips or be painted over. "
-            "Use a picture that shows the whole mouth."
-        )
+    if inside and is_covered(coverings(picture, landmarks)):
+        raise InputError("Something covers the mouth or a part of it; use a picture that shows the whole mouth.")
     if float(eye_opening(landmarks[None])[0]) < SHUT_EYES:
         warnings.append(
             "The eyes are shut, or nearly so, and stay as they are in the whole video. Use a picture with open eyes."
