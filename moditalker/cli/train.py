@@ -59,7 +59,7 @@ def _add_train(commands: Commands) -> None:
         "--planes-after", type=whole(0, 10**9), default=0, help="autoencoder: steps before the planes join"
     )
     command.add_argument("--max-steps", type=whole(0, 10**9), help="step budget (0), 0 for none")
-    command.add_argument("--learning-rate", type=Number(1e-9, 1), help="4e-4, or the recipe's")
+    command.add_argument("--learning-rate", type=Number(0, 1), help="4e-4, or the recipe's")
     command.add_argument(
         "--batch",
         type=whole(1, 1_000_000),
