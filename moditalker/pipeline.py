@@ -13,11 +13,9 @@ from diffusers import SchedulerMixin
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_sampling import sample_head, sample_residual
-from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
+from moditalker.atom.spoken_motion import MotionSamplers
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
-from moditalker.audio.voice_activity import listen
-from moditalker.constants import FPS
 from moditalker.face.geometry import FaceMotion, aligned_face, aligning_matrix
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
@@ -133,14 +131,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             ),
             lambda stage: stepped(self, stage, report, callback_on_step_end),
         )
-        tracker = self.config["tracker"]
-        heard = listen(samples)
-        activity = heard.activity(frames, FPS)
-        warnings = list(heard.warnings)
-        landmarks = spoken_motion(
-            face, activity, samplers, options, head_motion, tracker, clock, report, warnings.append
-        )
-        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=warnings)
+        return self._spoken(face, samples, samplers, options, head_motion, seed, clock, report)
 
     def render(  # type: ignore[override]
         self,

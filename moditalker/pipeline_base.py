@@ -12,7 +12,10 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 
 from moditalker.animate import animate
+from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
 from moditalker.audio.load import AudioSource, samples_of
+from moditalker.audio.speech_frames import frame_count
+from moditalker.audio.voice_activity import listen
 from moditalker.constants import FPS
 from moditalker.face.driven_pose import driving_video
 from moditalker.face.geometry import FaceFrame
@@ -112,6 +115,26 @@ class TalkingPipeline(DiffusionPipeline):
     def motion(self, portrait: PortraitSource | Portrait, audio: AudioSource, **options: Any) -> MotionOutput:
         """AToM alone: landmarks of the portrait saying what the recording says."""
         raise NotImplementedError
+
+    def _spoken(
+        self,
+        face: FaceFrame,
+        samples: np.ndarray,
+        samplers: MotionSamplers,
+        options: AnimateOptions,
+        head_motion: str | Path,
+        seed: int,
+        clock: Stopwatch,
+        report: Progress,
+    ) -> MotionOutput:
+        """The end of ``motion``: what the samplers make of (N,) samples, see ``spoken_motion``, with its warnings."""
+        heard = listen(samples)
+        activity, warnings = heard.activity(frame_count(samples), FPS), heard.warnings
+        tracker = self.config["tracker"]
+        landmarks = spoken_motion(
+            face, activity, samplers, options, head_motion, tracker, clock, report, warnings.append
+        )
+        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=warnings)
 
     def render(
         self, portrait: PortraitSource | Portrait, landmarks: np.ndarray, **options: Any

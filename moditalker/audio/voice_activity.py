@@ -76,9 +76,11 @@ class Listening:
     @property
     def warnings(self) -> list[str]:
         """One sentence for the user where there is no speech, or where it is hard to tell; none otherwise."""
-        if not (self.detected | self.doubtful).any():
+        doubtful = self.doubtful
+        followed = self.detected | doubtful
+        if not followed.any():
             return ["The recording holds no speech, only silence or steady noise: the mouth stays closed."]
-        share = self.doubtful.sum() / (self.detected | self.doubtful | self.lively).sum()
+        share = doubtful.sum() / (followed | self.lively).sum()
         if share < _DOUBTFUL_SHARE:
             return []
         if share > 1 - _DOUBTFUL_SHARE:

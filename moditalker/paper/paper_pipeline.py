@@ -12,11 +12,9 @@ import torch
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.motion_sampling import StepCallback, sample_head
 from moditalker.atom.schedulers import atom_scheduler as head_scheduler
-from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
+from moditalker.atom.spoken_motion import MotionSamplers
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
-from moditalker.audio.voice_activity import listen
-from moditalker.constants import FPS
 from moditalker.face.geometry import aligned_face
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import to_unit
@@ -194,14 +192,7 @@ class PaperPipeline(TalkingPipeline):
             lambda call: self._sample_head(samples, frames, options.atom_steps, generators["head"], call),
             lambda stage: stepped(self, stage, report, callback_on_step_end),
         )
-        tracker = self.config["tracker"]
-        heard = listen(samples)
-        activity = heard.activity(frames, FPS)
-        warnings = list(heard.warnings)
-        landmarks = spoken_motion(
-            face, activity, samplers, options, head_motion, tracker, clock, report, warnings.append
-        )
-        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=warnings)
+        return self._spoken(face, samples, samplers, options, head_motion, seed, clock, report)
 
     def _sample_head(
         self, samples: np.ndarray, frames: int, steps: int, generator: torch.Generator, callback: StepCallback

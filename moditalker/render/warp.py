@@ -73,13 +73,13 @@ class FrameWarp:
         target = np.concatenate([parted, _under_brows(parted), moved_head, fixed], 1)
         places = self._normalise(torch.from_numpy(source))
         targets = self._normalise(torch.from_numpy(target.astype(np.float64)))
-        self._spline = ThinPlateSpline(places, targets)
         self._lips = parted
-        self._halves: list[ThinPlateSpline] = []
         if gapes(frame.landmarks):
-            for side in sides():
-                known = np.concatenate([side, np.ones(len(places) - len(side), bool)])
-                self._halves.append(ThinPlateSpline(places[known], targets[:, known]))
+            others = np.ones(len(places) - len(held), bool)
+            known = [np.concatenate([side, others]) for side in sides()]
+            self._splines = [ThinPlateSpline(places[one], targets[:, one]) for one in known]
+        else:
+            self._splines = [ThinPlateSpline(places, targets)]
 
     def displacements(self, grid: Grid, shift: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """How far to the right and below each pixel of the frames is taken from, spline, lids and refinement together.
@@ -95,8 +95,8 @@ class FrameWarp:
         points = transform_points(inverses, lattice)
         # Displacements and not places are interpolated: cv2.remap rounds to a 32nd of a cell.
         fields = [
-            (transform_points(grid.portrait_matrix, self._origins(points, spline)) - lattice).astype(np.float32)
-            for spline in self._halves or [self._spline]
+            (transform_points(grid.portrait_matrix, self.spline(points, part)) - lattice).astype(np.float32)
+            for part in range(len(self._splines))
         ]
         for index, coarse in enumerate(zip(*fields, strict=True)):
             displacement, *below = (looked_up(one.reshape(grid.lattice.shape), grid.on_lattice) for one in coarse)
@@ -131,21 +131,19 @@ class FrameWarp:
         fine = cv2.warpAffine(padded, place, (grid.width, grid.height), flags=cv2.INTER_LINEAR)
         return looked_up(displacement, cv2.split(grid.pixels + fine)) + fine
 
-    def spline(self, points: np.ndarray) -> np.ndarray:
-        """Where in the portrait each point comes from, lids, cut and refinement aside.
+    def spline(self, points: np.ndarray, part: int = 0) -> np.ndarray:
+        """Where in the portrait each point comes from, lids and refinement aside.
 
         Args:
             points: (P, 2) or (T or 1, P, 2) picture space, pixels.
+            part: of a gaping mouth 0 is the map above the lip line and 1 the one below; else there is one.
         Returns:
             (T, P, 2) picture space of the portrait, pixels.
         """
-        return self._origins(points, self._spline)
-
-    def _origins(self, points: np.ndarray, spline: ThinPlateSpline) -> np.ndarray:
         normal = self._normalise(torch.as_tensor(points, dtype=torch.float64)).float()
         radius = (normal / torch.tensor(MOVING_RADII)).norm(dim=-1, keepdim=True)
         inside = ((1.12 - radius) / 0.24).clamp(0, 1)
-        displacement = spline(normal) * inside * inside * (3 - 2 * inside)
+        displacement = self._splines[part](normal) * inside * inside * (3 - 2 * inside)
         return ((normal + displacement).double() * self._unit + self._origin).numpy()
 
     def _ring(self, radii: tuple[float, float], angles: np.ndarray) -> np.ndarray:

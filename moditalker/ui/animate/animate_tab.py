@@ -13,9 +13,9 @@ from moditalker.ui.animate.changed import build_changed
 from moditalker.ui.animate.controls import Controls, build_controls
 from moditalker.ui.animate.example_buttons import ExampleInputs, build_examples, connect_examples
 from moditalker.ui.animate.examples import Example
-from moditalker.ui.animate.portrait_panel import LARGEST, PortraitPanel
+from moditalker.ui.animate.portrait_panel import PortraitPanel
 from moditalker.ui.animate.recording_check import look_at_recording
-from moditalker.ui.animate.request import NEW_SEED, Request, check_before_start
+from moditalker.ui.animate.request import LARGEST, NEW_SEED, Request, check_before_start
 from moditalker.ui.animate.results import build_results, cleared, preview_of, shown
 from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
 from moditalker.ui.animate.studio import Preview, ProgressEvent, Result, Studio
@@ -130,7 +130,7 @@ class AnimateTab:
         request = self._request(*values)
         with (
             refusals(request.portrait, request.audio, request.head_video),
-            closing(self._studio.make(request, True)) as made,
+            closing(self._studio.make(request, keep=True)) as made,
         ):
             for event in made:
                 if isinstance(event, Waiting):

@@ -45,13 +45,18 @@ def build_changed(controls: Controls) -> None:
     quick: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     gr.on(
         [control.change for control in controls.inputs()],
-        lambda *values: (gr.Row(visible=bool(changed(*values))), chips_html(changed(*values))),
+        _chips,
         inputs=controls.inputs(),
         outputs=[row, chips],
         trigger_mode="always_last",
         **quick,
     )
     reset.click(usual, outputs=controls.inputs(), **quick)
+
+
+def _chips(*values: Any) -> tuple[Any, str]:
+    changes = changed(*values)
+    return gr.Row(visible=bool(changes)), chips_html(changes)
 
 
 def usual() -> list[Any]:

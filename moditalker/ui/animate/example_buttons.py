@@ -62,11 +62,8 @@ def connect_examples(
 
 def _shower(example: Example) -> Callable[[], list[Any]]:
     def show() -> list[Any]:
-        options = example.report["parameters"]
-        files, result = (
-            [str(example.portrait), RECORDING, str(example.speech)],
-            shown(example, f"Example: {example.title}"),
-        )
+        files, options = [str(example.portrait), RECORDING, str(example.speech)], example.report["parameters"]
+        result = shown(example, f"Example: {example.title}")
         return [*files, *(options[name] for name in _SET), True, "", *result]
 
     return show

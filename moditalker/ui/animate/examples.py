@@ -7,7 +7,7 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[3] / "assets" / "examples"
 OPENING = FOLDER / "opening.mp4"
-"""What moves when the page opens, with its first frame beside it as a JPEG; made by `make examples` too."""
+"""What moves when the page opens, with one of its frames beside it as a JPEG; made by `make examples` too."""
 
 
 @dataclass(frozen=True)

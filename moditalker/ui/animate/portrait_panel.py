@@ -10,6 +10,7 @@ from PIL import Image
 from moditalker.face.inspection import Inspection, draw_inspection, face_at, inspect_portrait
 from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
+from moditalker.ui.animate.request import LARGEST
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.status import note_html, warnings_html
 from moditalker.ui.shared.uploads import uploaded_path
@@ -18,8 +19,6 @@ from moditalker.utils.errors import InputError
 INSPECTIONS_AT_ONCE = 2
 PICTURE_HEIGHT = 220
 """Pixels, so that all controls and the result fit a laptop's window."""
-LARGEST = 0
-"""Stands for the largest face where a number is asked for."""
 
 
 @dataclass(frozen=True)

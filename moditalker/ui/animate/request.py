@@ -13,6 +13,8 @@ from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video
 
 NEW_SEED = -1
+LARGEST = 0
+"""Stands for the largest face where a number is asked for."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Request:
         crop: ``full`` or ``face``.
         atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale: see ``MoDiTalkerPipeline.animate``.
         seed: ``NEW_SEED`` for a new one.
-        face: which face of the portrait speaks, counted from the left and from 1; 0 is the largest.
+        face: which face of the portrait speaks, counted from the left and from 1; or ``LARGEST``.
     """
 
     portrait: str | None
@@ -46,7 +48,7 @@ class Request:
     head_scale: float = DEFAULTS.head_scale
     blink_scale: float = DEFAULTS.blink_scale
     seed: int = NEW_SEED
-    face: int = 0
+    face: int = LARGEST
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of ``MoDiTalkerPipeline.animate``."""

@@ -118,7 +118,7 @@ class CompareTab:
 
     def _make(self, blind: bool, *values: Any) -> Generator[list[Any], None, None]:
         request = self._asked(blind, *values)
-        with refusals(*files_of(request)), closing(self._studio.make(request, True)) as made:
+        with refusals(*files_of(request)), closing(self._studio.make(request, keep=True)) as made:
             for event in made:
                 if isinstance(event, Waiting):
                     yield [waiting_html(event), *[gr.skip()] * len(cleared())]

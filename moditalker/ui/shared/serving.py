@@ -10,6 +10,7 @@ import time
 from types import FrameType
 from typing import Any, NoReturn
 
+from moditalker.ui.shared.hosts import server_name
 from moditalker.ui.shared.workspace import Workspace
 from moditalker.utils.errors import InputError
 
@@ -27,7 +28,7 @@ def address() -> tuple[str, int]:
     told = os.environ.get("GRADIO_SERVER_PORT") or str(PORT)
     if not told.isdecimal() or not 0 < int(told) < 65536:
         raise InputError(f"GRADIO_SERVER_PORT is {told!r}: give a number from 1 to 65535.")
-    name, port = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1", int(told)
+    name, port = server_name(), int(told)
     check_free(name, port)
     return name, port
 
