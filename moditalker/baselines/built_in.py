@@ -43,8 +43,8 @@ class LocalMethod(ABC):
         """Always."""
         return None
 
-    def make(self, portrait: Path, audio: Path, output: Path, options: Options, progress: Progress) -> Made:
-        """See ``Method.make``."""
+    def make(self, portrait: Path | Portrait, audio: Path, output: Path, options: Options, progress: Progress) -> Made:
+        """See ``Method.make``; the portrait may be encoded already."""
         self.prepare()
         samples = load_audio(audio)
         clock = Stopwatch()
@@ -55,8 +55,9 @@ class LocalMethod(ABC):
             landmarks = self.motion(encoded, samples, options, progress)
         with clock("video"):
             chunks = self.draw(encoded, landmarks, options)
-            write_frames(output, chunks, samples, len(landmarks), options, progress, self.weights())
-        return Made({stage: round(spent, 3) for stage, spent in clock.seconds.items()}, list(encoded.warnings))
+            drawn = write_frames(output, chunks, samples, len(landmarks), options, progress, self.weights())
+        seconds = {stage: round(spent, 3) for stage, spent in clock.seconds.items()}
+        return Made(seconds, list(encoded.warnings), drawn)
 
     def prepare(self) -> None:
         """Load what would otherwise be loaded while the clock runs."""

@@ -28,7 +28,7 @@ def write_frames(
     options: Options,
     progress: Progress,
     made_by: dict[str, str],
-) -> None:
+) -> str:
     """Write frames with their sound, the mark and the provenance.
 
     Args:
@@ -39,6 +39,8 @@ def write_frames(
         options: whether there is a mark, and the seed that the file tells.
         progress: told the stage ``video``.
         made_by: names and hashes of the networks, for the provenance.
+    Returns:
+        ``VideoWriter.frames_sha256``.
     Raises:
         InputError: the file cannot be written.
     """
@@ -54,6 +56,7 @@ def write_frames(
             done += len(piece)
             progress("video", done, count)
     add_provenance(output, seed=options.seed, weights=made_by)
+    return writer.frames_sha256
 
 
 def warped(portrait: Portrait, landmarks: np.ndarray) -> Iterator[np.ndarray]:

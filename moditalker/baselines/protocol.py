@@ -34,10 +34,12 @@ class Made:
     Attributes:
         seconds: wall clock a stage, without the loading of networks.
         warnings: for the user, one sentence each.
+        frames_sha256: see ``VideoWriter``; empty for what was made elsewhere.
     """
 
     seconds: dict[str, float]
     warnings: list[str] = field(default_factory=list)
+    frames_sha256: str = ""
 
 
 @dataclass(frozen=True)

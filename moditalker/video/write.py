@@ -1,6 +1,7 @@
 """Write RGB frames and sound to an MP4 file that is either whole or not there."""
 
 import errno
+import hashlib
 import logging
 import math
 import os
@@ -95,6 +96,7 @@ class VideoWriter:
         self.fps = fps
         self.rate = Fraction(fps).limit_denominator(1001)
         self.frames_written = 0
+        self._pixels = hashlib.sha256()
         self._audio = audio
         self._sample_rate = sample_rate
         self._metadata = dict(metadata or {})
@@ -130,11 +132,18 @@ class VideoWriter:
             raise ValueError(f"a frame must be uint8 ({height}, {width}, 3), got {frame.dtype} {frame.shape}")
         if self._container is None:
             raise RuntimeError("VideoWriter.write works inside its with block only")
-        picture = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        pixels = np.ascontiguousarray(frame)
+        self._pixels.update(pixels.data)
+        picture = VideoFrame.from_ndarray(pixels, format="rgb24")
         picture.pts, picture.time_base = self.frames_written, 1 / self.rate
         self.frames_written += 1
         self._wait_for_all_but(_WAITING_FRAMES)
         self._waiting.append(self._encoder.submit(self._encode, self._container, picture))
+
+    @property
+    def frames_sha256(self) -> str:
+        """SHA-256 of all pixels that were written, before they were compressed."""
+        return self._pixels.hexdigest()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -72,8 +72,8 @@ class Wav2LipMethod:
             frames = frame_count(samples)
             mels = mel_windows(samples, frames)
             chunks = draw(network, picture, box, mels)
-            write_frames(output, chunks, samples, frames, options, progress, {"wav2lip": digest(network)})
-        return Made({stage: round(spent, 3) for stage, spent in clock.seconds.items()}, warnings)
+            drawn = write_frames(output, chunks, samples, frames, options, progress, {"wav2lip": digest(network)})
+        return Made({stage: round(spent, 3) for stage, spent in clock.seconds.items()}, warnings, drawn)
 
 
 def face_box(landmarks: np.ndarray, size: tuple[int, ...]) -> tuple[int, int, int, int]:
