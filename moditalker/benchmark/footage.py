@@ -117,4 +117,4 @@ def _listed(data: Path) -> tuple[list[Clip], Path]:
             "or name the folder that holds clips.csv."
         )
     rows = content["clips"]
-    return [Clip(Path(row["path"]), row["split"], row["speaker"]) for row in rows], Path(content["source"])
+    return [Clip(row["path"], row["split"], row["speaker"]) for row in rows], Path(content["source"])

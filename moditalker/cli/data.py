@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from moditalker.cli.engine_options import add_engine, engine_options
 from moditalker.cli.parsing import Commands, whole
 
 
@@ -19,16 +20,18 @@ def _add_prepare(commands: Commands) -> None:
     command.add_argument("-o", "--output", type=Path, required=True)
     command.add_argument("--encoder", default="moonshine", help="moonshine, hubert or hub:ID-OR-FOLDER")
     command.add_argument("--tracker", default="mediapipe", help="mediapipe or face-alignment")
-    command.add_argument("--workers", type=whole(1, 256), default=2)
+    add_engine(command, workers=2)
     command.set_defaults(run=_prepare)
 
 
 def _prepare(options: argparse.Namespace) -> None:
+    from moditalker.engine.choose import open_engine
     from moditalker.training.data.prepare import prepare
 
-    usable, left_out = prepare(
-        options.clips, options.output, encoder=options.encoder, tracker=options.tracker, workers=options.workers
-    )
+    with open_engine(engine_options(options), ["moditalker.training.data.prepare"], apart=False) as engine:
+        usable, left_out = prepare(
+            options.clips, options.output, encoder=options.encoder, tracker=options.tracker, engine=engine
+        )
     print(f"{usable} clips are ready in {options.output}; {left_out} were left out (rejected.json says why).")
 
 
@@ -54,19 +57,21 @@ def _add_shards(commands: Commands) -> None:
     command.add_argument("--size", type=whole(32, 1024), default=256, help="side of the frames, pixels")
     command.add_argument("--per-shard", type=whole(1, 100_000), default=64, help="clips of a tar file")
     command.add_argument("--source", type=Path, help="folder that the clips' paths start from (default: prepare's)")
-    command.add_argument("--workers", type=whole(1, 256), default=2)
+    add_engine(command, workers=2)
     command.set_defaults(run=_shards)
 
 
 def _shards(options: argparse.Namespace) -> None:
+    from moditalker.engine.choose import open_engine
     from moditalker.training.data.paper_shards import write_shards
 
-    clips, shards = write_shards(
-        options.data,
-        options.output,
-        size=options.size,
-        per_shard=options.per_shard,
-        source=options.source,
-        workers=options.workers,
-    )
+    with open_engine(engine_options(options), ["moditalker.training.data.paper_shards"], apart=False) as engine:
+        clips, shards = write_shards(
+            options.data,
+            options.output,
+            size=options.size,
+            per_shard=options.per_shard,
+            source=options.source,
+            engine=engine,
+        )
     print(f"{options.output}: {clips} clips in {shards} shards")

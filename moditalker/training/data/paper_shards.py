@@ -11,10 +11,11 @@ it was without a state of its own, and any number of processes sees the same ord
 import io
 import json
 import logging
+import os
 import tarfile
-from concurrent.futures import ProcessPoolExecutor
+import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from moditalker.constants import FPS
+from moditalker.engine.local import HereEngine
+from moditalker.engine.places import fetched, joined
+from moditalker.engine.protocol import Engine
+from moditalker.engine.schedule import run_jobs
 from moditalker.face.geometry import aligned_face
 from moditalker.paper.head_square import crop_matrix, into_crop
 from moditalker.training.data.clips import PreparedClip, load_clips
@@ -73,7 +78,13 @@ class Motion:
 
 
 def write_shards(
-    data: Path, output: Path, *, size: int = 256, per_shard: int = 64, source: Path | None = None, workers: int = 1
+    data: Path,
+    output: Path,
+    *,
+    size: int = 256,
+    per_shard: int = 64,
+    source: Path | None = None,
+    engine: Engine | None = None,
 ) -> tuple[int, int]:
     """Pack prepared clips into shards; shards that are there already are not made again.
 
@@ -83,11 +94,12 @@ def write_shards(
         size: side of the frames, pixels.
         per_shard: clips of a tar file.
         source: folder that the clips' listed paths start from; by default what ``prepare`` wrote down.
-        workers: processes.
+        engine: where it is done; in this process when None. What is written does not depend on it.
     Returns:
         Numbers of clips and of shards.
     Raises:
-        InputError: there are no such clips, or ``output`` holds shards that were made otherwise.
+        InputError: there are no such clips, one cannot be read any more, or ``output`` holds shards that were made
+            otherwise.
     """
     listed = read_index(data)
     root = source or (Path(listed["source"]) if "source" in listed else None)
@@ -95,7 +107,7 @@ def write_shards(
         raise InputError(f"{data} does not say where its clips lie; name their folder with --source.")
     made = {"format": _FORMAT, "size": size, "fps": FPS, "encoder": listed["encoder"], "per_shard": per_shard}
     _check_same(output, made)
-    paths = {row["name"]: root / row["path"] for row in listed["clips"]}
+    paths = {row["name"]: joined(str(root), row["path"]) for row in listed["clips"]}
     jobs = []
     for split in sorted({row["split"] for row in listed["clips"]}):
         clips = load_clips(data, split)
@@ -103,16 +115,12 @@ def write_shards(
             jobs.append((output / f"{split}-{number:05d}.tar", clips[first : first + per_shard]))
     output.mkdir(parents=True, exist_ok=True)
     (output / "made.json").write_text(json.dumps(made))
-    write = partial(_write_shard, paths=paths, size=size)
-    missing = [job for job in jobs if not job[0].is_file()]
-    bar = partial(tqdm, total=len(missing), desc="shards", unit="shard")
-    if workers <= 1:
-        for job in bar(missing):
-            write(job)
-    else:
-        with ProcessPoolExecutor(workers) as pool:
-            for _ in bar(pool.map(write, missing)):
-                pass
+    missing = [_Shard(shard, clips, [paths[clip.name] for clip in clips], size) for shard, clips in jobs]
+    missing = [job for job in missing if not job.file.is_file()]
+    done = run_jobs(engine or HereEngine(), _shard_writer, missing)
+    for job, outcome in tqdm(done, total=len(missing), desc="shards", unit="shard"):
+        if outcome.failed:
+            raise InputError(f"{job.file.name} was not written. {outcome.failed}")
     entries: dict[str, list[dict[str, Any]]] = {}
     for shard, clips in jobs:
         speakers = {_key(clip.name): clip.speaker for clip in clips}
@@ -134,13 +142,32 @@ def _key(name: str) -> str:
     return name.replace(".", "_")
 
 
-def _write_shard(job: tuple[Path, list[PreparedClip]], paths: dict[str, Path], size: int) -> None:
-    shard, clips = job
-    partial_file = shard.with_name(f".{shard.name}")
-    with webdataset.TarWriter(str(partial_file)) as tar:
-        for clip in clips:
-            tar.write({"__key__": _key(clip.name), **_sample(clip, paths[clip.name], size)})
-    partial_file.replace(shard)
+@dataclass(frozen=True)
+class _Shard:
+    """A tar file to be written, of clips with the paths or addresses of their footage."""
+
+    file: Path
+    clips: list[PreparedClip]
+    places: list[str]
+    size: int
+
+    def __str__(self) -> str:
+        return self.file.name
+
+
+def _shard_writer() -> Callable[[_Shard], None]:
+    return _write_shard
+
+
+def _write_shard(job: _Shard) -> None:
+    # Unfinished files of workers that were lost do not meet.
+    partial_file = job.file.with_name(f".{job.file.name}.{os.getpid()}")
+    with webdataset.TarWriter(str(partial_file), mtime=0) as tar:
+        for clip, place in zip(job.clips, job.places, strict=True):
+            with tempfile.TemporaryDirectory() as scratch:
+                sample = _sample(clip, fetched(place, Path(scratch)), job.size)
+            tar.write({"__key__": _key(clip.name), **sample})
+    partial_file.replace(job.file)
 
 
 def _sample(clip: PreparedClip, video: Path, size: int) -> dict[str, bytes]:

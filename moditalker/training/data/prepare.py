@@ -16,20 +16,24 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from tqdm import tqdm
 
+from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import load_audio
 from moditalker.constants import FPS
+from moditalker.engine.local import HereEngine
+from moditalker.engine.places import fetched, is_url, joined
+from moditalker.engine.protocol import Engine, Outcome
+from moditalker.engine.schedule import run_jobs
 from moditalker.face.geometry import aligned_face, aligning_matrix
 from moditalker.face.layout import interocular_distance
 from moditalker.face.tracker import make_tracker
-from moditalker.training.data.recordings import keep_sound
+from moditalker.training.data.recordings import keep_recording
 from moditalker.training.data.speech_files import VARIANTS, keep_speech
 from moditalker.utils.errors import InputError
 from moditalker.video.read import read_video
@@ -43,17 +47,18 @@ PREPARATION = 1
 
 @dataclass(frozen=True)
 class Clip:
-    """One row of the list of clips."""
+    """One row of the list of clips; its path may be an address, see ``engine.places``."""
 
-    path: Path
+    path: str
     split: str
     speaker: str
 
     @property
     def name(self) -> str:
         """A folder name that is readable and unique: parent, stem and a hash of the path as listed."""
-        digest = hashlib.sha1(str(self.path).encode()).hexdigest()[:8]
-        return f"{self.path.parent.name}-{self.path.stem}-{digest}"
+        digest = hashlib.sha1(self.path.encode()).hexdigest()[:8]
+        shown = PurePosixPath(self.path.partition("::")[0])
+        return f"{shown.parent.name.rstrip(':')}-{shown.stem}-{digest}"
 
 
 def read_clip_list(path: Path) -> list[Clip]:
@@ -69,12 +74,18 @@ def read_clip_list(path: Path) -> list[Clip]:
     missing = {"path", "split", "speaker"} - set(rows[0] if rows else ())
     if missing:
         raise InputError(f"{path} lacks the column(s) {', '.join(sorted(missing))}; it needs path, split and speaker.")
-    return [Clip(Path(row["path"]), row["split"], row["speaker"]) for row in rows]
+    # ./a.mp4 is a.mp4
+    paths = [row["path"] if is_url(row["path"]) else str(Path(row["path"])) for row in rows]
+    return [Clip(path, row["split"], row["speaker"]) for path, row in zip(paths, rows, strict=True)]
 
 
-def prepare_clip(clip: Clip, root: Path, output: Path, tracker: str) -> int:
+def prepare_clip(clip: Clip, source: Path, output: Path, tracker: str) -> int:
     """Track and cut one clip.
 
+    Args:
+        clip: as it is listed.
+        source: its file on this machine.
+        output, tracker: see `prepare`.
     Returns:
         The number of frames.
     Raises:
@@ -86,10 +97,10 @@ def prepare_clip(clip: Clip, root: Path, output: Path, tracker: str) -> int:
         with np.load(done) as stored:
             if int(stored["preparation"]) == PREPARATION:
                 return len(stored["landmarks"])
-    frames = list(read_video(root / clip.path, fps=FPS))
+    frames = list(read_video(source, fps=FPS))
     if len(frames) < MIN_FRAMES:
         raise InputError(f"{clip.path} has {len(frames)} frames and at least {MIN_FRAMES} are needed.")
-    load_audio(root / clip.path)  # a clip whose sound cannot be read is left out before its face is looked for
+    load_audio(source)  # a clip whose sound cannot be read is left out before its face is looked for
     landmarks = make_tracker(tracker).track(frames)
     step = np.linalg.norm(np.diff(landmarks[..., :2].mean(1), axis=0), axis=-1) / interocular_distance(landmarks[1:])
     if step.max(initial=0.0) > 0.5:
@@ -106,22 +117,43 @@ def prepare_clip(clip: Clip, root: Path, output: Path, tracker: str) -> int:
     return len(frames)
 
 
-def _run(clips: list[Clip], root: Path, output: Path, tracker: str, workers: int) -> Iterator[tuple[Clip, int | str]]:
-    if workers <= 1:
-        for clip in clips:
-            yield clip, _attempt(clip, root, output, tracker)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        futures = {pool.submit(_attempt, clip, root, output, tracker): clip for clip in clips}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+@dataclass(frozen=True)
+class ClipPreparerFactory:
+    """How workers of `prepare` are set up; pickled to each. Arguments as of `prepare`."""
+
+    root: Path
+    output: Path
+    encoder: str
+    tracker: str
+    variants: int
+
+    def __call__(self) -> "ClipPreparer":
+        """In the worker.
+
+        Raises:
+            InputError: there is no such encoder or tracker.
+        """
+        make_tracker(self.tracker)
+        make_speech_encoder(self.encoder)
+        return ClipPreparer(self)
 
 
-def _attempt(clip: Clip, root: Path, output: Path, tracker: str) -> int | str:
-    try:
-        return prepare_clip(clip, root, output, tracker)
-    except InputError as error:
-        return str(error)
+class ClipPreparer:
+    """Makes all arrays of one clip after the other."""
+
+    def __init__(self, told: ClipPreparerFactory) -> None:
+        self._told = told
+
+    def __call__(self, clip: Clip) -> int:
+        """See `prepare_clip`."""
+        told = self._told
+        with tempfile.TemporaryDirectory() as scratch:
+            source = fetched(joined(str(told.root), clip.path), Path(scratch))
+            frames = prepare_clip(clip, source, told.output, told.tracker)
+            folder = told.output / "clips" / clip.name
+            keep_recording(source, folder)
+        keep_speech(folder, told.encoder, told.variants)
+        return frames
 
 
 def prepare(
@@ -131,42 +163,41 @@ def prepare(
     encoder: str = "moonshine",
     tracker: str = "mediapipe",
     variants: int = VARIANTS,
-    workers: int = 1,
+    engine: Engine | None = None,
 ) -> tuple[int, int]:
     """Prepare every clip of a list; see the module for what is written.
 
     Args:
         clip_list: CSV, see ``read_clip_list``.
-        output: folder, made when missing; what it already holds is kept.
+        output: folder, made when missing; what it already holds is kept. Workers on other machines see it too.
         encoder: of speech; training takes the one that was named last.
         tracker: of faces.
         variants: ways to hear each clip, beside the recording as it is.
-        workers: processes.
+        engine: where it is done; in this process when None. What is written does not depend on it.
     Returns:
         How many clips are usable and how many were left out.
     Raises:
         InputError: the list cannot be read, or no clip of it can be used.
     """
     clips = read_clip_list(clip_list)
-    entries, rejected = [], []
-    done = _run(clips, clip_list.parent, output, tracker, workers)
+    source = clip_list.parent.resolve()
+    make = ClipPreparerFactory(source, output.absolute(), encoder, tracker, variants)
+    outcomes: dict[str, Outcome] = {}
+    done = run_jobs(engine or HereEngine(), make, clips)
     for clip, outcome in tqdm(done, total=len(clips), desc="prepare", unit="clip"):
-        row = {**asdict(clip), "path": str(clip.path), "name": clip.name}
-        if isinstance(outcome, int):
-            entries.append({**row, "frames": outcome})
-        else:
-            logger.warning("left out: %s", outcome)
-            rejected.append({**row, "reason": outcome})
+        outcomes[clip.name] = outcome
+        if outcome.failed:
+            logger.warning("left out: %s", outcome.failed)
+    rows = [({**asdict(clip), "name": clip.name}, outcomes[clip.name]) for clip in clips]
+    rejected = [{**row, "reason": outcome.failed} for row, outcome in rows if outcome.failed]
+    entries = [{**row, "frames": outcome.result} for row, outcome in rows if not outcome.failed]
     output.mkdir(parents=True, exist_ok=True)
     (output / "rejected.json").write_text(json.dumps(rejected, indent=1))
     if not entries:
         raise InputError(f"No clip of {clip_list} could be used; {output}/rejected.json gives the reason for each.")
     entries.sort(key=lambda row: str(row["name"]))
-    source = str(clip_list.parent.resolve())
-    header = {"preparation": PREPARATION, "encoder": encoder, "tracker": tracker, "fps": FPS, "source": source}
+    header = {"preparation": PREPARATION, "encoder": encoder, "tracker": tracker, "fps": FPS, "source": str(source)}
     fresh = output / ".index.json"
     fresh.write_text(json.dumps({**header, "clips": entries}, indent=1))
     fresh.replace(output / "index.json")
-    keep_sound(output, workers)
-    keep_speech(output, [str(row["name"]) for row in entries], encoder, variants, workers)
     return len(entries), len(rejected)

@@ -40,16 +40,25 @@ def keep_sound(data: Path, workers: int = 2) -> None:
             "read; run 'prepare' again into the same folder, with the list where it is now."
         )
 
-    def decode(source: Path, target: Path) -> None:
-        samples = np.round(load_audio(root / source) * _FULL_SCALE).astype(np.int16)
-        partial = target.with_name("sound.part.npy")
-        np.save(partial, samples)
-        partial.replace(target)
-
     with ThreadPoolExecutor(workers) as pool:
-        done = pool.map(decode, *zip(*missing, strict=True))
+        done = pool.map(lambda one: keep_recording(root / one[0], one[1].parent), missing)
         for _ in tqdm(done, total=len(missing), desc="sound", unit="clip"):
             pass
+
+
+def keep_recording(source: Path, folder: Path) -> None:
+    """Decode the recording of one clip into its folder, unless it is there.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    target = folder / "sound.npy"
+    if target.is_file():
+        return
+    samples = np.round(load_audio(source) * _FULL_SCALE).astype(np.int16)
+    partial = target.with_name("sound.part.npy")
+    np.save(partial, samples)
+    partial.replace(target)
 
 
 def load_sound(folder: Path) -> np.ndarray:

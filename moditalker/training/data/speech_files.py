@@ -9,13 +9,10 @@ room, at another speed (``training.data.sound_augmentation``).
 
 import re
 import zlib
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from moditalker.audio.features import make_speech_encoder
 from moditalker.training.data.recordings import load_sound
@@ -59,29 +56,16 @@ def load_speech(clip: Path, encoder: str, variants: bool) -> list[Variant]:
     return speech
 
 
-def keep_speech(data: Path, clips: list[str], encoder: str, variants: int = VARIANTS, workers: int = 1) -> None:
-    """Encode the recordings of the clips that were not encoded yet.
+def keep_speech(folder: Path, encoder: str, variants: int = VARIANTS) -> None:
+    """Encode the recording of one prepared clip, unless it was encoded already.
 
     Args:
-        data: folder of prepared clips with their recordings, see ``training.data.recordings``.
-        clips: names.
+        folder: of the clip, with its recording, see ``training.data.recordings``.
         encoder: see ``make_speech_encoder``.
-        variants: of each clip, beside the recording as it is.
-        workers: processes.
+        variants: beside the recording as it is.
     """
-    folders = [data / "clips" / name for name in clips]
-    missing = [folder for folder in folders if not speech_file(folder, encoder).is_file()]
-    encode = partial(_encode, encoder=encoder, variants=variants)
-    if workers <= 1:
-        for folder in tqdm(missing, desc="speech", unit="clip"):
-            encode(folder)
+    if speech_file(folder, encoder).is_file():
         return
-    with ProcessPoolExecutor(workers) as pool:
-        for _ in tqdm(pool.map(encode, missing, chunksize=8), total=len(missing), desc="speech", unit="clip"):
-            pass
-
-
-def _encode(folder: Path, encoder: str, variants: int) -> None:
     audio = load_sound(folder)
     speech = make_speech_encoder(encoder)
     made = []
