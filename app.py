@@ -3,12 +3,14 @@
 import spaces  # noqa: F401, I001  # first: on a ZeroGPU Space it has to prepare torch before anything imports it
 import argparse
 import logging
+import os
 from pathlib import Path
 
 
 from moditalker.utils.errors import InputError
 from moditalker.ui.shared.deletion import delete_by_age
 from moditalker.ui.shared.hosts import host_checks
+from moditalker.ui.shared.operator_metrics import metrics_at
 from moditalker.ui.shared.server_folder import server_folder
 from moditalker.ui.shared.serving import address, end_at_signals, serve_until_ended
 from moditalker.ui.shared.settings import Settings
@@ -22,6 +24,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, help="folder of weights in place of the shipped ones")
     parser.add_argument("--no-mark", action="store_true", help="leave 'AI-generated' out of the picture's corner")
+    parser.add_argument(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        default=os.environ.get("MODITALKER_METRICS"),
+        help="serve /metrics in Prometheus' format there (default: MODITALKER_METRICS, or nowhere)",
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -43,6 +51,7 @@ def serve(options: argparse.Namespace, folder: Path, name: str, port: int) -> No
         InputError: the weights, a study or another server's description cannot be used.
     """
     settings = Settings(mark=not options.no_mark)
+    metrics = metrics_at(options.metrics)
     pipeline = load_pipeline(options.weights or "compact")
     warm_up(pipeline)
     # Only now, as Gradio settles where its files go when it is imported.
@@ -50,7 +59,7 @@ def serve(options: argparse.Namespace, folder: Path, name: str, port: int) -> No
 
     workspace = Workspace(folder)
     delete_by_age(folder, settings)
-    page = build_page(make_tabs(pipeline, settings, workspace), settings)
+    page = build_page(make_tabs(pipeline, settings, workspace, metrics), settings)
     serve_until_ended(page, workspace, **launch_options(settings, name), server_name=name, server_port=port)
 
 

@@ -19,6 +19,7 @@ from moditalker.ui.compare.compare_tab import CompareTab
 from moditalker.ui.shared.doors import Doors
 from moditalker.ui.shared.hosts import host_checks, server_name
 from moditalker.ui.shared.line import Line
+from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.preview import LinkPreview
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.tab import Tab
@@ -36,15 +37,17 @@ HEADLINE = f"""# MoDiTalker
 PREVIEW = Middleware(LinkPreview, title="MoDiTalker", text=WHAT, picture=OPENING.with_suffix(".jpg"))
 
 
-def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace) -> list[Tab]:
-    """The tabs, in order; another one is another class in this list.
+def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace, metrics: Metrics = UNCOUNTED) -> list[Tab]:
+    """The tabs, in order; another one is another class in this list. What happens in them is told to the metrics.
 
     Raises:
         InputError: the study that the environment names cannot be used.
     """
     line = Line(settings.running, settings.waiting)
-    studio = Studio(pipeline, settings, workspace, Speeds(), line)
-    comparisons = CompareStudio(find_methods(pipeline, Sources.of_environment()), settings, workspace, line)
+    metrics.watch(line)
+    studio = Studio(pipeline, settings, workspace, Speeds(), line, metrics)
+    methods = find_methods(pipeline, Sources.of_environment())
+    comparisons = CompareStudio(methods, settings, workspace, line, metrics=metrics)
     return [
         AnimateTab(studio, PortraitPanel(), settings, load_examples()),
         CompareTab(comparisons, settings),

@@ -20,6 +20,7 @@ from moditalker.ui.animate.motion_plot import write_motion_plot
 from moditalker.ui.animate.request import Job, Request, accept
 from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.memory import release_memory
+from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
 from moditalker.ui.shared.workspace import Workspace, at_work, mark_busy
@@ -111,13 +112,20 @@ class Studio:
         workspace: where the requests' folders are.
         speeds: learned from every request.
         line: where requests wait for their turn.
+        metrics: for the operator.
     """
 
     def __init__(
-        self, pipeline: Animator, settings: Settings, workspace: Workspace, speeds: Speeds, line: Line
+        self,
+        pipeline: Animator,
+        settings: Settings,
+        workspace: Workspace,
+        speeds: Speeds,
+        line: Line,
+        metrics: Metrics = UNCOUNTED,
     ) -> None:
         self._pipeline, self._settings, self._workspace = pipeline, settings, workspace
-        self.speeds, self._line = speeds, line
+        self.speeds, self._line, self._metrics = speeds, line, metrics
         # Threads that stay: each new one would get memory of its own from the C library, and keep some of it. The first
         # is used where the GPU is, on a ZeroGPU Space in a fork, which threads do not survive; so the second is apart.
         self._engine = ThreadPoolExecutor(settings.running, "animate")
@@ -141,7 +149,7 @@ class Studio:
             InputError: the request cannot be carried out, or too many wait already.
             MachineError: something failed here.
         """
-        with self._line.place() as place, self._workspace.folder(keep) as folder:
+        with self._metrics.request("animate"), self._line.place() as place, self._workspace.folder(keep) as folder:
             job = accept(request, self._settings)
             yield from place.wait(BEAT_SECONDS)
             # Named, so that a visitor who leaves gives the folder up first and the iterator ends after that: on a
@@ -167,6 +175,7 @@ class Studio:
                 report = content
             yield ProgressEvent.of(countdown)
         self.speeds.learn(job.request, job.seconds, report["seconds"])
+        self._metrics.made("animate", report["seconds"], job.seconds)
         yield from self._finished(job, folder, report, countdown)
 
     def _finished(

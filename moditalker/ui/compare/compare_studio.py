@@ -23,6 +23,7 @@ from moditalker.ui.animate.studio import gpu_seconds
 from moditalker.ui.compare.compare_request import CompareRequest, columns_of, dropped
 from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.memory import release_memory
+from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
 from moditalker.ui.shared.workspace import Workspace
@@ -89,6 +90,7 @@ class CompareStudio:
         workspace: where the requests' folders are.
         line: where requests wait for their turn.
         tracker: name of the face tracker.
+        metrics: for the operator.
     """
 
     def __init__(
@@ -98,9 +100,10 @@ class CompareStudio:
         workspace: Workspace,
         line: Line,
         tracker: str = "mediapipe",
+        metrics: Metrics = UNCOUNTED,
     ) -> None:
         self.methods, self._settings, self._workspace = methods, settings, workspace
-        self._line, self._tracker = line, tracker
+        self._line, self._tracker, self._metrics = line, tracker, metrics
         self._engine = ThreadPoolExecutor(settings.running, "compare")
         # A bound method: on a ZeroGPU Space it runs in a forked process, which has `self` and gets the rest pickled.
         self._produce = spaces.GPU(duration=comparison_gpu_seconds)(self._produce_here)
@@ -135,7 +138,7 @@ class CompareStudio:
         names = [method.facts.name for method in columns_of(request, self.methods, self._settings)]
         if request.blind:
             secrets.SystemRandom().shuffle(names)
-        with self._line.place() as place, self._workspace.folder(keep) as folder:
+        with self._metrics.request("compare"), self._line.place() as place, self._workspace.folder(keep) as folder:
             job = accept(request.spoken, self._settings)
             yield from place.wait(BEAT_SECONDS)
             for kind, content in self._produce(job, names, request, folder):
@@ -146,6 +149,8 @@ class CompareStudio:
                 elif kind == "beat":
                     yield Working(-1, len(names), "", "", 0, 1)
                 else:
+                    if kind == "column" and content.outcome.video is not None:
+                        self._metrics.made(content.outcome.facts.name, content.outcome.seconds, job.seconds)
                     yield content
         release_memory()
 

@@ -49,6 +49,12 @@ class Line:
                 self._places.remove(mine)
                 self._changed.notify_all()
 
+    def lengths(self) -> tuple[int, int]:
+        """How many are worked on, and how many wait."""
+        with self._changed:
+            running = min(self._running, len(self._places))
+            return running, len(self._places) - running
+
     def before(self, place: object, patience: float) -> int:
         """How many have to end before a place's turn, asked again for ``patience`` seconds while there are any."""
         with self._changed:
