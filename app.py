@@ -6,17 +6,14 @@ import logging
 import os
 from pathlib import Path
 
-
-from moditalker.utils.errors import InputError
 from moditalker.ui.shared.deletion import delete_by_age
 from moditalker.ui.shared.hosts import host_checks
 from moditalker.ui.shared.operator_metrics import metrics_at
 from moditalker.ui.shared.server_folder import server_folder
 from moditalker.ui.shared.serving import address, end_at_signals, serve_until_ended
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.warm_up import warm_up
 from moditalker.ui.shared.workspace import Workspace
-from moditalker.loading import load_pipeline
+from moditalker.utils.errors import InputError
 
 
 def main() -> None:
@@ -36,7 +33,7 @@ def main() -> None:
     end_at_signals()
     try:
         name, port = address()
-        # Said now, and not after the models are loaded.
+        # Said now, and not after torch and the models are loaded.
         host_checks(name)
         with server_folder() as folder:
             serve(options, folder, name, port)
@@ -50,6 +47,9 @@ def serve(options: argparse.Namespace, folder: Path, name: str, port: int) -> No
     Raises:
         InputError: the weights, a study or another server's description cannot be used.
     """
+    from moditalker.loading import load_pipeline
+    from moditalker.ui.shared.warm_up import warm_up
+
     settings = Settings(mark=not options.no_mark)
     metrics = metrics_at(options.metrics)
     pipeline = load_pipeline(options.weights or "compact")

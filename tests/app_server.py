@@ -12,9 +12,10 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
+from forked import ROOT, fork_program
 
-ROOT = Path(__file__).parents[1]
 START_SECONDS = 240
 
 
@@ -28,8 +29,15 @@ class Server:
 
 
 @contextmanager
-def serve(folder: Path, *options: str, script: str = "app.py") -> Iterator[Server]:
-    """Run `app.py`, or a script that does, with its temporary files in a folder until the block is left."""
+def serve(folder: Path, *options: str, script: str = "app.py", forked: bool = False) -> Iterator[Server]:
+    """Run `app.py`, or a script that does, with its temporary files in a folder until the block is left.
+
+    Args:
+        folder: for its log too.
+        *options: of its command line.
+        script: path in the repository.
+        forked: from a process in which everything is imported; it is there sooner.
+    """
     log = folder / "app.log"
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -42,31 +50,39 @@ def serve(folder: Path, *options: str, script: str = "app.py") -> Iterator[Serve
         "TMPDIR": str(scratch),
     }
     environment.pop("GRADIO_TEMP_DIR", None)
-    with log.open("wb") as output:
-        server = subprocess.Popen(
+    start = fork_program if forked else _start
+    started = start(script, *options, environment=environment, output=log)
+    assert started.pid is not None
+    server = psutil.Process(started.pid)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(url, server, log)
+        yield Server(url, server.pid, scratch)
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            server.terminate()
+        server.wait(timeout=60)
+        # What it forked (a ZeroGPU's workers) outlives it otherwise.
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def _start(script: str, *options: str, environment: dict[str, str], output: Path) -> subprocess.Popen[bytes]:
+    with output.open("wb") as log:
+        return subprocess.Popen(
             [sys.executable, script, *options],
             cwd=ROOT,
             env=environment,
-            stdout=output,
+            stdout=log,
             stderr=subprocess.STDOUT,
             process_group=0,
         )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait(url, server, log)
-            yield Server(url, server.pid, scratch)
-        finally:
-            server.terminate()
-            server.wait(timeout=60)
-            # What it forked (a ZeroGPU's workers) outlives it otherwise.
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGKILL)
 
 
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(url: str, server: psutil.Process, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        assert server.poll() is None, f"app.py ended at its start:\n{log.read_text()}"
+        assert _runs(server), f"app.py ended at its start:\n{log.read_text()}"
         try:
             urllib.request.urlopen(url, timeout=5).close()
         except OSError:
@@ -74,3 +90,10 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
         else:
             return
     pytest.fail(f"app.py did not answer within {START_SECONDS} s:\n{log.read_text()}")
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

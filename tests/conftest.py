@@ -46,17 +46,19 @@ LOWER_LIP_AND_JAW = [*range(5, 12), *range(55, 60), 65, 66, 67]
 SHARED = {
     "test_attack_app.py": "app",
     "test_attack_hosts.py": "app",
-    "test_batch.py": "forked",
     "test_browser.py": "app",
-    "test_engine.py": "forked",
     "test_ui_server.py": "app",
+    "test_attack_process.py": "forked",
+    "test_batch.py": "forked",
+    "test_engine.py": "forked",
     "test_paper_training.py": "forked",
     "test_study_browser.py": "forked",
     "test_study_http.py": "forked",
     "test_study_postgres.py": "forked",
+    "test_terminal.py": "forked",
+    "test_augmentation.py": "prepared",
     "test_training.py": "prepared",
     "test_training_networks.py": "prepared",
-    "test_augmentation.py": "prepared",
 }
 """Files that share something costly: the app's server, the process that others are forked from, prepared clips."""
 

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from app_server import ROOT, Server
+from app_server import Server
+from forked import ROOT
 from PIL import Image
 
 from moditalker.ui.shared.doors import MAX_BYTES

@@ -15,7 +15,8 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-from app_server import ROOT, Server, serve
+from app_server import Server, serve
+from forked import ROOT, fork_program
 from processes import wait_until
 
 from moditalker.ui.shared.server_folder import server_folder
@@ -26,9 +27,7 @@ from moditalker.utils.errors import InputError
 END_SECONDS = 3.0
 
 HOLD = """
-import sys, types
-package = sys.modules["moditalker"] = types.ModuleType("moditalker")
-package.__path__ = [sys.argv[1]]
+import sys
 from moditalker.ui.shared.server_folder import server_folder
 with server_folder() as folder:
     (folder / "face.png").touch()
@@ -73,7 +72,7 @@ def test_nothing_is_left_of_a_server_that_ended_nor_of_one_that_was_killed(
     portrait_file: Path, speech: np.ndarray, weights: Path, tmp_path: Path
 ) -> None:
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
-        with serve(tmp_path, "--weights", str(weights)) as server:
+        with serve(tmp_path, "--weights", str(weights), forked=True) as server:
             [mine] = server.folder.glob("moditalker-*/server-*")
             assert mine.parent.stat().st_mode & 0o777 == 0o700
             begin_to_animate(server, portrait_file, speech, tmp_path)
@@ -95,9 +94,9 @@ def test_nothing_is_left_of_a_server_that_ended_nor_of_one_that_was_killed(
 
 
 def test_a_server_that_runs_keeps_its_folder_and_one_that_was_killed_loses_it(temporary: Path) -> None:
-    package = str(ROOT / "moditalker")
-    command = [sys.executable, "-c", HOLD, package]
-    servers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    command = [sys.executable, "-c", HOLD]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    servers = [subprocess.Popen(command, cwd=ROOT, text=True, **pipes) for _ in range(2)]
     try:
         folders = []
         for server in servers:
@@ -131,34 +130,52 @@ def test_what_somebody_else_put_in_the_folder_s_place_is_not_used(temporary: Pat
         place.unlink()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["port in use", "no port", "no weights", "hosts"])
-def test_app_py_that_cannot_start_says_why_in_a_sentence(
-    kind: str, busy_port: int, weights: Path, tmp_path: Path
-) -> None:
+def plain_environment(folder: Path, **more: str) -> dict[str, str]:
+    """As `app.py` finds it where nobody has set anything, with a free port."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GRADIO_", "MODITALKER_"))}
-    environment |= {"TMPDIR": str(tmp_path), "GRADIO_SERVER_PORT": str(port)}
-    options = ["--weights", str(weights)]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GRADIO_", "MODITALKER_"))}
+    return kept | {"TMPDIR": str(folder), "GRADIO_SERVER_PORT": str(port)} | more
+
+
+@pytest.mark.parametrize("kind", ["port in use", "no port", "hosts"])
+def test_app_py_that_cannot_start_says_why_in_a_sentence_before_it_loads_anything(
+    kind: str, busy_port: int, tmp_path: Path
+) -> None:
     if kind == "port in use":
-        environment["GRADIO_SERVER_PORT"] = str(busy_port)
+        more = {"GRADIO_SERVER_PORT": str(busy_port)}
         sentence = f"Port {busy_port} of 127.0.0.1 cannot be used (Address already in use): end what listens there"
     elif kind == "no port":
-        environment["GRADIO_SERVER_PORT"] = "web"
+        more = {"GRADIO_SERVER_PORT": "web"}
         sentence = "GRADIO_SERVER_PORT is 'web': give a number from 1 to 65535."
-    elif kind == "no weights":
-        options, sentence = ["--weights", str(tmp_path / "none")], "No weights could be loaded from"
     else:
-        environment["MODITALKER_HOSTS"] = "https://talk.example.org"
+        more = {"MODITALKER_HOSTS": "https://talk.example.org"}
         sentence = "MODITALKER_HOSTS has 'https://talk.example.org': give names such as"
+    code = (
+        "import runpy, sys\ntry: runpy.run_path('app.py', run_name='__main__')\nfinally: print(*sys.modules, sep='\\n')"
+    )
+    environment = plain_environment(tmp_path, **more)
     done = subprocess.run(
-        [sys.executable, "app.py", *options], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 1
     assert sentence in done.stderr.strip().splitlines()[-1], done.stderr
     assert "Traceback" not in done.stderr
     assert files_below(tmp_path) == []
+    assert not {"torch", "gradio"} & set(done.stdout.splitlines())
+
+
+@pytest.mark.slow
+def test_app_py_without_weights_says_so_in_a_sentence(tmp_path: Path) -> None:
+    log, folder = tmp_path / "app.log", tmp_path / "folder"
+    folder.mkdir()
+    options = ("--weights", str(tmp_path / "none"))
+    process = fork_program("app.py", *options, environment=plain_environment(folder), output=log)
+    process.join(240)
+    assert process.exitcode == 1
+    assert "No weights could be loaded from" in log.read_text().strip().splitlines()[-1], log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert files_below(folder) == []
 
 
 def test_a_study_s_server_says_that_its_port_is_in_use(busy_port: int, tmp_path: Path) -> None:

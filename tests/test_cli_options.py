@@ -2,11 +2,15 @@
 
 import argparse
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forked import ROOT
 
+import moditalker
 from moditalker.cli.main import build_parser, main
 from moditalker.cli.parsing import Number
 
@@ -142,3 +146,15 @@ def test_nor_by_other_commands(
     sentence = refused(arguments.split(), capsys)
     assert "itself: choose another name" in sentence or "is a directory" in sentence
     assert (place / "talk.mp4").read_bytes() == (place / "nod.mp4").read_bytes() == b"input"
+
+
+def test_help_does_not_wait_for_networks_and_the_package_still_has_all_its_names() -> None:
+    code = (
+        "import sys\nfrom moditalker.cli.main import main\n"
+        "try: main(['--help'])\nfinally: assert not {'torch', 'numpy'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "make a portrait speak" in done.stdout
+    assert all(getattr(moditalker, name).__name__ == name for name in moditalker.__all__)
+    assert not hasattr(moditalker, "Nothing")

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import sys
 import termios
@@ -10,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from forked import ROOT, fork_program
 
 from moditalker.utils.native_noise import without_native_noise
 
 NOISE = b"W0000 00:00:1.2 7 inference_feedback_manager.cc:114] Feedback manager requires a model\n"
-PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def test_noise_is_dropped_and_everything_else_passes(capfd: pytest.CaptureFixture[str]) -> None:
@@ -49,34 +50,27 @@ def test_several_threads_may_ask_for_it_and_a_fork_is_free(capfd: pytest.Capture
     assert capfd.readouterr().err == "end\n"
 
 
-def command(portrait: Path, audio: Path, output: Path, weights: Path) -> list[str]:
-    arguments = ["animate", str(portrait), str(audio), "-o", str(output), "--preset", str(weights), "--seed", "1"]
-    return [sys.executable, "-m", "moditalker", *arguments, "--atom-steps", "2", "--mtov-steps", "1"]
-
-
 @pytest.mark.slow
 def test_a_terminal_shows_stages_and_a_pipe_nothing(
     portrait_file: Path, brief_file: Path, tmp_path: Path, weights: Path
 ) -> None:
-    run = command(portrait_file, brief_file, tmp_path / "talk.mp4", weights)
-    quiet = subprocess.run(run, cwd=PACKAGE, capture_output=True, text=True, check=True)
+    run = ["animate", portrait_file, brief_file, "-o", tmp_path / "talk.mp4", "--preset", weights]
+    run = [*map(str, run), "--seed", "1", "--atom-steps", "2", "--mtov-steps", "1"]
+    command = [sys.executable, "-m", "moditalker", *run]
+    quiet = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert quiet.stderr == ""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (40, 120))
-    with subprocess.Popen(run, cwd=PACKAGE, stdout=subprocess.DEVNULL, stderr=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 4096)
-            # Linux says so when the other end of a terminal is closed.
-            except OSError:
-                break
-            if not part:
-                break
-            shown += part
+    terminal = Path(os.ttyname(theirs))
+    process = fork_program("moditalker", *run, environment=dict(os.environ), output=terminal)
+    shown = b""
+    # What it writes stays until it is read, so nothing is lost when it ends first.
+    while select.select([ours], [], [], 0)[0] or process.is_alive():
+        if select.select([ours], [], [], 0.1)[0]:
+            shown += os.read(ours, 4096)
+    os.close(theirs)
     os.close(ours)
-    assert process.returncode == 0
+    assert process.exitcode == 0
     text = shown.decode(errors="replace")
     for stage in ("Finding the face", "Moving the lips", "Drawing the video"):
         assert stage in text

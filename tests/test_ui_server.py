@@ -9,7 +9,8 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-from app_server import ROOT, Server
+from app_server import Server
+from forked import ROOT
 from gradio_client import Client, handle_file
 from PIL import Image
 

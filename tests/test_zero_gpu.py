@@ -10,7 +10,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
-from app_server import ROOT, Server, serve
+from app_server import Server, serve
+from forked import ROOT
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image

@@ -17,15 +17,7 @@ from moditalker.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-_PACKAGE = "moditalker"
-# The package without what its __init__ imports: decoding needs no model, and must not wait for them.
-_BOOT = f"""
-import sys, types
-package = sys.modules["{_PACKAGE}"] = types.ModuleType("{_PACKAGE}")
-package.__path__ = [sys.argv[1]]
-from {_PACKAGE}.media.fork_server import serve
-serve()
-"""
+_BOOT = "from moditalker.media.fork_server import serve; serve()"
 
 
 class DecodingError(Exception):
@@ -119,10 +111,11 @@ class _Server:
 
     def _launch(self) -> None:
         self._socket, theirs = socket.socketpair()
-        path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+        # The last is for a path of this process that is relative, and was meant for another working directory.
+        path = os.pathsep.join(str(Path(entry).absolute()) for entry in (*sys.path, str(Path(__file__).parents[2])))
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-S", "-P", "-c", _BOOT, str(Path(__file__).parents[1])],
+                [sys.executable, "-S", "-P", "-c", _BOOT],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -140,6 +140,7 @@ def _check_import(folder: Path) -> list[str]:
     code = (
         "import app, moditalker, pathlib\n"
         "from moditalker.ui.page import build_page, launch_options, make_tabs\n"
+        "from moditalker.ui.shared import warm_up\n"
         "from moditalker.ui.shared.settings import Settings\n"
         "from moditalker.ui.shared.workspace import Workspace\n"
         "from moditalker.loading import default_weights\n"
