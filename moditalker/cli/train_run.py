@@ -59,6 +59,10 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         expert = load_expert(options.expert) if options.expert else shipped_expert()
         keep_sound(data)
         return measure_offsets(data, expert)
+    if network == "blendshapes":
+        from moditalker.training.objectives.train_blendshapes import train_blendshapes
+
+        return train_blendshapes(data, config, options.batch or 512)
     if network == "sync":
         from moditalker.training.objectives.train_sync import train_sync
 

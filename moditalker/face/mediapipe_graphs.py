@@ -77,3 +77,23 @@ def found_meshes(mesh: Any, image: np.ndarray) -> Iterator[np.ndarray]:
     result = mesh.process(np.ascontiguousarray(image))
     for face in result.multi_face_landmarks or ():
         yield np.array([(p.x * width, p.y * height, p.z * width) for p in face.landmark], np.float32)
+
+
+# Lids from the one corner of an eye to the other, as the mesh leaves its eyes open.
+_EYES = (
+    ([33, 246, 161, 160, 159, 158, 157, 173, 133], [33, 7, 163, 144, 145, 153, 154, 155, 133]),
+    ([362, 398, 384, 385, 386, 387, 388, 466, 263], [362, 382, 381, 380, 374, 373, 390, 249, 263]),
+)
+
+
+def mesh_triangles() -> np.ndarray:
+    """(F, 3) int32 triangles of the face mesh in any direction, the eyes filled and the mouth open."""
+    near: dict[int, set[int]] = {}
+    for start, end in mediapipe_solutions().face_mesh_connections.FACEMESH_TESSELATION:
+        near.setdefault(start, set()).add(end)
+        near.setdefault(end, set()).add(start)
+    found = {tuple(sorted((a, b, c))) for a in near for b in near[a] for c in near[a] & near[b]}
+    for upper, lower in _EYES:
+        for i in range(len(upper) - 1):
+            found |= {(upper[i], lower[i], lower[i + 1]), (upper[i], lower[i + 1], upper[i + 1])}
+    return np.array(sorted(t for t in found if len(set(t)) == 3), np.int32)

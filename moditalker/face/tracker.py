@@ -139,7 +139,7 @@ class MediaPipeTracker:
         return [mesh[MEDIAPIPE_TO_68] for mesh in self._faces(image)]
 
     def settled(self, image: np.ndarray, face: np.ndarray) -> np.ndarray:
-        mesh = self._settled(image, face)
+        mesh = self.settled_mesh(image, face)
         return face if mesh is None else mesh[MEDIAPIPE_TO_68]
 
     def detect(self, image: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -157,7 +157,7 @@ class MediaPipeTracker:
             raise InputError(NO_FACE)
         largest = max(faces, key=lambda face: box_area(face[MEDIAPIPE_TO_68]))
         check_usable(largest[MEDIAPIPE_TO_68])
-        closer = self._settled(image, largest[MEDIAPIPE_TO_68])
+        closer = self.settled_mesh(image, largest[MEDIAPIPE_TO_68])
         return largest if closer is None else closer, [several(len(faces))] if len(faces) > 1 else []
 
     def track(self, frames: Iterable[np.ndarray], progress: FramesDone | None = None) -> np.ndarray:
@@ -185,7 +185,7 @@ class MediaPipeTracker:
                 _add_from(faces, mesh, image, _tiles(image))
         return sorted(faces, key=lambda points: float(points[:, 0].mean()))
 
-    def _settled(self, image: np.ndarray, face: np.ndarray) -> np.ndarray | None:
+    def settled_mesh(self, image: np.ndarray, face: np.ndarray) -> np.ndarray | None:
         """Look again at the neighbourhood of a face, (68, 3), as if it were a video that stands still; (478, 3).
 
         A first look can be far off (a closed mouth is read as half open); a tracker that starts from its own last

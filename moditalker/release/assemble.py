@@ -1,4 +1,4 @@
-"""From six finished runs to one pipeline folder, in half precision safetensors."""
+"""From seven finished runs to one pipeline folder, in half precision safetensors."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.schedulers import atom_scheduler, mtov_scheduler
@@ -25,8 +26,11 @@ NETWORKS: dict[str, Any] = {
     "denoiser": MotionToVideo,
     "flow": FlowRefiner,
     "detail": DetailGains,
+    "blendshapes": BlendshapeMap,
 }
 """The pipeline's parts that are trained."""
+OPTIONAL = ("blendshapes",)
+"""Those that a preset may lack."""
 
 
 def run_name(part: str) -> str:
@@ -38,7 +42,8 @@ def assemble(runs: Path, output: Path) -> int:
     """Write a pipeline folder, and ``training.json`` in it: what each run was and how it ended.
 
     Args:
-        runs: folder with the runs ``atom``, ``head``, ``autoencoder``, ``flow``, ``mtov`` and ``detail``.
+        runs: folder with the runs ``atom``, ``head``, ``autoencoder``, ``flow``, ``mtov``,
+            ``detail`` and ``blendshapes``.
         output: pipeline folder.
     Returns:
         Bytes of weights.
@@ -48,6 +53,8 @@ def assemble(runs: Path, output: Path) -> int:
     networks, history = {}, {}
     for part, kind in NETWORKS.items():
         run = runs / run_name(part)
+        if part in OPTIONAL and not run.exists():
+            continue
         if not (run / "model" / "config.json").is_file():
             raise InputError(f"There are no weights in {run}; run 'train {run.name} --output {run}' first.")
         # The decoder goes on learning beside the denoiser, so the run of the latter has the last word.

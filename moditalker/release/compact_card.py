@@ -33,10 +33,21 @@ def _count(parameters: int) -> str:
     return f"{parameters / 1e6:.1f} M" if parameters >= 1e5 else f"{parameters:,}"
 
 
+def blendshape_table(measured: dict[str, dict[str, float]]) -> str:
+    """A row a blendshape, from what ``train blendshapes`` measured."""
+    rows = ["| blendshape | R2 | correlation | mean error | highest |", "|---|---|---|---|---|"]
+    for name, row in measured.items():
+        if name not in ("means", "moved"):
+            figures = f"{row['r2']:.2f} | {row['correlation']:.2f} | {row['mean_error']:.3f} | {row['highest']:.2f}"
+            rows.append(f"| {name} | {figures} |")
+    return "\n".join(rows)
+
+
 def write_card(weights: Path, measures: Path) -> Path:
     """Write ``README.md`` into a folder of weights, the benchmark's JSON beside it; returns the card's path."""
     history = json.loads((weights / "training.json").read_text())
     measured = json.loads(measures.read_text())
+    blendshapes = json.loads((weights / "blendshapes" / "measures.json").read_text())
     machine = next(iter(history.values()))
     card = weights / "README.md"
     text = fill_card(
@@ -46,6 +57,10 @@ def write_card(weights: Path, measures: Path) -> Path:
         torch=machine["torch"],
         trainings=training_table(history),
         measures=markdown(measured).strip(),
+        blendshapes=blendshape_table(blendshapes),
+        r2=f"{blendshapes['means']['r2']:.2f}",
+        correlation=f"{blendshapes['means']['correlation']:.2f}",
+        moved=", ".join(f"{part} {share:.2f}" for part, share in blendshapes["moved"].items()),
     )
     card.write_text(text)
     (weights / "measures.json").write_text(json.dumps(measured, indent=1) + "\n")
