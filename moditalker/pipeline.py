@@ -1,10 +1,10 @@
 """``MoDiTalkerPipeline``: a portrait and speech in, video out. A diffusers pipeline around AToM and MToV."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_sampling import sample_head, sample_residual
 from moditalker.atom.spoken_motion import MotionSamplers
+from moditalker.atom.streamed_motion import STEPS, StreamedMotion, StreamSettings
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.face.geometry import FaceMotion, aligned_face, aligning_matrix
@@ -29,6 +30,7 @@ from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput, TalkingPipe
 from moditalker.portrait import Portrait, PortraitSource, composer_of, head_of
 from moditalker.render.compositing import composed
 from moditalker.render.lip_correction import lip_corrected
+from moditalker.utils.ahead import ahead
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, StepEnd, unasked
 from moditalker.utils.seeds import generators_of
@@ -177,7 +179,59 @@ class MoDiTalkerPipeline(TalkingPipeline):
             portrait, target, steps, noise, lambda done: report("lip_correction", done, frames)
         )
         sampler = self._sampler(portrait, steps, noise, lambda done: report("video", done, frames))
-        yield from composed(portrait.frame, composer_of(portrait, still_behind=True), target, sampler(target))
+        yield from composed(portrait.frame, composer_of(portrait, still_behind=True), ahead(sampler(target)))
+
+    def stream(
+        self,
+        portrait: PortraitSource | Portrait,
+        sound: AudioSource | Iterable[np.ndarray],
+        *,
+        guidance: float | None = None,
+        mtov_steps: int | None = None,
+        motion_steps: int = STEPS,
+        seed: int | None = None,
+        head_motion: Literal["natural", "still"] = "natural",
+        idle: bool = False,
+        face: int | None = None,
+        crop: str = "full",
+        on_landmarks: Callable[[np.ndarray], None] | None = None,
+        **scales: Unpack[Scales],
+    ) -> Iterator[np.ndarray]:
+        """Animate a portrait while the sound is still being made: frames come as soon as they are known.
+
+        Motion looks ``LOOK_AHEAD`` frames ahead. Lips are drawn without ``render.lip_correction``,
+        which renders everything twice. Motion, drawing and compositing run side by side. Memory stays the same however
+        long the sound lasts. To end it early, close the iterator.
+
+        Args:
+            portrait: see ``encode_portrait``.
+            sound: a recording, or pieces of float32 at 16 kHz as they come, from a microphone for example.
+            motion_steps: denoising steps of each window of motion.
+            idle: let the head breathe between utterances.
+            on_landmarks: called with each (n, 68, 3) that becomes known, in the thread that makes them.
+            guidance, mtov_steps, seed, head_motion, face, crop, **scales: as for ``__call__``; no driving video.
+        Yields:
+            (n, H, W, 3) uint8, in order; all in all as many frames as the sound's length rounds to.
+        Raises:
+            InputError: input that cannot be used.
+        """
+        given = {"guidance": guidance, "mtov_steps": mtov_steps, "seed": seed, "face": face, "crop": crop}
+        options = self.check_inputs(**given, **scales)
+        encoded = self.encode_portrait(portrait, crop, face)
+        _, generators = generators_of(seed, None)
+        settings = StreamSettings(options, motion_steps, head_motion == "still", idle)
+        motion = StreamedMotion(self.atom, self.head, self.atom_scheduler, encoded.frame, generators, settings)
+        pieces = [samples_of(sound)] if isinstance(sound, AudioSource) else sound
+
+        def targets() -> Iterator[FaceMotion]:
+            for landmarks in motion(pieces):
+                if on_landmarks is not None:
+                    on_landmarks(landmarks)
+                yield encoded.frame.motion(landmarks)
+
+        sampler = self._sampler(encoded, options.mtov_steps, generators["video"], lambda done: None, group=1)
+        layers = ahead(sampler.stream(ahead(targets())))
+        return composed(encoded.frame, composer_of(encoded, still_behind=True), layers)
 
     def _lip_corrected(
         self,
@@ -197,7 +251,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             head = head_of(portrait)
             there = head.frame.posed(target.residual, target.pose)
             sampler = self._sampler(head, steps, noise.clone_state(), callback, mouth_only=True)
-            chunks = composed(head.frame, composer_of(head), there, sampler(there))
+            chunks = composed(head.frame, composer_of(head), sampler(there))
             return head.frame.analyse(tracker.track(frame for chunk in chunks for frame in chunk))[0]
 
         try:
@@ -213,6 +267,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         generator: torch.Generator,
         callback: Callable[[int], None],
         mouth_only: bool = False,
+        group: int | None = None,
     ) -> BlockSampler:
         return BlockSampler(
             self.autoencoder,
@@ -224,7 +279,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             generator=generator,
             refiner=self.flow,
             detail=self.detail,
-            group=4 if self.device.type == "cpu" else 32,
+            group=group or (4 if self.device.type == "cpu" else 32),
             callback=callback,
             mouth_only=mouth_only,
         )

@@ -99,14 +99,14 @@ def test_a_refined_warp_is_a_shifted_picture(portrait: Portrait, talking: Talkin
     assert (refined - plain)[:, 0, :, 1].abs().max() > 1, "the border moves too"
 
 
-def layers_of(moving: np.ndarray, shift: torch.Tensor) -> FaceLayers:
+def layers_of(portrait: Portrait, moving: np.ndarray, shift: torch.Tensor) -> FaceLayers:
     nothing = np.zeros((len(moving), 3, ALIGNED_SIZE, ALIGNED_SIZE), np.float32)
-    return FaceLayers(0, nothing, shift.expand(len(moving), -1, -1, -1).numpy())
+    return FaceLayers(portrait.frame.motion(moving), nothing, shift.expand(len(moving), -1, -1, -1).numpy())
 
 
 def composed_of(portrait: Portrait, moving: np.ndarray, shift: torch.Tensor) -> Iterator[np.ndarray]:
     composer = composer_of(portrait, still_behind=True)
-    return composed(portrait.frame, composer, portrait.frame.motion(moving), [layers_of(moving, shift)])
+    return composed(portrait.frame, composer, [layers_of(portrait, moving, shift)])
 
 
 def test_the_full_picture_moves_as_the_networks_were_shown(portrait: Portrait, talking: Talking) -> None:

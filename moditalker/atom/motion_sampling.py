@@ -23,6 +23,19 @@ square of what the network knows; with less, they keep to what was said."""
 _AT_ONCE = 16
 
 
+@dataclass(frozen=True)
+class Continued:
+    """A stretch that goes on where another one ended, for a recording that is still being made.
+
+    Attributes:
+        noise: (T, ...) of every frame of the stretch; the same frame has the same noise in every stretch.
+        known: (k, ...) what the first k frames are already, as the sampler gave them; k may be 0.
+    """
+
+    noise: torch.Tensor
+    known: np.ndarray
+
+
 def sample_residual(
     atom: AudioToMotion,
     scheduler: SchedulerMixin,
@@ -34,6 +47,7 @@ def sample_residual(
     generator: torch.Generator,
     temperature: float = LIP_TEMPERATURE,
     callback: StepCallback | None = None,
+    continued: Continued | None = None,
 ) -> np.ndarray:
     """Speech to landmark residuals.
 
@@ -45,6 +59,7 @@ def sample_residual(
         generator: on the CPU, so that a seed means the same on every machine.
         temperature: of the noise that the lip branch starts from; 1 draws from all that the speech allows, 0 gives
             what it asks for on average.
+        continued: what goes before; then the speech is no longer than a window, and nothing is drawn here.
     Returns:
         (T, 68, 3) float32, inter-ocular distances; lids as in the portrait.
     """
@@ -67,7 +82,9 @@ def sample_residual(
 
     spread = torch.ones(POINTS, 1)
     spread[LIP_BRANCH] = temperature
-    clean = _denoise(predict, scheduler, layout, (POINTS, 3), steps, generator, atom.device, callback, spread)
+    noise = torch.randn(layout.length, POINTS, 3, generator=generator) if continued is None else continued.noise
+    known = None if continued is None else atom.normalise(torch.from_numpy(continued.known).to(atom.device))
+    clean = _denoise(predict, scheduler, layout, noise * spread, steps, atom.device, callback, known)
     residual = atom.denormalise(clean.to(atom.residual_std)).float().cpu().numpy()
     residual[:, LID_POINTS] = 0
     return residual
@@ -81,6 +98,7 @@ def sample_head(
     steps: int,
     generator: torch.Generator,
     callback: StepCallback | None = None,
+    continued: Continued | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Speech to head pose and blinks.
 
@@ -88,6 +106,7 @@ def sample_head(
         speech: (2T, D) features at 50 Hz.
         steps: denoising steps.
         generator: on the CPU.
+        continued: as for ``sample_residual``; what is known is (k, 7), pose and closure.
     Returns:
         pose (T, 6), as ``FaceFrame.analyse`` gives it, and closure (T,), as ``blinks.eye_closure`` does.
     """
@@ -97,7 +116,9 @@ def sample_head(
     def predict(sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
         return head(sample.to(head.dtype), timestep.expand(len(sample)), tokens)
 
-    clean = _denoise(predict, scheduler, layout, (MOTION,), steps, generator, head.device, callback)
+    noise = torch.randn(layout.length, MOTION, generator=generator) if continued is None else continued.noise
+    known = None if continued is None else head.normalise(torch.from_numpy(continued.known).to(head.device))
+    clean = _denoise(predict, scheduler, layout, noise, steps, head.device, callback, known)
     motion = head.denormalise(clean.to(head.pose_std)).float().cpu().numpy()
     return motion[:, :POSE], motion[:, POSE]
 
@@ -141,20 +162,23 @@ def _denoise(
     predict: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     scheduler: SchedulerMixin,
     layout: Layout,
-    shape: tuple[int, ...],
+    noise: torch.Tensor,
     steps: int,
-    generator: torch.Generator,
     device: torch.device,
     callback: StepCallback | None,
-    spread: torch.Tensor | float = 1.0,
+    known: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """From one stretch of noise, scaled by ``spread``, to (T, *shape) by windows that agree."""
-    noise = torch.randn(layout.length, *shape, generator=generator) * spread
+    """From one stretch of noise (layout.length, ...) to (T, ...) by windows that agree.
+
+    What is known of the first frames takes the place of what is predicted there, after every step.
+    """
     sample = cut_windows(noise, layout.window, layout.overlap).to(device)
     scheduler.set_timesteps(steps, device=device)
     clean = sample
     for number, timestep in enumerate(scheduler.timesteps, 1):
         clean = agree(predict(sample, timestep).float(), layout.overlap)
+        if known is not None:
+            clean[0, : len(known)] = known
         sample = scheduler.step(clean, timestep, sample).prev_sample
         if callback is not None:
             callback(number, steps)

@@ -44,25 +44,23 @@ def close_lips(points: np.ndarray) -> np.ndarray:
     return closed
 
 
-def rest_lips(residual: np.ndarray, shape: np.ndarray, activity: np.ndarray) -> np.ndarray:
+def rest_lips(
+    residual: np.ndarray, shape: np.ndarray, activity: np.ndarray, rest: np.ndarray | None = None
+) -> np.ndarray:
     """Ease the lips to rest where nobody speaks.
-
-    At rest they are as AToM holds them in silence, closed the rest of the way: also of a portrait that shows its teeth.
 
     Args:
         residual: (T, 68, 3) inter-ocular distances.
         shape: (68, 3) the portrait in its face-centric frame.
         activity: (T,) from 0, nobody speaks, to 1.
+        rest: (68, 3) residual of lips at rest; ``resting`` of these frames by default.
     Returns:
         (T, 68, 3); frames whose activity is 1 are not changed, nor is any point but those of mouth and jaw.
     """
     quiet = 1 - activity
     if quiet.max(initial=0) < 1e-3:
         return residual
-    opening = mouth_opening(residual + shape)
-    candidates = np.flatnonzero(quiet > 0.5 * quiet.max())
-    chosen = candidates[opening[candidates] <= np.median(opening[candidates])]
-    rest = close_lips(residual[chosen].mean(0) + shape) - shape
+    rest = resting(residual, shape, activity) if rest is None else rest
     rested = residual.copy()
     share = quiet[:, None, None].astype(np.float32)
     moved = residual[:, MOUTH_AND_JAW]
@@ -70,11 +68,26 @@ def rest_lips(residual: np.ndarray, shape: np.ndarray, activity: np.ndarray) -> 
     return rested
 
 
+def resting(residual: np.ndarray, shape: np.ndarray, activity: np.ndarray) -> np.ndarray:
+    """Lips at rest: as AToM holds them in silence, closed the rest of the way, also of a portrait that shows its teeth.
+
+    Args:
+        residual, shape, activity: as for ``rest_lips``; somewhere nobody speaks.
+    Returns:
+        (68, 3) residual.
+    """
+    quiet = 1 - activity
+    opening = mouth_opening(residual + shape)
+    candidates = np.flatnonzero(quiet > 0.5 * quiet.max())
+    chosen = candidates[opening[candidates] <= np.median(opening[candidates])]
+    return np.asarray(close_lips(residual[chosen].mean(0) + shape) - shape)
+
+
 _RETURN_FRAMES = 25
 """Frames of speech over which a head comes back to where it would have been."""
 
 
-def rest_head(pose: np.ndarray, activity: np.ndarray) -> np.ndarray:
+def rest_head(pose: np.ndarray, activity: np.ndarray, away: np.ndarray | None = None) -> np.ndarray:
     """Let the head hold still where nobody speaks; nowhere does it jump.
 
     Heads move with what is said, and a silent listener's hardly does. A pause keeps the head where it was, and the
@@ -83,11 +96,13 @@ def rest_head(pose: np.ndarray, activity: np.ndarray) -> np.ndarray:
     Args:
         pose: (T, 6) as ``FaceFrame.analyse`` gives them.
         activity: (T,) from 0, nobody speaks, to 1.
+        away: (6,) how far from its course the head is in the first frame, when something went before.
     Returns:
         (T, 6); unchanged where all of it is speech.
     """
     rested = pose.copy()
-    away = np.zeros(pose.shape[1], pose.dtype)
+    away = np.zeros(pose.shape[1], pose.dtype) if away is None else away
+    rested[0] += away
     for frame in range(1, len(pose)):
         held = 1 - activity[frame]
         away = (1 - activity[frame] / _RETURN_FRAMES) * (away - held * (pose[frame] - pose[frame - 1]))

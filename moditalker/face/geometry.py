@@ -64,6 +64,11 @@ class FaceMotion:
         """Some of the frames, as numpy indexes them."""
         return FaceMotion(*(getattr(self, field.name)[frames] for field in fields(self)))
 
+    def then(self, other: "FaceMotion") -> "FaceMotion":
+        """These frames, and those of another motion of the same face after them."""
+        both = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return FaceMotion(*(np.concatenate(pair) for pair in both))
+
 
 class FaceFrame:
     """The face-centric coordinates of one portrait (or of one reference frame of a clip).

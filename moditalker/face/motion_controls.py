@@ -68,10 +68,18 @@ def settle_pose(pose: np.ndarray, scale: float) -> np.ndarray:
     Returns:
         (T, 6), every number within its limit.
     """
-    # The network has learnt the tracker's tremble with the motion; a head has none.
-    smooth = gaussian_filter1d(pose, _TREMBLE_FRAMES, axis=0, mode="nearest")
-    centred = (smooth - smooth.mean(0)) * scale
-    return (_POSE_LIMITS * np.tanh(centred / _POSE_LIMITS)).astype(np.float32)
+    smooth = smooth_pose(pose)
+    return limit_pose((smooth - smooth.mean(0)) * scale)
+
+
+def smooth_pose(pose: np.ndarray) -> np.ndarray:
+    """(T, 6) without tremble: the network has learnt the tracker's with the motion, and a head has none."""
+    return np.asarray(gaussian_filter1d(pose, _TREMBLE_FRAMES, axis=0, mode="nearest"))
+
+
+def limit_pose(pose: np.ndarray) -> np.ndarray:
+    """(T, 6) around the portrait's own pose, its extremes held back softly; every number within its limit."""
+    return np.asarray(_POSE_LIMITS * np.tanh(pose / _POSE_LIMITS), np.float32)
 
 
 def fit_length(pose: np.ndarray, frames: int) -> np.ndarray:

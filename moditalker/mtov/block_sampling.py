@@ -6,7 +6,7 @@ plane is the same for all blocks, and the decoded frames of an overlap are blend
 decoded block by block, so that nothing that is done in one go takes longer than a block.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -136,23 +136,33 @@ class BlockSampler:
         Returns:
             Layers that cover all frames in order, each once; one block's at a time.
         """
-        frames = len(motion)
-        count = window_count(frames, BLOCK, OVERLAP)
-        padded = motion[np.arange(padded_length(count, BLOCK, OVERLAP)).clip(max=frames - 1)]
-        stride = BLOCK - OVERLAP
+        return self.stream([motion])
+
+    def stream(self, pieces: Iterable[FaceMotion]) -> Iterator[FaceLayers]:
+        """The same of a motion that comes in pieces; a group is drawn as soon as its frames and one more are there."""
+        stride, length = BLOCK - OVERLAP, padded_length(self.group, BLOCK, OVERLAP)
         ramp = torch.linspace(0, 1, OVERLAP + 2)[1:-1].reshape(-1, 1, 1, 1)
         carried: torch.Tensor | None = None
-        for first in range(0, count, self.group):
-            blocks = min(self.group, count - first)
-            span = slice(first * stride, first * stride + padded_length(blocks, BLOCK, OVERLAP))
-            for number, (delta, shift) in enumerate(self._group(padded[span], blocks), first):
+        source = iter(pieces)
+        waiting, ended = next(source), False
+        while not ended:
+            while len(waiting) <= length and not ended:
+                piece = next(source, None)
+                ended = piece is None
+                waiting = waiting if piece is None else waiting.then(piece)
+            ended = ended and len(waiting) <= length
+            frames = len(waiting)
+            blocks = window_count(frames, BLOCK, OVERLAP) if ended else self.group
+            span = np.arange(padded_length(blocks, BLOCK, OVERLAP)).clip(max=frames - 1)
+            for number, (delta, shift) in enumerate(self._group(waiting[span], blocks)):
                 if carried is not None:
                     delta[:OVERLAP] = delta[:OVERLAP] * ramp + carried * (1 - ramp)
                 carried = delta[stride:].clone()
                 start = number * stride
-                keep = min(frames - start, BLOCK) if number + 1 == count else stride
-                yield FaceLayers(start, delta[:keep].numpy(), shift[:keep].numpy())
-                self._done = start + keep
+                keep = min(frames - start, BLOCK) if ended and number + 1 == blocks else stride
+                yield FaceLayers(waiting[start : start + keep], delta[:keep].numpy(), shift[:keep].numpy())
+                self._done += keep
+            waiting = waiting[blocks * stride :]
         self._report()
 
     def _report(self) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -19,35 +18,31 @@ class FaceLayers:
     """What is laid over the warp of consecutive frames, in the aligned face.
 
     Attributes:
-        start: index of the first frame.
+        motion: of the n frames, in the portrait's picture space.
         delta: (n, 3, 128, 128) float32, to be added to the warped portrait; values as of 0 to 255.
         shift: (n, 2, 32, 32) float32, how the warp is refined, see ``FrameWarp.refined``.
     """
 
-    start: int
+    motion: FaceMotion
     delta: np.ndarray
     shift: np.ndarray
 
 
-def composed(
-    frame: FaceFrame, composer: Composer, motion: FaceMotion, layers: Iterable[FaceLayers]
-) -> Iterator[np.ndarray]:
-    """Warp the person, paint the inside of the mouth, and add what MToV generated for the same motion.
+def composed(frame: FaceFrame, composer: Composer, layers: Iterable[FaceLayers]) -> Iterator[np.ndarray]:
+    """Warp the person, paint the inside of the mouth, and add what MToV generated.
 
     Args:
         frame: the portrait's face-centric frame.
         composer: of the portrait's picture.
-        motion: of T frames, in the picture's pixels.
-        layers: cover all T frames in order, each once, as ``BlockSampler`` gives them.
+        layers: in order, as ``BlockSampler`` gives them.
     Yields:
-        (n, H, W, 3) uint8, as many frames as each of the layers has; T in all.
+        (n, H, W, 3) uint8, as many frames as each of the layers has.
     """
     picture = composer.picture
-    grown = growth(frame.landmarks, motion.landmarks)
-    interior = MouthInterior(picture, frame.landmarks, motion.landmarks, grown, lip_lift(motion.residual))
     tone = tone_of(picture, frame.landmarks)
     for layer in layers:
-        warp = FrameWarp(frame, motion[layer.start : layer.start + len(layer.delta)])
-        paint = partial(interior.paint, start=layer.start)
+        motion = layer.motion
+        grown = growth(frame.landmarks, motion.landmarks)
+        interior = MouthInterior(picture, frame.landmarks, motion.landmarks, grown, lip_lift(motion.residual))
         delta = layer.delta if tone is None else in_tone(layer.delta, tone)
-        yield composer(warp, delta, paint, layer.shift)
+        yield composer(FrameWarp(frame, motion), delta, interior.paint, layer.shift)
