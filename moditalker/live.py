@@ -1,7 +1,7 @@
 """Sound in as it comes, a video out while it is being made."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from queue import Queue
@@ -41,7 +41,7 @@ def pieces(
     *,
     mark: bool = False,
     **options: Any,
-) -> Iterator[Piece]:
+) -> Generator[Piece, None, None]:
     """Frames with their sound, as soon as they are known.
 
     Args:

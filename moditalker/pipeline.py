@@ -215,8 +215,9 @@ class MoDiTalkerPipeline(TalkingPipeline):
         Raises:
             InputError: input that cannot be used.
         """
-        given = {"guidance": guidance, "mtov_steps": mtov_steps, "seed": seed, "face": face, "crop": crop}
-        options = self.check_inputs(**given, **scales)
+        if head_motion not in ("natural", "still"):
+            raise InputError(f"The head of a stream moves 'natural' or is 'still', not {head_motion!r}.")
+        options = self.check_inputs(guidance=guidance, mtov_steps=mtov_steps, seed=seed, face=face, crop=crop, **scales)
         encoded = self.encode_portrait(portrait, crop, face)
         _, generators = generators_of(seed, None)
         settings = StreamSettings(options, motion_steps, head_motion == "still", idle)

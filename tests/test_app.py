@@ -476,7 +476,7 @@ def test_the_page_takes_portraits_and_speech_from_everywhere_and_keeps_no_histor
 
 def test_the_endpoints_describe_their_parameters(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/animate", "/compare", "/inspect"}
+    assert set(endpoints) == {"/animate", "/compare", "/inspect", "/stream"}
     for name, endpoint in endpoints.items():
         names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
         assert [parameter for parameter in names if f"{parameter}: " not in endpoint["description"]] == [], name
@@ -492,5 +492,5 @@ def test_the_endpoints_describe_their_parameters(client: Client) -> None:
 def test_assistants_find_all_endpoints_as_tools(url: str) -> None:
     with urllib.request.urlopen(f"{url}gradio_api/mcp/schema") as answer:
         tools = {tool["name"].split("_")[-1]: tool for tool in json.load(answer)}
-    assert set(tools) == {"animate", "compare", "inspect"}
+    assert set(tools) == {"animate", "compare", "inspect", "stream"}
     assert "nothing is made without it" in json.dumps(tools["animate"])

@@ -12,6 +12,7 @@ import soundfile
 from app_server import Server
 from forked import ROOT
 from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from PIL import Image
 
 from moditalker.ui.about import section
@@ -60,6 +61,32 @@ def test_the_documented_shell_program_runs(app: Server, visit: Path) -> None:
     subprocess.run(["bash", "-e", "-c", recipe("sh", app)], cwd=visit, check=True, timeout=300)
     assert "event: complete" in (visit / "events.txt").read_text()
     assert imageio_ffmpeg.count_frames_and_secs(str(visit / "out.mp4"))[0] == 19
+
+
+def test_a_stream_comes_in_pieces_that_make_the_whole(
+    app: Server, visit: Path, speech: np.ndarray, tmp_path: Path
+) -> None:
+    client = Client(app.url, verbose=False, download_files=tmp_path)
+    soundfile.write(tmp_path / "speech.wav", np.tile(speech, 2)[: 3 * 16_000], 16_000)
+    asked = {
+        "portrait": handle_file(str(visit / "portrait.jpg")),
+        "audio": handle_file(str(tmp_path / "speech.wav")),
+        "mtov_steps": 0,
+        "seed": 5,
+    }
+    with pytest.raises(AppError, match="consent"):
+        client.predict(**asked, api_name="/stream")
+    job = client.submit(**asked, consent=True, api_name="/stream")
+    known: dict[int, int] = {}
+    for video, report in job:
+        if "piece" not in report:  # a sign of life
+            continue
+        known[report["first_frame"]] = imageio_ffmpeg.count_frames_and_secs(video)[0]
+        assert known[report["first_frame"]] == report["frames"]
+        assert report["seed"] == 5
+    assert len(known) > 1
+    assert list(known) == [sum(list(known.values())[:number]) for number in range(len(known))]
+    assert sum(known.values()) == 75
 
 
 def test_twenty_requests_leave_neither_memory_nor_files_behind(

@@ -146,17 +146,24 @@ class StreamedMotion:
             self._noise[part].append(torch.randn(fresh + -fresh % 4, *shape, generator=self._generators[part]).numpy())
             noise = torch.from_numpy(self._noise[part].between(first, stop))
             drawn[part] = Continued(noise, self._raw[part].between(first, self._shown))
-        common = {"steps": settings.steps, "generator": self._generators["lips"]}
         lips = sample_residual(
             self._atom,
             self._scheduler,
             speech,
             self._face.shape,
+            steps=settings.steps,
             guidance=settings.options.guidance,
+            generator=self._generators["lips"],
             continued=drawn["lips"],
-            **common,
         )
-        pose, closure = sample_head(self._head, self._scheduler, speech, continued=drawn["head"], **common)
+        pose, closure = sample_head(
+            self._head,
+            self._scheduler,
+            speech,
+            steps=settings.steps,
+            generator=self._generators["head"],
+            continued=drawn["head"],
+        )
         return lips, np.concatenate([pose, closure[:, None]], 1)
 
     def _settled(

@@ -2,9 +2,10 @@
 
 import argparse
 import functools
+import json
 from pathlib import Path
 
-from moditalker.cli.parsing import Commands, add_option, load, whole
+from moditalker.cli.parsing import Commands, Number, add_option, load, whole
 from moditalker.options import DEFAULTS
 
 
@@ -39,6 +40,10 @@ def _add_bench(commands: Commands) -> None:
     command.add_argument("--mtov-steps", type=whole(1, 1000), default=25)
     command.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     command.add_argument("--count-only", action="store_true", help="time nothing")
+    command.add_argument(
+        "--stream", nargs=2, type=Path, metavar=("PORTRAIT", "AUDIO"), help="the compact preset's stream instead"
+    )
+    command.add_argument("--seconds", type=Number(1, 36_000), default=30.0, help="of the stream (30)")
     command.set_defaults(run=_bench)
 
 
@@ -49,6 +54,9 @@ def _bench(options: argparse.Namespace) -> None:
     from moditalker.utils.targets import check_targets
 
     check_targets({"report": options.output}, {})
+    if options.stream is not None:
+        _bench_stream(options)
+        return
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     table = bench_paper(
         atom_steps=options.atom_steps,
@@ -56,6 +64,16 @@ def _bench(options: argparse.Namespace) -> None:
         device=None if options.count_only else device,
         output=options.output,
     )
+    print(table, end="")
+
+
+def _bench_stream(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.stream_bench import bench_stream
+
+    portrait, audio = options.stream
+    table, rows = bench_stream(load("compact"), portrait, audio, options.seconds, seed=0)
+    if options.output is not None:
+        options.output.write_text(json.dumps(rows, indent=1))
     print(table, end="")
 
 

@@ -13,6 +13,7 @@ from moditalker.ui.animate.animate_tab import AnimateTab
 from moditalker.ui.animate.estimate import Speeds
 from moditalker.ui.animate.examples import FOLDER, OPENING, load_examples
 from moditalker.ui.animate.portrait_panel import PortraitPanel
+from moditalker.ui.animate.streaming import StreamStudio
 from moditalker.ui.animate.studio import Animator, Studio
 from moditalker.ui.compare.compare_studio import CompareStudio
 from moditalker.ui.compare.compare_tab import CompareTab
@@ -49,7 +50,9 @@ def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace, metr
     methods = find_methods(pipeline, Sources.of_environment())
     comparisons = CompareStudio(methods, settings, workspace, line, metrics=metrics)
     return [
-        AnimateTab(studio, PortraitPanel(), settings, load_examples()),
+        AnimateTab(
+            studio, PortraitPanel(), settings, load_examples(), StreamStudio(pipeline, settings, workspace, line)
+        ),
         CompareTab(comparisons, settings),
         study_tab(),
         AboutTab(settings, MODEL_CARD),

@@ -18,6 +18,7 @@ from moditalker.ui.animate.recording_check import look_at_recording
 from moditalker.ui.animate.request import LARGEST, NEW_SEED, Request, check_before_start
 from moditalker.ui.animate.results import build_results, cleared, preview_of, shown
 from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
+from moditalker.ui.animate.streaming import STREAM_CONTROLS, StreamEndpoint, StreamStudio
 from moditalker.ui.animate.studio import Preview, ProgressEvent, Result, Studio
 from moditalker.ui.shared.jobs import Jobs
 from moditalker.ui.shared.line import Waiting
@@ -40,14 +41,20 @@ class AnimateTab:
         portraits: takes the portrait and says what is in it.
         settings: limits.
         examples: with their results; the first one is shown when the page opens.
+        streams: what carries requests of `/stream` out; without it there is no such endpoint.
     """
 
     title = "Animate"
 
     def __init__(
-        self, studio: Studio, portraits: PortraitPanel, settings: Settings, examples: Sequence[Example] = ()
+        self,
+        studio: Studio,
+        portraits: PortraitPanel,
+        settings: Settings,
+        examples: Sequence[Example] = (),
+        streams: StreamStudio | None = None,
     ) -> None:
-        self._studio, self._portraits, self._settings = studio, portraits, settings
+        self._studio, self._portraits, self._settings, self._streams = studio, portraits, settings, streams
         self._examples = list(examples)
 
     def build(self) -> None:
@@ -79,6 +86,10 @@ class AnimateTab:
         filled_in = ExampleInputs(chosen.portrait, speech.source, speech.audio, controls)
         connect_examples(self._examples, example_buttons, filled_in, status, results)
         self._build_endpoint(inputs)
+        if self._streams is not None:
+            taken = [getattr(controls, name) for name in STREAM_CONTROLS]
+            given = [chosen.portrait, speech.audio, speech.text, consent, *taken, chosen.number]
+            StreamEndpoint(self._streams, self._settings).build(given)
 
     def _build_estimate(self, speech: Speech, controls: Controls, estimate: gr.HTML) -> None:
         inputs: list[Any] = [
