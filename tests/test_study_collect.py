@@ -250,7 +250,7 @@ def test_an_export_only_appends_and_mends_what_a_killed_one_left(study: Study, s
 
 def test_a_file_of_answers_belongs_to_one_study(study: Study, store: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="another study"):
-        Store(store.path, replace(study, title="changed").hash)
+        Store(Path(store.place), replace(study, title="changed").hash)
     (tmp_path / "text.sqlite").write_text("no database, but long enough to be looked at " * 9)
     with pytest.raises(InputError, match="cannot be used for answers"):
         Store(tmp_path / "text.sqlite", study.hash)

@@ -197,9 +197,9 @@ def test_exported_answers_are_too(study: Study, tmp_path: Path) -> None:
     store, export = Store(tmp_path / "new" / "answers.sqlite", study.hash), tmp_path / "answers.jsonl"
     export.touch(0o644)
     Journal(export, store, nullcontext()).catch_up()
-    arguments = [str(study.folder / "study.toml"), "--answers", str(store.path), "-o", str(tmp_path / "second.jsonl")]
+    arguments = [str(study.folder / "study.toml"), "--answers", store.place, "-o", str(tmp_path / "second.jsonl")]
     assert main(["study", "export", *arguments]) == 0
-    for path in (store.path, export, tmp_path / "second.jsonl"):
+    for path in (Path(store.place), export, tmp_path / "second.jsonl"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 

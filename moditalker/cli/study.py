@@ -3,8 +3,11 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from moditalker.cli.parsing import Commands, Number, load, whole
+
+_ANSWERS = "SQLite file, or postgresql://..."
 
 
 def add_commands(commands: Commands) -> None:
@@ -34,7 +37,7 @@ def add_commands(commands: Commands) -> None:
 
     serve = parts.add_parser("serve", help="serve it alone; no model is loaded")
     serve.add_argument("study", type=Path, metavar="STUDY.toml")
-    serve.add_argument("--answers", type=Path, required=True, metavar="ANSWERS.sqlite")
+    serve.add_argument("--answers", type=_place, required=True, metavar="ANSWERS", help=_ANSWERS)
     serve.add_argument("--dataset", metavar="OWNER/NAME", help="private dataset that the answers are uploaded to")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=whole(0, 65_535), default=7860)
@@ -42,7 +45,9 @@ def add_commands(commands: Commands) -> None:
 
     analyse = parts.add_parser("analyse", help="from the answers to a report")
     analyse.add_argument("study", type=Path, metavar="STUDY.toml")
-    analyse.add_argument("--answers", type=Path, required=True, metavar="ANSWERS", help=".sqlite or exported .jsonl")
+    analyse.add_argument(
+        "--answers", type=_place, required=True, metavar="ANSWERS", help=f"{_ANSWERS}, or exported .jsonl"
+    )
     analyse.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for report.html and *.csv")
     analyse.add_argument(
         "--draws", type=whole(1, 1_000_000), default=2000, help="samples of raters that intervals are made of"
@@ -51,16 +56,22 @@ def add_commands(commands: Commands) -> None:
 
     export = parts.add_parser("export", help="append what is new to a file of JSON lines")
     export.add_argument("study", type=Path, metavar="STUDY.toml")
-    export.add_argument("--answers", type=Path, required=True, metavar="ANSWERS.sqlite")
+    export.add_argument("--answers", type=_place, required=True, metavar="ANSWERS", help=_ANSWERS)
     export.add_argument("-o", "--output", type=Path, required=True, metavar="ANSWERS.jsonl")
     export.set_defaults(run=_export)
 
     withdraw = parts.add_parser("withdraw", help="delete a rater's answers")
     withdraw.add_argument("rater", help="the number that the rater was shown at the end")
     withdraw.add_argument("study", type=Path, metavar="STUDY.toml")
-    withdraw.add_argument("--answers", type=Path, required=True, metavar="ANSWERS.sqlite")
+    withdraw.add_argument("--answers", type=_place, required=True, metavar="ANSWERS", help=_ANSWERS)
     withdraw.add_argument("--exported", type=Path, nargs="*", default=[], metavar="ANSWERS.jsonl", help="there too")
     withdraw.set_defaults(run=_withdraw)
+
+
+def _place(text: str) -> Any:
+    from moditalker.study.store_tables import place_of
+
+    return place_of(text)
 
 
 def _build(options: argparse.Namespace) -> None:

@@ -30,7 +30,7 @@ class Journal:
         lines = read_json_lines(path)
         for line in lines[-1:]:
             if line["study"] != store.study_hash or line.get("store") != store.id:
-                raise InputError(f"{path} holds other answers than {store.path}: name another file.")
+                raise InputError(f"{path} holds other answers than {store.place}: name another file.")
         self._last = max([store.restored_up_to(), *(line["id"] for line in lines)])
 
     def catch_up(self) -> int:

@@ -1,19 +1,30 @@
-"""Where answers are kept: SQLite through SQLAlchemy, one transaction an answer, written through to the disk."""
+"""Where answers are kept: SQLite or PostgreSQL through SQLAlchemy, one transaction an answer, through to the disk."""
 
 import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from moditalker.study.private_files import keep_private
-from moditalker.study.store_tables import ANSWERS, FACTS, METADATA, RATERS, SHOWN, WITHDRAWALS, connect
+from moditalker.study.store_tables import (
+    ANSWERS,
+    FACTS,
+    METADATA,
+    RATERS,
+    SHOWN,
+    WITHDRAWALS,
+    Place,
+    connect,
+    empty_deleted,
+    insert,
+    shown,
+)
 from moditalker.utils.errors import InputError
 
 _SEEN_SECONDS = 20.0
@@ -47,41 +58,43 @@ class Rater:
 class Store:
     """One study's answers.
 
-    Threads and processes may use the same file at the same time. Every method is one transaction, committed (with
-    ``synchronous=FULL``: on the disk) when it returns.
+    Threads and processes may use the same file, and machines the same database, at the same time. Every method is one
+    transaction, committed (on the disk) when it returns.
 
     Args:
-        path: SQLite file, made when missing; only its owner may read it from now on.
-        study_hash: of the study; a file belongs to one.
+        place: SQLite file, made when missing, which only its owner may read from now on; or a PostgreSQL database.
+        study_hash: of the study; a file or a database belongs to one.
 
     Raises:
-        InputError: the file holds another study's answers, or is no such file.
+        InputError: it holds another study's answers, is no such file, or the database cannot be reached.
     """
 
-    def __init__(self, path: Path, study_hash: str) -> None:
-        self.path, self.study_hash = path, study_hash
-        keep_private(path)
-        # SQLite gives new logs the rights of their file; those that a killed server left keep what they have.
-        for log in (Path(f"{path}-wal"), Path(f"{path}-shm")):
-            if log.exists():
-                keep_private(log)
-        self._engine = connect(path)
-        # SQLite lets one write at a time and makes the others poll; threads of this process queue instead.
+    def __init__(self, place: Place, study_hash: str) -> None:
+        self.place, self.study_hash = shown(place), study_hash
+        if isinstance(place, Path):
+            keep_private(place)
+            # SQLite gives new logs the rights of their file; those that a killed server left keep what they have.
+            for log in (Path(f"{place}-wal"), Path(f"{place}-shm")):
+                if log.exists():
+                    keep_private(log)
+        self._engine = connect(place)
+        # One transaction goes on at a time, and others poll or hold a connection; this process's threads queue here.
         self._turn = threading.Lock()
         try:
             with self._transaction() as connection:
                 METADATA.create_all(connection)
-                connection.execute(insert(FACTS).values(name="study", value=study_hash).on_conflict_do_nothing())
+                connection.execute(self._insert(FACTS).values(name="study", value=study_hash).on_conflict_do_nothing())
                 connection.execute(
-                    insert(FACTS).values(name="store", value=secrets.token_hex(8)).on_conflict_do_nothing()
+                    self._insert(FACTS).values(name="store", value=secrets.token_hex(8)).on_conflict_do_nothing()
                 )
                 facts = {row.name: row.value for row in connection.execute(sa.select(FACTS))}
         except sa.exc.DatabaseError as error:
-            raise InputError(f"{path} cannot be used for answers ({error.orig}): name another file.") from error
+            reason = str(error.orig).partition("\n")[0]
+            raise InputError(f"{self.place} cannot be used for answers ({reason}): name another file.") from error
         if facts["study"] != study_hash:
             raise InputError(
-                f"{path} holds the answers to another study, or to this one before its file was changed: name a new "
-                "file for the answers."
+                f"{self.place} holds the answers to another study, or to this one before its file was changed: name a "
+                "new file for the answers."
             )
         self.id = str(facts["store"])
         """Random, one a file."""
@@ -134,7 +147,7 @@ class Store:
         """Note that a trial is shown; returns when it was first, in seconds since 1970."""
         with self._transaction() as connection:
             values = {"rater": rater_id, "trial": trial, "at": time.time()}
-            connection.execute(insert(SHOWN).values(**values).on_conflict_do_nothing())
+            connection.execute(self._insert(SHOWN).values(**values).on_conflict_do_nothing())
             where = (SHOWN.c.rater == rater_id) & (SHOWN.c.trial == trial)
             return float(connection.execute(sa.select(SHOWN.c.at).where(where)).scalar_one())
 
@@ -148,7 +161,7 @@ class Store:
         """Keep an answer, unless the question was answered before; returns what is kept."""
         with self._transaction() as connection:
             values = {"rater": rater_id, "trial": trial, "question": question, "line": line}
-            connection.execute(insert(ANSWERS).values(**values).on_conflict_do_nothing())
+            connection.execute(self._insert(ANSWERS).values(**values).on_conflict_do_nothing())
             where = (ANSWERS.c.rater == rater_id) & (ANSWERS.c.trial == trial) & (ANSWERS.c.question == question)
             return connection.execute(sa.select(ANSWERS.c.line).where(where)).scalar_one()
 
@@ -176,9 +189,8 @@ class Store:
             if not gone.rowcount:
                 return None
             connection.execute(sa.insert(WITHDRAWALS).values(day=time.strftime("%Y-%m-%d"), answers=count))
-        # Not only unlinked: the pages are overwritten (secure_delete), and the log that still has them is emptied.
-        with self._turn, closing(self._engine.raw_connection()) as raw:
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._turn:
+            empty_deleted(self._engine)
         return int(count)
 
     def withdrawals(self) -> int:
@@ -215,15 +227,15 @@ class Store:
                     "code": theirs[0]["code"],
                     "client": theirs[0]["client"],
                 }
-                connection.execute(insert(RATERS).values(**values).on_conflict_do_nothing())
+                connection.execute(self._insert(RATERS).values(**values).on_conflict_do_nothing())
                 for line in theirs:
                     kept = {key: value for key, value in line.items() if key != "id"}
                     row = {"rater": rater, "trial": line["trial"], "question": line["question"], "line": kept}
-                    taken += connection.execute(insert(ANSWERS).values(**row).on_conflict_do_nothing()).rowcount
+                    taken += connection.execute(self._insert(ANSWERS).values(**row).on_conflict_do_nothing()).rowcount
             newest = connection.execute(sa.select(sa.func.max(ANSWERS.c.id))).scalar_one_or_none() or 0
             if taken:
-                changed = insert(FACTS).values(name="restored", value=str(newest))
-                connection.execute(changed.on_conflict_do_update(["name"], set_={"value": str(newest)}))
+                changed = self._insert(FACTS).values(name="restored", value=str(newest))
+                connection.execute(changed.on_conflict_do_update(index_elements=["name"], set_={"value": str(newest)}))
         return taken
 
     def restored_up_to(self) -> int:
@@ -232,18 +244,21 @@ class Store:
             where = FACTS.c.name == "restored"
             return int(connection.execute(sa.select(FACTS.c.value).where(where)).scalar_one_or_none() or 0)
 
+    def _insert(self, table: sa.Table) -> Any:
+        return insert(self._engine, table)
+
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
         with self._turn, self._engine.begin() as connection:
             yield connection
 
 
-def open_store(path: Path, study_hash: str) -> Store:
+def open_store(place: Place, study_hash: str) -> Store:
     """A store that has to be there already.
 
     Raises:
         InputError: there is none, or it is not this study's.
     """
-    if not path.is_file():
-        raise InputError(f"There is no file {path}: name the one that 'study serve --answers' wrote.")
-    return Store(path, study_hash)
+    if isinstance(place, Path) and not place.is_file():
+        raise InputError(f"There is no file {place}: name the one that 'study serve --answers' wrote.")
+    return Store(place, study_hash)

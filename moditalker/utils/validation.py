@@ -36,8 +36,15 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _without_nul(text: str) -> str:
+    # PostgreSQL keeps no such text.
+    if "\0" in text:
+        raise ValueError("must be a text without NUL characters")
+    return text
+
+
 Text = Annotated[str, AfterValidator(_not_blank)]
-Short = Annotated[str, Field(max_length=200)]
+Short = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
 """A text from a browser. A lone surrogate, which no file takes, is refused too: with a limit, pydantic looks."""
 Whole = Annotated[int, Field(strict=True, ge=0)]
 """A whole number from 0 on; neither true nor "1"."""

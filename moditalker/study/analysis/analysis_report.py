@@ -11,16 +11,17 @@ from moditalker.study.analysis.results import Analysis, analyse_table, tables_of
 from moditalker.study.analysis.shown_tables import ShownTable, rules_in_words, shown_tables
 from moditalker.study.definition import Study, read_study
 from moditalker.study.parts import PAIRED, Question
+from moditalker.study.store_tables import Place
 
 _TEMPLATE = "report.html.j2"
 
 
-def analyse(study_file: Path, answers: Path, output: Path, draws: int = 2000) -> str:
+def analyse(study_file: Path, answers: Place, output: Path, draws: int = 2000) -> str:
     """Analyse, and write ``report.html`` and a CSV for each table.
 
     Args:
         study_file: `study.toml`.
-        answers: SQLite file or exported JSON lines.
+        answers: SQLite file, address of a PostgreSQL database, or exported JSON lines.
         output: folder, made when missing.
         draws: samples of raters that intervals are made of.
 

@@ -8,6 +8,7 @@ from moditalker.study.definition import Study
 from moditalker.study.journal import read_json_lines
 from moditalker.study.parts import LEFT, PAIRED, RIGHT
 from moditalker.study.store import Line, open_store
+from moditalker.study.store_tables import Place
 from moditalker.utils.errors import InputError
 
 COLUMNS = (
@@ -16,13 +17,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def load_lines(study: Study, path: Path) -> tuple[list[Line], int]:
+def load_lines(study: Study, path: Place) -> tuple[list[Line], int]:
     """The answers in a store or an exported file, and how many raters withdrew (0 where the file cannot say).
 
     Raises:
         InputError: the file is missing, or of another study.
     """
-    if path.suffix == ".jsonl":
+    if isinstance(path, Path) and path.suffix == ".jsonl":
         lines = {(line["rater"], line["trial"], line["question"]): line for line in read_json_lines(path)}
         if any(line["study"] != study.hash for line in lines.values()):
             raise InputError(f"{path} holds answers to another version of this study: use the study.toml of its time.")

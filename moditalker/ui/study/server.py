@@ -7,6 +7,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from moditalker.study.definition import read_study
+from moditalker.study.store_tables import Place
 from moditalker.ui.page import launch_options
 from moditalker.ui.shared.serving import check_free
 from moditalker.ui.shared.settings import Settings
@@ -22,7 +23,7 @@ def build_study_page(tab: StudyTab, title: str) -> gr.Blocks:
     return page
 
 
-def serve(path: Path, answers: Path, dataset: str | None, host: str, port: int) -> None:
+def serve(path: Path, answers: Place, dataset: str | None, host: str, port: int) -> None:
     """Serve a study alone until interrupted; no model is loaded, and nothing is taken but answers.
 
     Raises:
