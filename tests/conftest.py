@@ -59,6 +59,7 @@ SHARED = {
     "test_study_postgres.py": "forked",
     "test_terminal.py": "forked",
     "test_augmentation.py": "prepared",
+    "test_ray.py": "prepared",
     "test_training.py": "prepared",
     "test_training_networks.py": "prepared",
 }
