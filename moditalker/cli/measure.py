@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 from moditalker.cli.parsing import Commands, Number, add_option, load, whole
+from moditalker.engine.choose import ENGINES
 from moditalker.options import DEFAULTS
+from moditalker.utils.errors import InputError
 
 
 def add_commands(commands: Commands) -> None:
@@ -33,8 +35,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _add_bench(commands: Commands) -> None:
-    command = commands.add_parser("bench", help="operations and seconds that 16 frames of a preset cost")
-    command.add_argument("--preset", choices=("paper",), default="paper")
+    command = commands.add_parser("bench", help="what the paper preset, a stream or a batch costs")
+    command.add_argument("--preset", help="paper; with --batch a preset's name, a folder or hub id (compact)")
     command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
     command.add_argument("--atom-steps", type=whole(1, 1000), default=50)
     command.add_argument("--mtov-steps", type=whole(1, 1000), default=25)
@@ -44,10 +46,21 @@ def _add_bench(commands: Commands) -> None:
         "--stream", nargs=2, type=Path, metavar=("PORTRAIT", "AUDIO"), help="the compact preset's stream instead"
     )
     command.add_argument("--seconds", type=Number(1, 36_000), default=30.0, help="of the stream (30)")
+    batch = command.add_argument_group("throughput")
+    batch.add_argument("--batch", action="store_true", help="videos by a bare loop, by one worker and by two")
+    batch.add_argument("--videos", type=whole(2, 10_000), default=12, help="of a second each (12)")
+    batch.add_argument("--engine", nargs="+", choices=ENGINES, default=["local"], help="which engines (local)")
     command.set_defaults(run=_bench)
 
 
 def _bench(options: argparse.Namespace) -> None:
+    if options.batch:
+        from moditalker.batch.bench import bench_batch, table_of
+
+        print(table_of(bench_batch(options.videos, options.preset or "compact", engines=options.engine)), end="")
+        return
+    if options.preset not in (None, "paper"):
+        raise InputError(f"Operations are counted of the preset paper, not of {options.preset}; or add --batch.")
     import torch
 
     from moditalker.paper.bench import bench_paper
