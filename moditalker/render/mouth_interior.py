@@ -229,8 +229,11 @@ def _curve(points: np.ndarray, bent: float) -> np.ndarray:
     # A head in profile shows some of them behind one another.
     across = np.maximum.accumulate(points[:, 0]) + 1e-6 * np.arange(len(points))
     places = np.linspace(across[0], across[-1], _STROKES + 1)
-    straight, curved = np.interp(places, across, points[:, 1]), PchipInterpolator(across, points[:, 1])(places)
-    return np.stack([places, straight + bent * (curved - straight)], -1)
+    down = np.interp(places, across, points[:, 1])
+    # The curve takes longer than all the rest, and most mouths are too small for it.
+    if bent > 0:
+        down += bent * (PchipInterpolator(across, points[:, 1])(places) - down)
+    return np.stack([places, down], -1)
 
 
 def growth(
