@@ -8,6 +8,7 @@ from pathlib import Path
 
 from moditalker.ui.shared.deletion import delete_by_age
 from moditalker.ui.shared.hosts import host_checks
+from moditalker.ui.shared.memory import keep_start_up
 from moditalker.ui.shared.operator_metrics import metrics_at
 from moditalker.ui.shared.server_folder import server_folder
 from moditalker.ui.shared.serving import address, end_at_signals, serve_until_ended
@@ -60,6 +61,7 @@ def serve(options: argparse.Namespace, folder: Path, name: str, port: int) -> No
     workspace = Workspace(folder)
     delete_by_age(folder, settings)
     page = build_page(make_tabs(pipeline, settings, workspace, metrics), settings)
+    keep_start_up()
     serve_until_ended(page, workspace, **launch_options(settings, name), server_name=name, server_port=port)
 
 

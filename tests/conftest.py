@@ -1,5 +1,6 @@
 """What the tests of the core share: a face, a voice, and a pipeline small enough to run in a blink."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,9 +37,11 @@ from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 from moditalker.render.compositor import Composer
 from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
+from moditalker.ui.shared.memory import keep_start_up
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of the programs that tests start
+gc.disable()  # while tests import what they need, nearly all of which stays
 
 Talking = Callable[..., np.ndarray]
 
@@ -82,6 +85,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, so that at the end no process waits long for another."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of every later look for garbage, as `app.py` does."""
+    keep_start_up()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

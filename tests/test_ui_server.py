@@ -1,5 +1,6 @@
 """The app as a process of its own, with a pipeline small enough to run in a blink, asked by other programs."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -116,6 +117,7 @@ def test_twenty_requests_leave_neither_memory_nor_files_behind(
     results = (files[-1] - files[SETTLED - 1]) / (REQUESTS - SETTLED)
     assert results < 300_000
     assert set(app.folder.glob(FOLDERS)) == kept
+    assert [path.name for path in app.folder.iterdir()] == [f"moditalker-{os.getuid()}"], "files lie elsewhere"
 
 
 def test_a_longer_video_takes_no_more_memory(app: Server, visit: Path, speech: np.ndarray, tmp_path: Path) -> None:

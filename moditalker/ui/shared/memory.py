@@ -5,6 +5,16 @@ import gc
 import sys
 
 
+def keep_start_up() -> None:
+    """Have `release_memory` look only at what is made from now on.
+
+    What a server imports and builds at its start stays until its end: 700,000 objects, and looking through them takes
+    nearly half a second.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def release_memory() -> None:
     """Return what a finished request no longer uses to the operating system.
 
