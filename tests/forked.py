@@ -21,6 +21,10 @@ FORKED.set_forkserver_preload(
         "moditalker.animate",
         "moditalker.cli.main",
         "moditalker.training.objectives.train_paper",
+        # What is otherwise imported at its first use.
+        "librosa.core.audio",
+        "librosa.feature.spectral",
+        "mediapipe.python.solutions",
     ]
 )
 
