@@ -1,4 +1,4 @@
-"""From clips to training data: ``clips``, ``prepare``, ``shards``."""
+"""From clips to training data: ``clips``, ``prepare``, ``views``, ``shards``."""
 
 import argparse
 from pathlib import Path
@@ -8,8 +8,9 @@ from moditalker.cli.parsing import Commands, whole
 
 
 def add_commands(commands: Commands) -> None:
-    """Add ``prepare``, ``clips``, ``shards`` to the parser."""
+    """Add ``prepare``, ``views``, ``clips``, ``shards`` to the parser."""
     _add_prepare(commands)
+    _add_views(commands)
     _add_clips(commands)
     _add_shards(commands)
 
@@ -33,6 +34,22 @@ def _prepare(options: argparse.Namespace) -> None:
             options.clips, options.output, encoder=options.encoder, tracker=options.tracker, engine=engine
         )
     print(f"{usable} clips are ready in {options.output}; {left_out} were left out (rejected.json says why).")
+
+
+def _add_views(commands: Commands) -> None:
+    command = commands.add_parser("views", help="cut aligned faces for 'train renderer' out of people and clips")
+    command.add_argument("clips", type=Path, nargs="*", help="CSV files with the columns path, split, speaker")
+    command.add_argument("--people", type=Path, help="folder that 'train people' wrote")
+    command.add_argument("-o", "--output", type=Path, required=True)
+    command.add_argument("--workers", type=whole(1, 256), default=2, help="processes")
+    command.set_defaults(run=_views)
+
+
+def _views(options: argparse.Namespace) -> None:
+    from moditalker.training.data.face_views import pack_views
+
+    count = pack_views(options.output, options.people, options.clips, options.workers)
+    print(f"{count} people and clips are ready in {options.output}.")
 
 
 def _add_clips(commands: Commands) -> None:

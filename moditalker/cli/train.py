@@ -18,6 +18,7 @@ NETWORKS = (
     "autoencoder-rgb",
     "autoencoder-motion",
     "people",
+    "renderer",
     "blendshapes",
 )
 
@@ -51,7 +52,12 @@ def _add_train(commands: Commands) -> None:
     command.add_argument("--minutes", type=Number(0, 1e6), help="time budget (20; people: 0), 0 for none")
     command.add_argument("--start", type=Path, help="model folder of an earlier run to go on from")
     command.add_argument(
-        "--perceptual-weight", type=Number(0, 1000), help="autoencoder (1) and mtov (5): of LPIPS in the loss"
+        "--perceptual-weight",
+        type=Number(0, 1000),
+        help="autoencoder (1), mtov (5), renderer (3): of LPIPS in the loss",
+    )
+    command.add_argument(
+        "--lips-weight", type=Number(0, 1000), default=0.0, help="renderer: of the lips that a face mesh sees (0)"
     )
     alone = command.add_mutually_exclusive_group()
     alone.add_argument("--decoder-only", action="store_true", help="mtov: the denoiser stays as it is")

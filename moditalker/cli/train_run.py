@@ -78,6 +78,11 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             start=options.start,
             **weights,
         )
+    if network == "renderer":
+        from moditalker.training.objectives.train_renderer import train_renderer
+
+        portraits, lips = options.batch or 8, options.lips_weight
+        return train_renderer(data, config, portraits, options.start, lips_weight=lips, **weights)
     if network == "flow":
         from moditalker.training.objectives.train_flow import train_flow
 

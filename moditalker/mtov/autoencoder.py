@@ -209,7 +209,7 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         # again, and starves the planes of their gradient.
         change = 2 * torch.tanh(_OUTPUT_SCALE * out[:, :3])
         change = torch.sigmoid(_OUTPUT_SCALE * out[:, 3:] + 1) * change
-        return warped + _calmed(change)
+        return warped + calmed(change)
 
     def render(
         self, planes: torch.Tensor | None, warped: torch.Tensor, guides: torch.Tensor, mouth_only: bool = False
@@ -227,7 +227,7 @@ class TriplaneAutoencoder(ModelMixin, ConfigMixin):
         return face
 
 
-def _calmed(change: torch.Tensor) -> torch.Tensor:
+def calmed(change: torch.Tensor) -> torch.Tensor:
     """Take the finest grain out of (B, 3, n, h, w): of brightness between neighbours, of colour within a folded cell.
 
     Eyes, video files and the clips themselves keep colour coarser than brightness. Without this the decoder sprinkles

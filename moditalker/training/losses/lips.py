@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from moditalker.face.geometry import ALIGNED_SIZE
-from moditalker.mtov.autoencoder import MOUTH_WINDOW
+from moditalker.mtov.autoencoder import MOUTH_WINDOW, Window
 from moditalker.sync.crops_and_mel import LUMA
 from moditalker.training.losses.facemesh import SIDE, LipMesh
 
@@ -34,12 +34,15 @@ class LipsLoss(nn.Module):
         super().__init__()
         self.mesh = LipMesh()
 
-    def forward(self, mouth: torch.Tensor, real: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(
+        self, mouth: torch.Tensor, real: torch.Tensor, window: Window = MOUTH_WINDOW
+    ) -> dict[str, torch.Tensor]:
         """Compare every other frame.
 
         Args:
-            mouth: (B, 3, n, h, w) generated, of ``MOUTH_WINDOW``, in [-1, 1].
+            mouth: (B, 3, n, h, w) generated, of the window, in [-1, 1].
             real: (B, 3, n, 128, 128), the same frames.
+            window: of the aligned face.
         Returns:
             ``lips``, mean distance of the 20 points along an axis, and ``opening``, of how far the inner lips are
             apart; pixels of the aligned face.
@@ -49,7 +52,7 @@ class LipsLoss(nn.Module):
         views, filters = _views(count, self.training, real.device), _filters(count, self.training, real.device)
         with torch.no_grad():
             wanted = self._points(real, views, filters)
-        seen = self._points(MOUTH_WINDOW.placed(mouth, real), views, filters)
+        seen = self._points(window.placed(mouth, real), views, filters)
         return {
             "lips": (seen - wanted).abs().mean(),
             "opening": (_opening(seen) - _opening(wanted)).abs().mean(),

@@ -1,0 +1,142 @@
+"""Pairs of pictures of one person as the mouth renderer is given them: a portrait, and frames it shall become."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from moditalker.face.geometry import FaceFrame, transform_points
+from moditalker.face.layout import NOSE_TIP
+from moditalker.mtov.mouth_renderer import SIDE, WINDOW
+from moditalker.render.grid import Grid, looked_up
+from moditalker.render.landmark_map import draw_landmarks
+from moditalker.render.warp import FrameWarp
+from moditalker.training.data.augmentation import recolouring, relighting, resharpening
+from moditalker.training.data.face_views import MARGIN, Views, read_views
+
+_CELL = 4
+_KINDS = {"people": 0.5, "clips_hd": 0.3, "clips": 0.2}
+"""How often each kind of person is drawn. Few clips are sharp at 256 pixels; drawn people are, but do not speak."""
+
+_TURNED = 20.0
+"""How far the tip of the nose may be from where it is in the portrait, pixels: about as far as heads of videos turn."""
+
+
+class ViewPairs:
+    """Batches of portraits and frames of the same persons.
+
+    Args:
+        folder: that ``pack_views`` wrote.
+        split: ``train``, ``val`` or ``test``.
+        portraits: of a batch.
+        frames: of each portrait.
+        vary: other colours, light and sharpness.
+        kinds: how often each kind of view is drawn; kinds that are not there are passed over.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        split: str,
+        portraits: int = 8,
+        frames: int = 2,
+        vary: bool = False,
+        kinds: dict[str, float] | None = None,
+    ) -> None:
+        self.portraits, self.frames, self.vary = portraits, frames, vary
+        views = read_views(folder, split)
+        wanted = _KINDS if kinds is None else kinds
+        self._kinds = {kind: [v for v in views if v.kind == kind and len(v) > frames] for kind in wanted}
+        self._kinds = {kind: found for kind, found in self._kinds.items() if found}
+        share = np.array([wanted[kind] for kind in self._kinds])
+        self._share = share / share.sum()
+        self._weights = {kind: _even(found) for kind, found in self._kinds.items()}
+
+    def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """A batch of B portraits with n frames each.
+
+        Returns:
+            uint8: ``portrait`` and ``portrait_map`` (B, 3, 96, 128), ``warped``, ``landmark_map`` and ``real``
+            (B, n, 3, 96, 128), ``face`` (B, n, 3, 128, 128) the whole face of 128 pixels; ``displacement``
+            (B, n, 2, 24, 32) float32, pixels.
+        """
+        cv2.setNumThreads(1)
+        items = [self._item(rng) for _ in range(self.portraits)]
+        return {key: torch.stack([item[key] for item in items]) for key in items[0]}
+
+    def _item(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        kind = list(self._kinds)[int(rng.choice(len(self._share), p=self._share))]
+        views = self._kinds[kind][int(rng.choice(len(self._weights[kind]), p=self._weights[kind]))]
+        wanted = self._wanted(views, rng)
+        pictures, landmarks = views.pictures(wanted), views.landmarks(wanted)
+        if self.vary:
+            for change in (resharpening(rng), relighting(rng, pictures.shape[1]), recolouring(rng)):
+                if rng.random() < 0.6:
+                    pictures = change(pictures)
+        item = conditions(pictures[0], landmarks[0], landmarks[1:])
+        window = slice(MARGIN, MARGIN + SIDE)
+        real = torch.from_numpy(np.ascontiguousarray(pictures[1:, window, window])).permute(0, 3, 1, 2)
+        face = np.stack(
+            [cv2.resize(p[window, window], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for p in pictures[1:]]
+        )
+        item |= {"real": WINDOW.cut(real), "face": torch.from_numpy(face).permute(0, 3, 1, 2)}
+        if self.vary and rng.random() < 0.5:
+            item = {key: value.flip(-1) for key, value in item.items()}
+            item["displacement"][:, 0].neg_()
+        return item
+
+    def _wanted(self, views: Views, rng: np.random.Generator) -> list[int]:
+        """A portrait and frames in which the head has not turned too far from it, for there the warp is torn."""
+        landmarks = views.landmarks(list(range(len(views))))
+        tips = landmarks[:, NOSE_TIP, :2]
+        for portrait in rng.permutation(len(views)).tolist():
+            near = np.linalg.norm(tips - tips[portrait], axis=-1) < _TURNED
+            near[portrait] = False
+            frames = rng.permutation(np.flatnonzero(near))[: self.frames].tolist()
+            if len(frames) == self.frames:
+                return [portrait, *frames]
+        return rng.permutation(len(views))[: self.frames + 1].tolist()
+
+
+def conditions(portrait: np.ndarray, own: np.ndarray, landmarks: np.ndarray) -> dict[str, torch.Tensor]:
+    """What the mouth renderer is given.
+
+    Args:
+        portrait: (320, 320, 3) uint8, see ``face_views``.
+        own: (68, 3) its landmarks, pixels of it.
+        landmarks: (n, 68, 3) the frames' landmarks, pixels of such pictures.
+    Returns:
+        See ``ViewPairs``: ``portrait``, ``portrait_map``, ``warped``, ``landmark_map``, ``displacement``.
+    """
+    place = np.array([[1.0, 0, -MARGIN], [0, 1, -MARGIN]])
+    frame = FaceFrame(own)
+    motion = frame.motion(landmarks, np.broadcast_to(place, (len(landmarks), 2, 3)))
+    corner = np.array([WINDOW.left + MARGIN, WINDOW.top + MARGIN], np.float32)
+    shift = np.array([[1.0, 0, -corner[0]], [0, 1, -corner[1]]])
+    x, y = ((np.arange(n // _CELL) + 0.5) * _CELL - 0.5 for n in (WINDOW.width, WINDOW.height))
+    grid = Grid(WINDOW.width, WINDOW.height, x, y, shift[None], shift)
+    displacement = np.stack(list(FrameWarp(frame, motion).displacements(grid)))
+    warped = np.stack([looked_up(portrait, cv2.split(grid.pixels + corner + one)) for one in displacement])
+    drawn = draw_landmarks(transform_points(place, np.concatenate([own[None], landmarks])), SIDE)
+    maps = WINDOW.cut(torch.from_numpy(drawn))
+    quarter = np.stack(
+        [cv2.resize(d, None, fx=1 / _CELL, fy=1 / _CELL, interpolation=cv2.INTER_AREA) for d in displacement]
+    )
+    own_window = np.ascontiguousarray(portrait[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE])
+    return {
+        "portrait": WINDOW.cut(torch.from_numpy(own_window).permute(2, 0, 1)),
+        "portrait_map": maps[0],
+        "warped": torch.from_numpy(warped).permute(0, 3, 1, 2),
+        "landmark_map": maps[1:],
+        "displacement": torch.from_numpy(quarter).permute(0, 3, 1, 2),
+    }
+
+
+def _even(views: list[Views]) -> np.ndarray:
+    """How often each is drawn, so that every speaker is drawn as often; (n,) that sum to one."""
+    count: dict[str, int] = {}
+    for one in views:
+        count[one.speaker] = count.get(one.speaker, 0) + 1
+    weights = np.array([count[one.speaker] ** -0.75 for one in views])
+    return np.asarray(weights / weights.sum())
