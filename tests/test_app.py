@@ -212,7 +212,7 @@ def test_the_shipped_weights_are_served_unless_others_are_named(monkeypatch: pyt
         served.append(source)
         raise InputError("That is enough.")
 
-    monkeypatch.setattr(app, "load_pipeline", note)
+    monkeypatch.setattr("moditalker.loading.load_pipeline", note)
     monkeypatch.setattr(app, "end_at_signals", lambda: None)
     monkeypatch.setattr(app, "address", lambda: ("127.0.0.1", 7860))
     for options in ([], ["--weights", "elsewhere"]):
