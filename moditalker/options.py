@@ -1,9 +1,11 @@
 """What can be set about a video: every default, range and check, once. Command line, app and API read it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypedDict
 
+from moditalker.emotions import NEUTRAL, STRONGEST, parse_emotion
 from moditalker.utils.errors import InputError
 
 MAX_SEED = 2**31 - 1
@@ -20,12 +22,19 @@ def _choice(default: str, choices: tuple[str, ...], meaning: str) -> Any:
     return field(default=default, metadata={"choices": choices, "help": meaning})
 
 
+def _text(default: str, check: Callable[[str], Any], meaning: str) -> Any:
+    """A text; ``check`` raises what is wrong with it."""
+    return field(default=default, metadata={"check": check, "help": meaning})
+
+
 class Scales(TypedDict, total=False):
     """How far parts of the face move, see ``AnimateOptions``; each name is a field of it."""
 
     lip_scale: float
     head_scale: float
     blink_scale: float
+    emotion: str
+    emotion_scale: float
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class AnimateOptions:
         mtov_steps: denoising steps of MToV; 0 leaves the planes empty, so that only warp and decoder draw.
         guidance: how far the lips lean towards the speech; 1 is none and halves the work. 1.6 opens real mouths' range.
         lip_scale, head_scale, blink_scale: how far lips and head move, how far eyes close; 1 is as sampled.
+        emotion: what the face shows while it speaks: a name, a mixture or a timeline, see ``moditalker.emotions``.
+        emotion_scale: multiplies the intensities of ``emotion``.
         face: which face of the portrait speaks, counted from the left and from 1; None takes the largest.
         crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
         seed: of everything random; None draws a new one.
@@ -50,6 +61,8 @@ class AnimateOptions:
     lip_scale: float = _number(1.0, 0, 3, "how far the lips move", page=(0, 2))
     head_scale: float = _number(1.0, 0, 3, "how far the head moves", page=(0, 2))
     blink_scale: float = _number(1.0, 0, 3, "how far the eyes close", page=(0, 2))
+    emotion: str = _text(NEUTRAL, parse_emotion, "happy:0.8, happy:0.5+surprised:0.4, or 0:neutral,2.5:sad")
+    emotion_scale: float = _number(1.0, 0, STRONGEST, "how strong the emotion is")
     face: int | None = _number(None, 1, 100, "the face that speaks, counted from the left; the largest when left out")
     crop: str = _choice("full", ("full", "face"), "the whole picture, or a square around the head")
     seed: int | None = _number(None, 0, MAX_SEED, "the same seed gives the same frames; a new one when left out")
@@ -61,6 +74,10 @@ class AnimateOptions:
             value, rules = getattr(self, one.name), one.metadata
             if "choices" in rules and value not in rules["choices"]:
                 raise InputError(f"{one.name} must be one of {', '.join(rules['choices'])}, got {value!r}.")
+            if "check" in rules:
+                if not isinstance(value, str):
+                    raise InputError(f"{one.name} must be a text, got {value!r:.40}.")
+                rules["check"](value)
             if "low" in rules and value is not None:
                 self._check_number(one.name, value, whole=isinstance(one.default, int) or one.name in ("seed", "face"))
 
@@ -119,6 +136,11 @@ def help_of(name: str) -> str:
 def option_names() -> tuple[str, ...]:
     """Every option that a command line offers."""
     return tuple(one.name for one in fields(AnimateOptions) if "help" in one.metadata)
+
+
+def is_text(name: str) -> bool:
+    """Whether an option is a text with a form of its own."""
+    return "check" in _metadata(name)
 
 
 def choices_of(name: str) -> tuple[str, ...] | None:

@@ -132,7 +132,16 @@ class TalkingPipeline(DiffusionPipeline):
         activity, warnings = heard.activity(frame_count(samples), FPS), heard.warnings
         tracker = self.config["tracker"]
         landmarks = spoken_motion(
-            face, activity, samplers, options, head_motion, tracker, clock, report, warnings.append
+            face,
+            activity,
+            samplers,
+            options,
+            head_motion,
+            tracker,
+            clock,
+            report,
+            warnings.append,
+            getattr(self, "blendshapes", None),
         )
         return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=warnings)
 

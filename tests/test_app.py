@@ -45,6 +45,8 @@ DEFAULTS = {
     "lip_scale": 1.0,
     "head_scale": 1.0,
     "blink_scale": 1.0,
+    "emotion": "neutral",
+    "emotion_scale": 1.0,
 }
 
 pytestmark = pytest.mark.slow
@@ -242,6 +244,8 @@ def test_every_parameter_reaches_the_pipeline(client: Client, portrait: Path, sp
         "lip_scale": 1.2,
         "head_scale": 0.5,
         "blink_scale": 0.0,
+        "emotion": "0:neutral,0.2:happy:0.5+surprised",
+        "emotion_scale": 0.8,
     }
     write_video(tmp_path / "nod.mp4", brightness=9)
     _, seed, report, *_ = animate(

@@ -59,13 +59,13 @@ def close_eyes(residual: np.ndarray, shape: np.ndarray, closure: np.ndarray) -> 
 
     Args:
         residual: (T, 68, 3) inter-ocular distances; what it says of the lids is replaced.
-        shape: (68, 3) the portrait in its face-centric frame.
+        shape: (68, 3) the portrait in its face-centric frame, or (T, 68, 3) where its lids change by themselves.
         closure: (T,) 0 is as in the portrait, 1 shut.
     Returns:
         (T, 68, 3)
     """
     closed = residual.copy()
-    gap = shape[LOWER_LIDS] - shape[UPPER_LIDS]
+    gap = shape[..., LOWER_LIDS, :] - shape[..., UPPER_LIDS, :]
     way = np.clip(closure, None, 1.0)[:, None, None] * gap
     closed[:, UPPER_LIDS] = _UPPER_SHARE * way
     closed[:, LOWER_LIDS] = (_UPPER_SHARE - 1) * way

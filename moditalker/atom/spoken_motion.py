@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
+from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.blinks import close_eyes, settle_closure
+from moditalker.atom.emotion import Expression, emotion_curves, express, expressions, mixed
 from moditalker.atom.motion_sampling import StepCallback
 from moditalker.atom.rest import rest_head, rest_lips
+from moditalker.emotions import parse_emotion
 from moditalker.face.driven_pose import driven_pose, driving_video
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.motion_controls import scale_lips, settle_pose, untangle
 from moditalker.options import AnimateOptions
+from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress
 from moditalker.utils.stopwatch import Stopwatch
 
@@ -43,6 +47,7 @@ def spoken_motion(
     clock: Stopwatch,
     report: Progress,
     tell: Callable[[str], None],
+    blendshapes: BlendshapeMap | None = None,
 ) -> np.ndarray:
     """Landmarks of a face that says what a recording says.
 
@@ -56,16 +61,18 @@ def spoken_motion(
         clock: told the stages ``motion`` and ``head``.
         report: told the same.
         tell: called with each sentence for the user about that video.
+        blendshapes: moves the face for an emotion.
     Returns:
         (T, 68, 3) in the portrait's pixels.
     Raises:
-        InputError: the video cannot be followed.
+        InputError: the video cannot be followed, or there is an emotion and nothing that moves a face for it.
     """
     frames = len(activity)
     with clock("motion"):
         report("motion", 0, options.atom_steps)
         residual = rest_lips(samplers.lips(samplers.stepped("motion")), face.shape, activity)
         residual = scale_lips(residual, face.shape, options.lip_scale)
+        shown = _shown(face.shape, frames, options, blendshapes)
     with clock("head"):
         report("head", 0, options.atom_steps)
         # Blinks are drawn whatever moves the head, so that one does not depend on the other.
@@ -77,6 +84,22 @@ def spoken_motion(
         elif head_motion == "still":
             pose = np.zeros((frames, 6), np.float32)
         if closure is not None:
-            residual = close_eyes(residual, face.shape, options.blink_scale * settle_closure(closure))
+            # Lids that an emotion has moved meet where they are then.
+            lids = face.shape if shown is None else face.shape + shown.face
+            residual = close_eyes(residual, lids, options.blink_scale * settle_closure(closure))
+        if shown is not None:
+            residual = express(residual, face.shape, shown)
         residual = untangle(residual, face.shape)
         return face.compose(residual, settle_pose(pose, options.head_scale))
+
+
+def _shown(
+    shape: np.ndarray, frames: int, options: AnimateOptions, blendshapes: BlendshapeMap | None
+) -> Expression | None:
+    """The expression in each frame; None where the face is neutral throughout."""
+    curves = emotion_curves(parse_emotion(options.emotion), frames)
+    if not curves or options.emotion_scale == 0:
+        return None
+    if blendshapes is None:
+        raise InputError("These weights know no emotions; leave the emotion out, or use the preset compact.")
+    return mixed(expressions(blendshapes, shape), curves, options.emotion_scale)

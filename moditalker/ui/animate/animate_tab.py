@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from moditalker.emotions import NEUTRAL
 from moditalker.options import DEFAULTS
 from moditalker.ui.animate.changed import build_changed
 from moditalker.ui.animate.controls import Controls, build_controls
@@ -172,6 +173,8 @@ class AnimateTab:
         lip_scale: float = 1.0,
         head_scale: float = 1.0,
         blink_scale: float = 1.0,
+        emotion: str = NEUTRAL,
+        emotion_scale: float = 1.0,
         seed: int = NEW_SEED,
         face: int = LARGEST,
         progress: gr.Progress = gr.Progress(),
@@ -194,6 +197,9 @@ class AnimateTab:
             blink_scale: how far the eyes close in a blink, 0 to 2.
             seed: the same seed gives the same video; -1 draws a new one.
             face: which face of the portrait speaks, counted from the left and from 1; 0 is the largest.
+            emotion: "neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted"; each may have an intensity
+                (happy:0.8); a mixture (happy:0.5+surprised:0.4); or a timeline by seconds (0:neutral,2.5:happy).
+            emotion_scale: how strong the emotion is, 0 to 1.5.
 
         Returns:
             The video.
@@ -218,6 +224,8 @@ class AnimateTab:
             blink_scale,
             NEW_SEED if seed is None else int(seed),
             int(face or LARGEST),
+            emotion,
+            emotion_scale,
         )
         with refusals(portrait, audio, head_video), closing(self._studio.make(request)) as made:
             # Nothing new, but Gradio can end a cancelled job only at a yield, and only after the first one. Not at each

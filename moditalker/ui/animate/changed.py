@@ -20,6 +20,8 @@ USUAL: dict[str, Any] = {
     "lip_scale": DEFAULTS.lip_scale,
     "head_scale": DEFAULTS.head_scale,
     "blink_scale": DEFAULTS.blink_scale,
+    "emotion": DEFAULTS.emotion,
+    "emotion_scale": DEFAULTS.emotion_scale,
     "seed": NEW_SEED,
 }
 """Of each control."""
@@ -32,6 +34,8 @@ _WORDS = {
     "lip_scale": "lip motion",
     "head_scale": "head motion",
     "blink_scale": "blinking",
+    "emotion": "emotion",
+    "emotion_scale": "strength of the emotion",
     "seed": "seed",
 }
 _VALUES = {"video": "from a video", "face": "face only"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from moditalker.emotions import EMOTIONS, NEUTRAL
 from moditalker.options import DEFAULTS, MAX_SEED, page_bounds
 from moditalker.ui.animate.presets import DEFAULT_PRESET, DIFFERENCES, PRESETS
 from moditalker.ui.animate.request import NEW_SEED
@@ -24,6 +25,8 @@ class Controls:
     lip_scale: gr.Slider
     head_scale: gr.Slider
     blink_scale: gr.Slider
+    emotion: gr.Dropdown
+    emotion_scale: gr.Slider
     seed: gr.Number
 
     @classmethod
@@ -67,6 +70,17 @@ def build_controls(max_video_seconds: float) -> Controls:
             head_scale = _number("Amount of head motion", "head_scale", step=0.05)
             blink_scale = _number("Amount of blinking", "blink_scale", step=0.05)
         with gr.Row():
+            emotion = gr.Dropdown(
+                [(name.capitalize(), name) for name in (NEUTRAL, *EMOTIONS)],
+                value=NEUTRAL,
+                allow_custom_value=True,
+                label="Emotion",
+                info="Or write a mixture (happy:0.5+surprised:0.4), or a timeline (0:neutral,2.5:happy).",
+                elem_id="emotion",
+                min_width=280,
+            )
+            emotion_scale = _number("Strength of the emotion", "emotion_scale", step=0.05)
+        with gr.Row():
             atom_steps = _number("Motion steps (AToM)", "atom_steps", step=1, precision=0)
             mtov_steps = _number("Video steps (MToV)", "mtov_steps", step=1, precision=0)
             guidance = _number("Guidance", "guidance", step=0.05, info="How closely the lips follow the speech")
@@ -98,7 +112,18 @@ def build_controls(max_video_seconds: float) -> Controls:
         [slider.change for slider in steps], _named, inputs=steps, outputs=preset, trigger_mode="always_last", **quick
     )
     return Controls(
-        head_motion, head_video, crop, atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale, seed
+        head_motion=head_motion,
+        head_video=head_video,
+        crop=crop,
+        atom_steps=atom_steps,
+        mtov_steps=mtov_steps,
+        guidance=guidance,
+        lip_scale=lip_scale,
+        head_scale=head_scale,
+        blink_scale=blink_scale,
+        emotion=emotion,
+        emotion_scale=emotion_scale,
+        seed=seed,
     )
 
 

@@ -32,6 +32,7 @@ class Request:
         atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale: see ``MoDiTalkerPipeline.animate``.
         seed: ``NEW_SEED`` for a new one.
         face: which face of the portrait speaks, counted from the left and from 1; or ``LARGEST``.
+        emotion, emotion_scale: see ``MoDiTalkerPipeline.animate``.
     """
 
     portrait: str | None
@@ -49,6 +50,8 @@ class Request:
     blink_scale: float = DEFAULTS.blink_scale
     seed: int = NEW_SEED
     face: int = LARGEST
+    emotion: str = DEFAULTS.emotion
+    emotion_scale: float = DEFAULTS.emotion_scale
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of ``MoDiTalkerPipeline.animate``."""
