@@ -221,7 +221,8 @@ class MoDiTalkerPipeline(TalkingPipeline):
         encoded = self.encode_portrait(portrait, crop, face)
         _, generators = generators_of(seed, None)
         settings = StreamSettings(options, motion_steps, head_motion == "still", idle)
-        motion = StreamedMotion(self.atom, self.head, self.atom_scheduler, encoded.frame, generators, settings)
+        networks = self.atom, self.head, self.atom_scheduler
+        motion = StreamedMotion(*networks, encoded.frame, generators, settings, self.blendshapes)
         pieces = [samples_of(sound)] if isinstance(sound, AudioSource) else sound
 
         def targets() -> Iterator[FaceMotion]:

@@ -143,3 +143,17 @@ def test_weights_without_blendshapes_say_so(
     assert main([*bad, "--emotion", "jolly"]) == 2
     assert "must be one of neutral, happy, sad" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_stream_shows_the_emotion_too(pipeline: MoDiTalkerPipeline, portrait: Portrait, speech: np.ndarray) -> None:
+    def streamed(emotion: str) -> np.ndarray:
+        made: list[np.ndarray] = []
+        options = {"seed": 1, "mtov_steps": 0, "motion_steps": 2, "head_motion": "still", "on_landmarks": made.append}
+        for _ in pipeline.stream(portrait, speech[8000:24000], emotion=emotion, **options):
+            pass
+        return portrait.frame.analyse(np.concatenate(made))[0]
+
+    plain, angry = streamed("neutral"), streamed("0.4:angry")
+    np.testing.assert_allclose(angry[:10], plain[:10], atol=1e-4)
+    assert (angry - plain)[-1, [21, 22], 1].mean() > 0.01, "brows come down"

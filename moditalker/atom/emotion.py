@@ -11,7 +11,7 @@ import numpy as np
 
 from moditalker.atom.blendshapes import BlendshapeMap, logit
 from moditalker.constants import FPS
-from moditalker.emotions import Moment
+from moditalker.emotions import Moment, parse_emotion
 from moditalker.face.blendshapes import INDEX
 from moditalker.face.layout import (
     LOWER_INNER_LIP,
@@ -23,6 +23,8 @@ from moditalker.face.layout import (
     UPPER_OUTER_LIP,
 )
 from moditalker.face.motion_controls import MOUTH_AND_JAW
+from moditalker.options import AnimateOptions
+from moditalker.utils.errors import InputError
 
 UNITS: dict[int, tuple[str, ...]] = {
     1: ("browInnerUp",),
@@ -111,9 +113,40 @@ def _stable_kept(displacement: np.ndarray) -> np.ndarray:
     return displacement
 
 
-def emotion_curves(moments: list[Moment], frames: int) -> dict[str, np.ndarray]:
+class ShownEmotion:
+    """What a portrait shows, frame by frame.
+
+    Args:
+        moments: see ``emotions.parse_emotion``.
+        expressions: at intensity 1, see ``expressions``.
+        scale: of all intensities.
+    """
+
+    def __init__(self, moments: list[Moment], expressions: dict[str, Expression], scale: float) -> None:
+        self._moments, self._expressions, self._scale = moments, expressions, scale
+
+    @classmethod
+    def of(cls, options: AnimateOptions, network: BlendshapeMap | None, shape: np.ndarray) -> "ShownEmotion | None":
+        """Of a portrait (68, 3); None where the face is neutral throughout.
+
+        Raises:
+            InputError: there is an emotion and no network that moves a face for it.
+        """
+        moments = parse_emotion(options.emotion)
+        if options.emotion_scale == 0 or not any(moment.shares for moment in moments):
+            return None
+        if network is None:
+            raise InputError("These weights know no emotions; leave the emotion out, or use the preset compact.")
+        return cls(moments, expressions(network, shape), options.emotion_scale)
+
+    def between(self, first: int, stop: int) -> Expression:
+        """The expression in each of the frames from ``first`` on, before ``stop``."""
+        return mixed(self._expressions, emotion_curves(self._moments, stop - first, first), self._scale)
+
+
+def emotion_curves(moments: list[Moment], frames: int, first: int = 0) -> dict[str, np.ndarray]:
     """Intensity of each emotion that is shown, (T,) float32; changes are eased over ``_CHANGE`` from their time on."""
-    times = np.arange(frames) / FPS
+    times = np.arange(first, first + frames) / FPS
     curves: dict[str, np.ndarray] = {}
     for name in sorted({name for moment in moments for name in moment.shares}):
         curve = np.zeros(frames)

@@ -8,15 +8,13 @@ import numpy as np
 
 from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.blinks import close_eyes, settle_closure
-from moditalker.atom.emotion import Expression, emotion_curves, express, expressions, mixed
+from moditalker.atom.emotion import ShownEmotion, express
 from moditalker.atom.motion_sampling import StepCallback
 from moditalker.atom.rest import rest_head, rest_lips
-from moditalker.emotions import parse_emotion
 from moditalker.face.driven_pose import driven_pose, driving_video
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.motion_controls import scale_lips, settle_pose, untangle
 from moditalker.options import AnimateOptions
-from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress
 from moditalker.utils.stopwatch import Stopwatch
 
@@ -72,7 +70,8 @@ def spoken_motion(
         report("motion", 0, options.atom_steps)
         residual = rest_lips(samplers.lips(samplers.stepped("motion")), face.shape, activity)
         residual = scale_lips(residual, face.shape, options.lip_scale)
-        shown = _shown(face.shape, frames, options, blendshapes)
+        emotion = ShownEmotion.of(options, blendshapes, face.shape)
+        shown = None if emotion is None else emotion.between(0, frames)
     with clock("head"):
         report("head", 0, options.atom_steps)
         # Blinks are drawn whatever moves the head, so that one does not depend on the other.
@@ -91,15 +90,3 @@ def spoken_motion(
             residual = express(residual, face.shape, shown)
         residual = untangle(residual, face.shape)
         return face.compose(residual, settle_pose(pose, options.head_scale))
-
-
-def _shown(
-    shape: np.ndarray, frames: int, options: AnimateOptions, blendshapes: BlendshapeMap | None
-) -> Expression | None:
-    """The expression in each frame; None where the face is neutral throughout."""
-    curves = emotion_curves(parse_emotion(options.emotion), frames)
-    if not curves or options.emotion_scale == 0:
-        return None
-    if blendshapes is None:
-        raise InputError("These weights know no emotions; leave the emotion out, or use the preset compact.")
-    return mixed(expressions(blendshapes, shape), curves, options.emotion_scale)

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
+from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.blinks import close_eyes, settle_closure
+from moditalker.atom.emotion import ShownEmotion, express
 from moditalker.atom.head import MOTION, POSE, HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_sampling import Continued, sample_head, sample_residual
@@ -72,6 +74,9 @@ class StreamedMotion:
         generators: for ``lips`` and ``head``, on the CPU. With the same seed each frame has the noise that it has when
             the whole recording is sampled.
         settings: see ``StreamSettings``.
+        blendshapes: moves the face for an emotion.
+    Raises:
+        InputError: there is an emotion and nothing that moves a face for it.
     """
 
     def __init__(
@@ -82,9 +87,11 @@ class StreamedMotion:
         face: FaceFrame,
         generators: dict[str, torch.Generator],
         settings: StreamSettings,
+        blendshapes: BlendshapeMap | None = None,
     ) -> None:
         self._atom, self._head, self._scheduler, self._face = atom, head, scheduler, face
         self._generators, self._settings = generators, settings
+        self._emotion = ShownEmotion.of(settings.options, blendshapes, face.shape)
         self._encoder = make_speech_encoder(atom.config["speech_encoder"])
         self._sound = Recent(round(_HEARD_SECONDS * SAMPLE_RATE), ())
         self._window = min(_WINDOW, atom.config["window"], head.config["window"])
@@ -176,7 +183,12 @@ class StreamedMotion:
         if self._rest is None and activity.min() < 0.5:
             self._rest = resting(lips, shape, activity)
         rested = rest_lips(lips, shape, activity, self._rest)
-        rested = close_eyes(rested, shape, settings.options.blink_scale * settle_closure(head[:, POSE]))
+        start = self._shown - before
+        shows = None if self._emotion is None else self._emotion.between(start, start + len(lips))
+        lids = shape if shows is None else shape + shows.face
+        rested = close_eyes(rested, lids, settings.options.blink_scale * settle_closure(head[:, POSE]))
+        if shows is not None:
+            rested = express(rested, shape, shows)
         pose = np.zeros((len(head), POSE), np.float32) if settings.still else self._posed(head, activity, before, count)
         if settings.idle:
             pose = pose + (1 - activity[:, None]) * self._breath(self._shown - before, len(pose))

@@ -12,7 +12,18 @@ from typing import Any, BinaryIO
 from moditalker.cli.parsing import Commands, add_option, whole
 from moditalker.utils.errors import InputError
 
-_OPTIONS = ("mtov_steps", "guidance", "lip_scale", "head_scale", "blink_scale", "face", "crop", "seed")
+_OPTIONS = (
+    "mtov_steps",
+    "guidance",
+    "lip_scale",
+    "head_scale",
+    "blink_scale",
+    "emotion",
+    "emotion_scale",
+    "face",
+    "crop",
+    "seed",
+)
 _MICROPHONE = "microphone"
 
 
