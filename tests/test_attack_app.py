@@ -199,7 +199,7 @@ def test_the_page_s_functions_take_only_true_for_consent_too(stranger: httpx.Cli
     dependencies = stranger.get("/config").json()["dependencies"]
     [animate] = [one for one in dependencies if one["api_name"] == "animate"]
     for consent in ("no", 1):
-        data = [file(uploaded), None, "Hello.", consent, "natural", None, "full", 1, 1, 1, 1, 1, 1, 1, 0]
+        data = [file(uploaded), None, "Hello.", consent, "natural", None, "full", 1, 1, 1, 1, 1, 1, "neutral", 1, 1, 0]
         body = {"data": data, "fn_index": animate["id"], "session_hash": f"consent-{consent}"}
         assert stranger.post(f"{API}/queue/join", json=body).status_code == 200
         with stranger.stream("GET", f"{API}/queue/data?session_hash=consent-{consent}") as events:
@@ -210,7 +210,7 @@ def test_the_page_s_functions_take_only_true_for_consent_too(stranger: httpx.Cli
 @pytest.mark.parametrize(
     ("endpoint", "body", "status", "said"),
     [
-        ("nothing", {}, 404, "There is no endpoint 'nothing': use one of animate, compare, inspect."),
+        ("nothing", {}, 404, "There is no endpoint 'nothing': use one of animate, compare, inspect, stream."),
         ("inspect", {"portrai": None}, 422, "inspect has no parameter 'portrai'; did you mean 'portrait'?"),
         ("inspect", {"portrait": None, "x": 1}, 422, "inspect has no parameter 'x'; its parameters are "
          "portrait, face."),

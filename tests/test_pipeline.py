@@ -73,7 +73,7 @@ def test_a_saved_pipeline_gives_the_same_frames(
 ) -> None:
     names = sorted(path.name for path in weights.rglob("*") if path.is_file())
     assert "model_index.json" in names
-    assert names.count("diffusion_pytorch_model.safetensors") == 6
+    assert names.count("diffusion_pytorch_model.safetensors") == 7
     runs = [MoDiTalkerPipeline.from_pretrained(weights)(portrait.picture, second, seed=1, **FEW) for _ in range(2)]
     np.testing.assert_array_equal(runs[0].frames, runs[1].frames)
     # Not to the last bit: how the weights lie in memory decides which instructions are used on them.
@@ -264,7 +264,8 @@ def test_a_file_and_its_report(
     assert report["parameters"]["atom_steps"] == 2
     assert report["frames"] == 25
     assert report["audio_seconds"] == 1.0
-    assert set(report["weights"]) == {"atom", "head", "autoencoder", "denoiser", "flow", "detail"}
+    networks = {"atom", "head", "autoencoder", "denoiser", "flow", "detail", "blendshapes"}
+    assert set(report["weights"]) == networks
     assert set(report["seconds"]) == {"audio", "face", "speech", "motion", "head", "video"}
     frames = np.stack(list(read_video(output)))
     wanted = pipeline(portrait_file, load_audio(second_file), seed=1, **FEW)
