@@ -9,15 +9,16 @@ from typing import Any, Protocol
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.video.frame import VideoFrame
 
 from moditalker.constants import SAMPLE_RATE
+from moditalker.video.picture_track import PictureTrack
 from moditalker.video.provenance import TAGS
 
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+use_metadata_tags"
 _SOUND_RATE = 48_000
 _FRAGMENT_SECONDS = 1.0
-_CRF = 20
+"""From one key frame, and one fragment, to the next."""
+_X264 = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
 
 
 class Sink(Protocol):
@@ -33,36 +34,20 @@ class FragmentWriter:
         sink: gets the file's bytes, in order.
         size: (width, height), both even; pixels.
         fps: frames a second.
-        container: ``mp4`` in fragments, or ``mpegts``, which browsers' HLS players take.
-        fragment_seconds: from one key frame, and one fragment, to the next.
     """
 
-    def __init__(
-        self,
-        sink: Sink,
-        size: tuple[int, int],
-        fps: int,
-        container: str = "mp4",
-        fragment_seconds: float = _FRAGMENT_SECONDS,
-    ) -> None:
-        options = {"movflags": _MOVFLAGS} if container == "mp4" else {}
-        self._file = av.open(_Forward(sink), "w", format=container, options=options)
+    def __init__(self, sink: Sink, size: tuple[int, int], fps: int) -> None:
+        self._file = av.open(_Forward(sink), "w", format="mp4", options={"movflags": _MOVFLAGS})
         self._file.metadata.update(TAGS)
-        self._picture = self._file.add_stream("libx264", fps, {"preset": "veryfast", "tune": "zerolatency"})
-        context = self._picture.codec_context
-        context.width, context.height, context.pix_fmt = *size, "yuv420p"
-        context.time_base, context.gop_size = Fraction(1, fps), round(fps * fragment_seconds)
-        context.options = {**context.options, "crf": str(_CRF)}
+        self._picture = PictureTrack(self._file, size, Fraction(fps), _X264, round(fps * _FRAGMENT_SECONDS))
         self._sound = self._file.add_stream("aac", _SOUND_RATE, layout="mono", bit_rate=128_000)
-        self._fps, self.frames, self.samples = fps, 0, 0
+        self.frames, self.samples = 0, 0
 
     def write(self, frames: np.ndarray, sound: np.ndarray) -> None:
         """Append (n, H, W, 3) uint8 and the sound that belongs to them, (N,) float32 at 16 kHz."""
         for frame in frames:
-            picture = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-            picture.pts, picture.time_base = self.frames, Fraction(1, self._fps)
+            self._file.mux(self._picture.encode(self._picture.picture(frame, self.frames)))
             self.frames += 1
-            self._file.mux(self._picture.encode(picture))
         if len(sound):
             block = np.clip(np.nan_to_num(sound), -1, 1).astype(np.float32)[None]
             heard = AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout="mono")
@@ -72,7 +57,7 @@ class FragmentWriter:
 
     def close(self) -> None:
         """Write what is left. The sink stays open."""
-        self._file.mux(self._picture.encode(None))
+        self._file.mux(self._picture.rest())
         self._file.mux(self._sound.encode(None))
         self._file.close()
 

@@ -18,11 +18,11 @@ import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
-from av.filter import Graph
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from moditalker.utils.errors import InputError
+from moditalker.video.picture_track import PictureTrack
 from moditalker.video.sound_track import SoundTrack
 
 logger = logging.getLogger(__name__)
@@ -30,9 +30,6 @@ logger = logging.getLogger(__name__)
 CRF = 18
 PRESET = "veryfast"
 ANONYMOUS_CRF, ANONYMOUS_PRESET = 14, "medium"
-# Players assume BT.709 and limited range; saying so, and converting so, keeps skin colours.
-_TO_YUV = "out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd+full_chroma_int"
-_BT709, _LIMITED_RANGE = 1, 1
 # Frames that are stored out of order would need an edit list to begin at zero; a player that ignores edit lists shows
 # them 80 ms late. Negative composition offsets need none.
 _MOVFLAGS = "+faststart+use_metadata_tags+negative_cts_offsets"
@@ -134,10 +131,9 @@ class VideoWriter:
             raise RuntimeError("VideoWriter.write works inside its with block only")
         pixels = np.ascontiguousarray(frame)
         self._pixels.update(pixels.data)
-        picture = VideoFrame.from_ndarray(pixels, format="rgb24")
-        picture.pts, picture.time_base = self.frames_written, 1 / self.rate
-        self.frames_written += 1
         self._wait_for_all_but(_WAITING_FRAMES)
+        picture = self._picture.picture(pixels, self.frames_written)
+        self.frames_written += 1
         self._waiting.append(self._encoder.submit(self._encode, self._container, picture))
 
     @property
@@ -156,40 +152,25 @@ class VideoWriter:
 
     def _open(self, path: Path) -> None:
         """Set up the encoders, and the conversion between them and the caller's frames."""
-        width, height = self.size
         options = {"movflags": _MOVFLAGS} | ({"fflags": "+bitexact"} if self._anonymous else {})
         self._container = av.open(f"file:{path}", "w", format="mp4", options=options)
         self._container.metadata.update(self._metadata)
         preset, crf = (ANONYMOUS_PRESET, ANONYMOUS_CRF) if self._anonymous else (PRESET, CRF)
-        self._picture = self._container.add_stream("libx264", self.rate, {"preset": preset, "crf": str(crf)})
-        context = self._picture.codec_context
-        context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-        context.time_base = 1 / self.rate
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = _LIMITED_RANGE
+        self._picture = PictureTrack(self._container, self.size, self.rate, {"preset": preset, "crf": str(crf)})
         self._sound = None
         if self._audio is not None:
             self._sound = SoundTrack(self._container, self._audio, self._sample_rate, self._anonymous)
-        self._graph = Graph()
-        nodes = [
-            self._graph.add("buffer", f"video_size={width}x{height}:pix_fmt=rgb24:time_base={1 / self.rate}"),
-            self._graph.add("scale", _TO_YUV),
-            self._graph.add("format", "yuv420p"),
-            self._graph.add("buffersink"),
-        ]
-        self._graph.link_nodes(*nodes).configure()
         self._container.start_encoding()
         # x264 writes its version and every setting into an SEI unit, which has the type 6.
         self._without_names = (
-            BitStreamFilterContext("filter_units=remove_types=6", self._picture, self._picture)
+            BitStreamFilterContext("filter_units=remove_types=6", self._picture.stream, self._picture.stream)
             if self._anonymous
             else None
         )
 
     def _encode(self, container: OutputContainer, picture: VideoFrame) -> None:
         """Convert and append one frame, and the sound up to it; in the encoder's thread."""
-        self._graph.push(picture)
-        self._mux(container, self._picture.encode(self._graph.vpull()))
+        self._mux(container, self._picture.encode(picture))
         if self._sound is not None and picture.pts is not None:
             container.mux(self._sound.until((picture.pts + 1) / self.fps))
 
@@ -214,7 +195,7 @@ class VideoWriter:
             raise ValueError(f"no frame was written to {self.path}")
         self._wait_for_all_but(0)
         try:
-            self._mux(self._container, self._picture.encode(None))
+            self._mux(self._container, self._picture.rest())
             if self._sound is not None:
                 self._container.mux(self._sound.rest())
             self._container.close()
