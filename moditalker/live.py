@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from moditalker.audio.load import AudioSource, samples_of
-from moditalker.constants import FPS, SAMPLE_RATE
+from moditalker.constants import FPS, SAMPLES_A_FRAME
 from moditalker.portrait import Portrait, PortraitSource
 from moditalker.utils.errors import InputError
 from moditalker.video.fragments import FragmentWriter, Sink
 from moditalker.video.watermark import Watermark
-
-SAMPLES_A_FRAME = SAMPLE_RATE // FPS
 
 
 @dataclass(frozen=True)

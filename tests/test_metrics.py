@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from moditalker.constants import SAMPLES_A_FRAME
 from moditalker.face.geometry import FaceFrame
 from moditalker.metrics.curves import correlation, deviation_ratio, slope
 from moditalker.metrics.flicker import flicker
@@ -15,7 +16,7 @@ from moditalker.metrics.landmark_fidelity import landmark_fidelity
 from moditalker.metrics.lpips import Lpips
 from moditalker.metrics.psnr import MAX_DB, psnr
 from moditalker.metrics.ssim import ssim, ssim_map
-from moditalker.metrics.talking_video import SAMPLES_A_FRAME, TalkingVideo, spread, steadied
+from moditalker.metrics.talking_video import TalkingVideo, spread, steadied
 
 Talking = Callable[..., np.ndarray]
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from moditalker.atom.streamed_motion import HOP, LOOK_AHEAD, SAMPLES_A_FRAME, StreamedMotion, StreamSettings
+from moditalker.atom.streamed_motion import HOP, LOOK_AHEAD, StreamedMotion, StreamSettings
 from moditalker.audio.pcm import pcm_pieces
 from moditalker.cli.main import main as cli
-from moditalker.constants import FPS, SAMPLE_RATE
+from moditalker.constants import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
+from moditalker.face.layout import mouth_opening
 from moditalker.live import pieces, write_live
 from moditalker.options import DEFAULTS
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -94,6 +95,20 @@ def test_memory_does_not_grow_with_the_sound(
     assert max(sizes[len(sizes) // 2 :]) <= max(sizes[: len(sizes) // 2])
 
 
+def test_a_stream_moves_the_lips_as_far_as_it_is_told(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, speech: np.ndarray
+) -> None:
+    def spread(scale: float) -> float:
+        options = DEFAULTS.but(lip_scale=scale)
+        _, generators = generators_of(3, None)
+        networks = pipeline.atom, pipeline.head, pipeline.atom_scheduler
+        motion = StreamedMotion(*networks, portrait.frame, generators, StreamSettings(options, steps=2))
+        landmarks = np.concatenate(list(motion([speech])))
+        return float(mouth_opening(portrait.frame.analyse(landmarks)[0] + portrait.frame.shape).std())
+
+    assert spread(0.0) < 0.2 * spread(1.0) < 0.2 * spread(2.0)
+
+
 def test_an_idle_head_breathes_and_one_that_speaks_is_not_touched(
     pipeline: MoDiTalkerPipeline, portrait: Portrait
 ) -> None:
@@ -122,6 +137,9 @@ def test_a_live_video_plays_before_it_is_whole(
     )
     assert frames == round(len(speech) / SAMPLES_A_FRAME)
     assert len(grown) > 2
+    with av.open(io.BytesIO(sink.getvalue())) as file:
+        context = file.streams.video[0].codec_context
+        assert (context.colorspace, context.color_range) == (1, 1)  # BT.709, limited range: what players assume
     shown, seconds = decoded(sink.getvalue())
     assert shown == frames
     assert seconds == pytest.approx(frames / FPS, abs=0.06)

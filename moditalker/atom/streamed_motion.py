@@ -21,10 +21,10 @@ from moditalker.atom.motion_sampling import Continued, sample_head, sample_resid
 from moditalker.atom.rest import rest_head, rest_lips, resting
 from moditalker.audio.features import FEATURE_RATE, make_speech_encoder
 from moditalker.audio.voice_activity import listen
-from moditalker.constants import FPS, SAMPLE_RATE
+from moditalker.constants import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
 from moditalker.face.geometry import FaceFrame
-from moditalker.face.layout import POINTS
-from moditalker.face.motion_controls import limit_pose, smooth_pose, untangle
+from moditalker.face.layout import POINTS, mouth_opening
+from moditalker.face.motion_controls import limit_pose, most_closed, scale_lips, smooth_pose, untangle
 from moditalker.options import AnimateOptions
 from moditalker.utils.ring import Recent
 
@@ -45,7 +45,6 @@ _JOINT = np.array([0.75, 0.5, 0.3, 0.15, 0.05], np.float32)
 _BREATH_FRAMES = 95
 _BREATH = np.array([0.006, 0, 0, 0, 0.006, 0.002], np.float32)
 """A breath's length, and how far it moves the head: a nod in radians, down in inter-ocular distances, log scale."""
-SAMPLES_A_FRAME = SAMPLE_RATE // FPS
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,7 @@ class StreamedMotion:
         self._shown = 0
         self._last: tuple[np.ndarray, np.ndarray] | None = None
         self._rest: np.ndarray | None = None
+        self._closed: np.ndarray | None = None
         self._away = np.zeros(POSE, np.float32)
         self._middle: np.ndarray | None = None
 
@@ -183,6 +183,10 @@ class StreamedMotion:
         if self._rest is None and activity.min() < 0.5:
             self._rest = resting(lips, shape, activity)
         rested = rest_lips(lips, shape, activity, self._rest)
+        closed = most_closed(rested, shape)
+        if self._closed is None or mouth_opening(closed + shape) < mouth_opening(self._closed + shape):
+            self._closed = closed
+        rested = scale_lips(rested, shape, settings.options.lip_scale, self._closed)
         start = self._shown - before
         shows = None if self._emotion is None else self._emotion.between(start, start + len(lips))
         lids = shape if shows is None else shape + shows.face

@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from moditalker.constants import SAMPLES_A_FRAME
 from moditalker.face.tracker import FaceTracker
-from moditalker.metrics.talking_video import SAMPLES_A_FRAME, TalkingVideo, read_talking_video
+from moditalker.metrics.talking_video import TalkingVideo, read_talking_video
 from moditalker.training.data.prepare import Clip, read_clip_list
 from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from moditalker.benchmark.networks import Toolbox
-from moditalker.constants import FPS
+from moditalker.constants import FPS, SAMPLES_A_FRAME
 from moditalker.face.geometry import aligning_matrix, transform_points
 from moditalker.face.layout import eye_opening, mouth_opening, mouth_width
 from moditalker.metrics.curves import correlation, deviation_ratio
@@ -21,7 +21,7 @@ from moditalker.metrics.landmark_distance import mouth_landmark_distance
 from moditalker.metrics.landmark_fidelity import landmark_fidelity
 from moditalker.metrics.psnr import psnr
 from moditalker.metrics.ssim import ssim, ssim_map
-from moditalker.metrics.talking_video import SAMPLES_A_FRAME, TalkingVideo, spread, steadied
+from moditalker.metrics.talking_video import TalkingVideo, spread, steadied
 from moditalker.render.landmark_map import lower_face_mask
 from moditalker.utils.stopwatch import Stopwatch
 

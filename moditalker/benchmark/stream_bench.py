@@ -16,8 +16,6 @@ from moditalker.face.layout import mouth_opening
 from moditalker.live import pieces
 from moditalker.portrait import Portrait
 
-_SECOND = SAMPLE_RATE
-
 
 @dataclass(frozen=True)
 class StreamCosts:
@@ -55,11 +53,11 @@ def bench_stream(pipeline: Any, portrait: Path, recording: Path, seconds: float,
         A table, and its rows; the last line says how much the streamed motion resembles the whole one's.
     """
     encoded: Portrait = pipeline.encode_portrait(portrait)
-    sound = np.resize(load_audio(recording), round(seconds * _SECOND))
+    sound = np.resize(load_audio(recording), round(seconds * SAMPLE_RATE))
     landmarks: list[np.ndarray] = []
 
     def streamed() -> Iterator[int]:
-        cut = np.split(sound, range(_SECOND, len(sound), _SECOND))
+        cut = np.split(sound, range(SAMPLE_RATE, len(sound), SAMPLE_RATE))
         with closing(pieces(pipeline, encoded, cut, seed=seed, on_landmarks=landmarks.append)) as made:
             for piece in made:
                 yield len(piece.frames)

@@ -20,8 +20,8 @@ from moditalker.compare.inputs import prepare_inputs
 from moditalker.compare.measures import Measurer, RealClip
 from moditalker.compare.pairs import mean_rows
 from moditalker.compare.runner import Outcome, run_methods
+from moditalker.constants import SAMPLES_A_FRAME
 from moditalker.face.tracker import FaceTracker
-from moditalker.metrics.talking_video import SAMPLES_A_FRAME
 from moditalker.sync.expert_weights import shipped_expert
 from moditalker.utils.errors import InputError
 from moditalker.utils.weight_hash import digest

@@ -21,24 +21,30 @@ _POSE_LIMITS = np.array([0.22, 0.25, 0.18, 0.25, 0.2, 0.08], np.float32)
 _TREMBLE_FRAMES = 1.5
 
 
-def scale_lips(residual: np.ndarray, shape: np.ndarray, scale: float) -> np.ndarray:
+def scale_lips(residual: np.ndarray, shape: np.ndarray, scale: float, closed: np.ndarray | None = None) -> np.ndarray:
     """Make the mouth move more or less, from its most closed state outwards.
 
     Args:
         residual: (T, 68, 3) inter-ocular distances.
         shape: (68, 3) the portrait in its face-centric frame.
         scale: 0 keeps the mouth closed, 1 changes nothing.
+        closed: (68, 3) the mouth's most closed state, a residual; ``most_closed`` of these frames by default.
     Returns:
         (T, 68, 3)
     """
     if scale == 1.0:
         return residual
-    opening = mouth_opening(residual + shape)
-    closed = residual[opening <= np.quantile(opening, 0.1)].mean(0)
+    closed = most_closed(residual, shape) if closed is None else closed
     scaled = residual.copy()
     moved = residual[:, MOUTH_AND_JAW]
     scaled[:, MOUTH_AND_JAW] = closed[MOUTH_AND_JAW] + scale * (moved - closed[MOUTH_AND_JAW])
     return scaled
+
+
+def most_closed(residual: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """(68, 3) mean of the tenth of (T, 68, 3) residuals in which the mouth of (68, 3) ``shape`` is open least."""
+    opening = mouth_opening(residual + shape)
+    return np.asarray(residual[opening <= np.quantile(opening, 0.1)].mean(0))
 
 
 def untangle(residual: np.ndarray, shape: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from moditalker.audio.load import load_audio
-from moditalker.constants import FPS, SAMPLE_RATE
+from moditalker.constants import FPS, SAMPLES_A_FRAME
 from moditalker.face.geometry import aligned_face, aligning_matrix
 from moditalker.face.tracker import FaceTracker
 from moditalker.utils.errors import InputError
@@ -18,7 +18,6 @@ logger = logging.getLogger(__name__)
 
 MAX_SIDE = 512
 """Larger videos are scaled down to this many pixels: what is measured is the face, at 128 of them."""
-SAMPLES_A_FRAME = SAMPLE_RATE // FPS
 
 
 @dataclass(frozen=True)
