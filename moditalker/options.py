@@ -138,9 +138,9 @@ def option_names() -> tuple[str, ...]:
     return tuple(one.name for one in fields(AnimateOptions) if "help" in one.metadata)
 
 
-def is_text(name: str) -> bool:
-    """Whether an option is a text with a form of its own."""
-    return "check" in _metadata(name)
+def is_words(name: str) -> bool:
+    """Whether an option is given in words: one of its choices, or a text with a form of its own."""
+    return "low" not in _metadata(name)
 
 
 def choices_of(name: str) -> tuple[str, ...] | None:

@@ -142,6 +142,17 @@ def test_a_table_that_cannot_be_used_is_refused(text: str, said: str, tmp_path: 
     assert said in str(refusal.value)
 
 
+def test_a_row_takes_options_in_words_and_in_numbers(tmp_path: Path) -> None:
+    table = tmp_path / "jobs.csv"
+    table.write_text(
+        'portrait,text,emotion,emotion_scale,crop,seed\na.png,Hello.,"0:neutral,2.5:happy:0.8",0.5,face,7\n'
+    )
+    [row] = read_rows(str(table))
+    assert row.refused == ""
+    words = {"emotion": "0:neutral,2.5:happy:0.8", "crop": "face"}
+    assert dict(row.options) == {**words, "emotion_scale": 0.5, "seed": 7}
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from moditalker.engine.places import contents, file_name, folder_of, joined
-from moditalker.options import AnimateOptions, option_names
+from moditalker.options import AnimateOptions, is_words, option_names
 from moditalker.utils.errors import InputError
 
 OURS = "ours"
@@ -128,7 +128,7 @@ def _options(line: dict[str, str]) -> dict[str, Any]:
         if not text:
             continue
         try:
-            given[name] = text if name == "crop" else float(text) if "." in text or "e" in text else int(text)
+            given[name] = text if is_words(name) else float(text) if "." in text or "e" in text else int(text)
         except ValueError as error:
             raise InputError(f"{name} must be a number, got {text!r:.40}.") from error
     checked = AnimateOptions(**given)

@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import Any, NoReturn
 
-from moditalker.options import DEFAULTS, bounds, choices_of, help_of, is_text, plain
+from moditalker.options import DEFAULTS, bounds, choices_of, help_of, is_words, plain
 from moditalker.utils.errors import InputError
 
 Commands = Any
@@ -75,7 +75,7 @@ def add_option(command: argparse.ArgumentParser, name: str, default: Any = None)
     if choices is not None:
         command.add_argument(flag, default=default, help=about, choices=choices)
         return
-    if is_text(name):
+    if is_words(name):
         command.add_argument(flag, default=default, help=about, metavar=name.upper())
         return
     kind = Number(*bounds(name), whole=own is None or isinstance(own, int))
