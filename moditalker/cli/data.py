@@ -41,14 +41,16 @@ def _add_views(commands: Commands) -> None:
     command.add_argument("clips", type=Path, nargs="*", help="CSV files with the columns path, split, speaker")
     command.add_argument("--people", type=Path, help="folder that 'train people' wrote")
     command.add_argument("-o", "--output", type=Path, required=True)
-    command.add_argument("--workers", type=whole(1, 256), default=2, help="processes")
+    add_engine(command, workers=2)
     command.set_defaults(run=_views)
 
 
 def _views(options: argparse.Namespace) -> None:
+    from moditalker.engine.choose import open_engine
     from moditalker.training.data.face_views import pack_views
 
-    count = pack_views(options.output, options.people, options.clips, options.workers)
+    with open_engine(engine_options(options), ["moditalker.training.data.face_views"], apart=False) as engine:
+        count = pack_views(options.output, options.people, options.clips, engine)
     print(f"{count} people and clips are ready in {options.output}.")
 
 

@@ -1,10 +1,11 @@
 """Prepared clips as the trainings read them. Speakers of a split are never mixed."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -128,7 +129,16 @@ def landmarks_at(clip: PreparedClip, speed: float, first: int, length: int) -> n
     return clip.landmarks[low] * (1 - share) + clip.landmarks[high] * share
 
 
-def speaker_weights(clips: list[PreparedClip]) -> np.ndarray:
+class Footage(Protocol):
+    """What somebody is seen in: a clip, or pictures."""
+
+    @property
+    def speaker(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+
+def speaker_weights(clips: Sequence[Footage]) -> np.ndarray:
     """How often each of n clips is drawn, (n,) that sum to one.
 
     A speaker's share grows with the fourth root of its footage: one face's many clips must not crowd out others.

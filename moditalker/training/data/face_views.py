@@ -9,11 +9,10 @@ Drawn people give their pictures, clips give frames that are far apart in how th
 
 import json
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -21,12 +20,16 @@ import numpy as np
 from tqdm import tqdm
 
 from moditalker.constants import FPS
+from moditalker.engine.local import HereEngine
+from moditalker.engine.places import fetched, joined
+from moditalker.engine.protocol import Engine, Outcome
+from moditalker.engine.schedule import run_jobs
 from moditalker.face.geometry import aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import mouth_opening
 from moditalker.face.tracker import make_tracker
 from moditalker.training.data.prepare import Clip, read_clip_list
 from moditalker.training.people.pairs import PeoplePairs
-from moditalker.training.people.shards import SPLITS, read_people
+from moditalker.training.people.shards import SPLITS
 from moditalker.utils.errors import InputError
 from moditalker.video.read import read_video
 
@@ -83,14 +86,14 @@ def read_views(folder: Path, split: str) -> list[Views]:
     return views
 
 
-def pack_views(output: Path, people: Path | None, lists: list[Path], workers: int = 1) -> int:
+def pack_views(output: Path, people: Path | None, lists: list[Path], engine: Engine | None = None) -> int:
     """Cut the aligned faces out of drawn people and of clips.
 
     Args:
         output: folder, made when missing; persons that are there are not cut again.
         people: folder that ``train people`` wrote; None for none.
         lists: CSV files of clips, see ``read_clip_list``.
-        workers: processes.
+        engine: where clips are tracked; in this process when None.
     Returns:
         The number of persons and clips.
     Raises:
@@ -100,9 +103,15 @@ def pack_views(output: Path, people: Path | None, lists: list[Path], workers: in
     entries = list(_people(output, people)) if people is not None else []
     for path in lists:
         clips = read_clip_list(path)
-        job = partial(_clip, root=path.parent, output=output)
-        counts = tqdm(_each(job, clips, workers), total=len(clips), desc=path.stem, unit="clip")
-        for clip, count in zip(clips, counts, strict=True):
+        make = ClipCutterFactory(path.parent.resolve(), output.absolute())
+        outcomes: dict[str, Outcome] = {}
+        done = run_jobs(engine or HereEngine(), make, clips)
+        for clip, outcome in tqdm(done, total=len(clips), desc=path.stem, unit="clip"):
+            outcomes[clip.name] = outcome
+            if outcome.failed:
+                logger.warning("left out: %s", outcome.failed)
+        for clip in clips:
+            count = outcomes[clip.name].result or 0
             if count > 1:
                 entries.append(_entry(clip.name, clip.split, clip.speaker, path.stem, count))
     if not entries:
@@ -113,13 +122,21 @@ def pack_views(output: Path, people: Path | None, lists: list[Path], workers: in
     return len(entries)
 
 
-def _each(job: Callable[[Clip], int], clips: list[Clip], workers: int) -> Iterator[int]:
-    if workers == 1:
-        yield from map(job, clips)
-        return
-    # Fresh processes: one that is forked beside threads may wait for ever for a lock that nobody holds.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield from pool.map(job, clips)
+@dataclass(frozen=True)
+class ClipCutterFactory:
+    """How workers of `pack_views` are set up; pickled to each.
+
+    Attributes:
+        root: that clips' paths start from.
+        output: see `pack_views`.
+    """
+
+    root: Path
+    output: Path
+
+    def __call__(self) -> Callable[[Clip], int]:
+        """In the worker."""
+        return partial(_clip, root=self.root, output=self.output)
 
 
 def _entry(name: str, split: str, speaker: str, kind: str, count: int) -> dict[str, str | int]:
@@ -128,7 +145,7 @@ def _entry(name: str, split: str, speaker: str, kind: str, count: int) -> dict[s
 
 def _people(output: Path, folder: Path) -> Iterator[dict[str, str | int]]:
     for split in SPLITS:
-        if not read_people(folder, split):
+        if not any(folder.glob(f"{split}-*.tar")):
             continue
         pairs = PeoplePairs(folder, split)
         for person in tqdm(pairs.people, desc=f"people, {split}", unit="person"):
@@ -140,17 +157,20 @@ def _people(output: Path, folder: Path) -> Iterator[dict[str, str | int]]:
 
 
 def _clip(clip: Clip, root: Path, output: Path) -> int:
-    """Cut a few frames out of a clip; returns how many, 0 where it cannot be used."""
+    """Cut a few frames out of a clip.
+
+    Returns:
+        How many.
+    Raises:
+        InputError: it cannot be read, or shows no face.
+    """
     cv2.setNumThreads(1)
     known = output / f"{clip.name}.landmarks.npy"
     if known.is_file():
         return len(np.load(known, mmap_mode="r"))
-    try:
-        frames = list(read_video(root / clip.path, fps=FPS))
-        landmarks = make_tracker().track(frames)
-    except InputError as error:
-        logger.warning("left out: %s", error)
-        return 0
+    with tempfile.TemporaryDirectory() as scratch:
+        frames = list(read_video(fetched(joined(str(root), clip.path), Path(scratch)), fps=FPS))
+    landmarks = make_tracker().track(frames)
     # Evenly over how far the mouth is open, so that few of them show the same.
     order = np.argsort(mouth_opening(landmarks))
     wanted = order[np.unique(np.linspace(0, len(order) - 1, _FROM_A_CLIP).round().astype(int))]

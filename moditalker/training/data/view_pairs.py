@@ -13,6 +13,7 @@ from moditalker.render.grid import Grid, looked_up
 from moditalker.render.landmark_map import draw_landmarks
 from moditalker.render.warp import FrameWarp
 from moditalker.training.data.augmentation import recolouring, relighting, resharpening
+from moditalker.training.data.clips import speaker_weights
 from moditalker.training.data.face_views import MARGIN, Views, read_views
 
 _CELL = 4
@@ -51,7 +52,7 @@ class ViewPairs:
         self._kinds = {kind: found for kind, found in self._kinds.items() if found}
         share = np.array([wanted[kind] for kind in self._kinds])
         self._share = share / share.sum()
-        self._weights = {kind: _even(found) for kind, found in self._kinds.items()}
+        self._weights = {kind: speaker_weights(found) for kind, found in self._kinds.items()}
 
     def __call__(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """A batch of B portraits with n frames each.
@@ -131,12 +132,3 @@ def conditions(portrait: np.ndarray, own: np.ndarray, landmarks: np.ndarray) -> 
         "landmark_map": maps[1:],
         "displacement": torch.from_numpy(quarter).permute(0, 3, 1, 2),
     }
-
-
-def _even(views: list[Views]) -> np.ndarray:
-    """How often each is drawn, so that every speaker is drawn as often; (n,) that sum to one."""
-    count: dict[str, int] = {}
-    for one in views:
-        count[one.speaker] = count.get(one.speaker, 0) + 1
-    weights = np.array([count[one.speaker] ** -0.75 for one in views])
-    return np.asarray(weights / weights.sum())
