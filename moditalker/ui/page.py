@@ -49,10 +49,9 @@ def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace, metr
     studio = Studio(pipeline, settings, workspace, Speeds(), line, metrics)
     methods = find_methods(pipeline, Sources.of_environment())
     comparisons = CompareStudio(methods, settings, workspace, line, metrics=metrics)
+    streams = StreamStudio(pipeline, settings, workspace, line, metrics)
     return [
-        AnimateTab(
-            studio, PortraitPanel(), settings, load_examples(), StreamStudio(pipeline, settings, workspace, line)
-        ),
+        AnimateTab(studio, PortraitPanel(), settings, load_examples(), streams),
         CompareTab(comparisons, settings),
         study_tab(),
         AboutTab(settings, MODEL_CARD),

@@ -19,6 +19,7 @@ from moditalker.options import DEFAULTS
 from moditalker.ui.animate.request import LARGEST, NEW_SEED, Job, Request, accept
 from moditalker.ui.animate.studio import gpu_seconds
 from moditalker.ui.shared.line import Line, Waiting
+from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import CANCEL_SECONDS
 from moditalker.ui.shared.settings import Settings
@@ -64,10 +65,14 @@ class StreamStudio:
         settings: limits.
         workspace: where the requests' folders are.
         line: where requests wait for their turn.
+        metrics: for the operator.
     """
 
-    def __init__(self, pipeline: Any, settings: Settings, workspace: Workspace, line: Line) -> None:
-        self._pipeline, self._settings, self._workspace, self._line = pipeline, settings, workspace, line
+    def __init__(
+        self, pipeline: Any, settings: Settings, workspace: Workspace, line: Line, metrics: Metrics = UNCOUNTED
+    ) -> None:
+        self._pipeline, self._settings, self._workspace = pipeline, settings, workspace
+        self._line, self._metrics = line, metrics
         self._engine = ThreadPoolExecutor(settings.running, "stream")
         self._produce = spaces.GPU(duration=gpu_seconds)(self._produce_here)
 
@@ -80,7 +85,7 @@ class StreamStudio:
             InputError: the request cannot be carried out, or too many wait already.
             MachineError: something failed here.
         """
-        with self._line.place() as place, self._workspace.folder() as folder:
+        with self._metrics.request("stream"), self._line.place() as place, self._workspace.folder() as folder:
             job = accept(request, self._settings)
             yield from place.wait(BEAT_SECONDS)
             for kind, content in self._produce(job, folder):
@@ -89,6 +94,7 @@ class StreamStudio:
                 if kind == "failed":
                     raise MachineError(content)
                 yield PieceEvent(folder / content["file"], content["report"]) if kind == "piece" else None
+            self._metrics.made("stream", {}, job.seconds)
 
     def _produce_here(self, job: Job, folder: Path) -> Generator[tuple[str, Any], None, None]:
         yield from do_work(self._engine, folder, "A stream", lambda events: self._stream(job, folder, events))
