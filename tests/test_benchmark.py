@@ -74,7 +74,8 @@ def test_a_video_is_its_own_equal(real: TalkingVideo) -> None:
     assert values["face_ssim"] == pytest.approx(1)
     assert values["flicker"] == pytest.approx(1)
     assert values["mouth_distance"] == pytest.approx(0, abs=1e-4)
-    assert values["mouth_lpips"] == pytest.approx(0, abs=1e-6)
+    assert values["mouth_lpips"] == values["mouth_lpips_256"] == pytest.approx(0, abs=1e-6)
+    assert values["mouth_sharpness"] == values["dlib_correlation"] == values["dlib_slope"] == pytest.approx(1)
     assert values["mouth_psnr"] == 100
     assert values["identity"] > 0.95
 

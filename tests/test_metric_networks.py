@@ -12,6 +12,8 @@ import skimage.data
 import torch
 
 from moditalker.face.tracker import MediaPipeTracker
+from moditalker.metrics.alex_lpips import AlexLpips
+from moditalker.metrics.dlib_points import DlibPoints
 from moditalker.metrics.frechet import ClipFeatures, InceptionFeatures, frechet_distance
 from moditalker.metrics.i3d import I3D, load_i3d
 from moditalker.metrics.identity import IdentityEncoder, similarity
@@ -233,6 +235,18 @@ def test_i3d_scores_as_the_original_does() -> None:
     assert float(logits.std(correction=0)) == pytest.approx(2.8113, abs=1e-3)
 
 
+@pytest.mark.slow
+def test_lpips_with_alexnet_measures_as_the_original_does() -> None:
+    """Two patterns, as the package's own JAX code measures them with the same weights."""
+    colour, y, x = np.meshgrid(np.arange(3), np.arange(96), np.arange(96), indexing="ij")
+
+    def pattern(shift: int) -> np.ndarray:
+        waves = np.sin(0.11 * y + 0.07 * (x + shift) + colour) * np.cos(0.05 * x * (1 + 0.1 * shift) - colour)
+        return np.round((waves + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0)[None]
+
+    assert AlexLpips().mean(pattern(0), pattern(3)) == pytest.approx(0.138243, abs=1e-5)
+
+
 def test_weights_that_would_run_code_are_refused(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
@@ -245,7 +259,7 @@ def test_weights_that_would_run_code_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize("make", [IdentityEncoder, InceptionFeatures, ClipFeatures])
+@pytest.mark.parametrize("make", [IdentityEncoder, InceptionFeatures, ClipFeatures, AlexLpips, DlibPoints])
 def test_a_missing_package_is_named(make: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install -r requirements-train.txt"):

@@ -33,7 +33,7 @@ _BLOCK = 64
 """Pixels; CPBD judges whole blocks."""
 SHIFTS = tuple(range(-8, 9))
 """Frames by which the lip-sync expert's own worth is tried."""
-GROUPS = ("mouth", "pixels", "identity", "sharpness", "flicker", "sync", "frechet", "asked")
+GROUPS = ("mouth", "pixels", "close-up", "dlib", "identity", "sharpness", "flicker", "sync", "frechet", "asked")
 
 
 class Reference:
@@ -49,11 +49,18 @@ class Reference:
         self.aligner = video.landmarks if aligner is None else aligner
         self.identity: np.ndarray | None = None
         """(1, 128) of the portrait, once an encoder has seen it."""
+        self.dlib: np.ndarray | None = None
+        """(T, 68, 2) as dlib reads them, once it has."""
 
     @cached_property
     def faces(self) -> np.ndarray:
         """(T, 128, 128, 3) uint8."""
         return self.video.aligned_by(self.aligner)
+
+    @cached_property
+    def close_up(self) -> np.ndarray:
+        """(n, 128, 128, 3) uint8: the mouth of some frames, at twice the size."""
+        return self.video.close_up(self.aligner, spread(len(self.video), SOME))
 
     @cached_property
     def lower_face(self) -> np.ndarray:
@@ -118,6 +125,8 @@ class Judge:
                     verdict.values.update(asked_correlation=fidelity.correlation, asked_slope=fidelity.slope)
         steps: dict[str, Callable[[], None]] = {
             "pixels": lambda: self._pixels(verdict, faces, reference),
+            "close-up": lambda: self._close_up(verdict, generated, aligner, reference),
+            "dlib": lambda: self._dlib(verdict, generated, reference),
             "identity": lambda: self._identity(verdict, generated, aligner, reference),
             "sharpness": lambda: self._sharpness(verdict, generated, aligner, reference),
             "flicker": lambda: self._flicker(verdict, generated, reference),
@@ -165,6 +174,29 @@ class Judge:
             verdict.values["mouth_lpips"] = lpips.mouth(faces[few], real[few])
             few = spread(len(faces), FEW)
             verdict.values["face_lpips"] = lpips.face(faces[few], real[few])
+
+    def _close_up(self, verdict: Verdict, generated: TalkingVideo, aligner: np.ndarray, reference: Reference) -> None:
+        """The mouth at 256 pixels a face."""
+        lpips, cpbd = self.tools.get("LPIPS with AlexNet"), self.tools.get("sharpness")
+        pictures = generated.close_up(aligner, spread(len(generated), SOME))
+        if lpips is not None:
+            verdict.values["mouth_lpips_256"] = lpips.mean(pictures, reference.close_up)
+        if cpbd is not None:
+            values = [
+                [cpbd(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY)) for one in p] for p in (pictures, reference.close_up)
+            ]
+            verdict.values["mouth_sharpness"] = float(np.mean(values[0]) / max(float(np.mean(values[1])), 1e-6))
+
+    def _dlib(self, verdict: Verdict, generated: TalkingVideo, real: Reference) -> None:
+        """Lips as another landmark detector reads them, against the real ones as it reads those."""
+        read = self.tools.get("dlib's landmarks")
+        if read is None:
+            return
+        if real.dlib is None:
+            real.dlib = read(real.video.frames, real.video.landmarks)
+        found = landmark_fidelity(real.dlib, read(generated.frames, generated.landmarks))
+        if found is not None:
+            verdict.values.update(dlib_correlation=found.correlation, dlib_slope=found.slope)
 
     def _identity(self, verdict: Verdict, generated: TalkingVideo, landmarks: np.ndarray, reference: Reference) -> None:
         encoder = self.tools.get("identity")

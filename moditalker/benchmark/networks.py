@@ -16,6 +16,18 @@ def _lpips() -> Any:
     return Lpips()
 
 
+def _alex_lpips() -> Any:
+    from moditalker.metrics.alex_lpips import AlexLpips
+
+    return AlexLpips()
+
+
+def _dlib_points() -> Any:
+    from moditalker.metrics.dlib_points import DlibPoints
+
+    return DlibPoints()
+
+
 def _identity() -> Any:
     from moditalker.metrics.identity import IdentityEncoder
 
@@ -50,6 +62,8 @@ def _sync() -> Any:
 
 _MAKERS: dict[str, Callable[[], Any]] = {
     "LPIPS": _lpips,
+    "LPIPS with AlexNet": _alex_lpips,
+    "dlib's landmarks": _dlib_points,
     "identity": _identity,
     "sharpness": _cpbd,
     "Fréchet distance of frames": _inception,

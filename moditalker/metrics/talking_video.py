@@ -9,8 +9,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from moditalker.audio.load import load_audio
 from moditalker.constants import FPS, SAMPLES_A_FRAME
-from moditalker.face.geometry import aligned_face, aligning_matrix
+from moditalker.face.geometry import ALIGNED_SIZE, aligned_face, aligning_matrix
 from moditalker.face.tracker import FaceTracker
+from moditalker.metrics.face_crops import CROP, MOUTH_CENTRE
 from moditalker.utils.errors import InputError
 from moditalker.video.read import read_video
 
@@ -42,10 +43,25 @@ class TalkingVideo:
         sound = slice(max(0, start - late) * SAMPLES_A_FRAME, max(0, stop - late) * SAMPLES_A_FRAME)
         return TalkingVideo(self.frames[start:stop], self.landmarks[start:stop], self.audio[sound])
 
-    def aligned_by(self, landmarks: np.ndarray) -> np.ndarray:
-        """(T, 128, 128, 3) uint8: the face, cut out with (T, 68, 3) landmarks in pixels."""
-        matrices = aligning_matrix(landmarks)
-        return np.stack([aligned_face(frame, matrix) for frame, matrix in zip(self.frames, matrices, strict=True)])
+    def aligned_by(self, landmarks: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarray:
+        """(T, size, size, 3) uint8: the face, cut out with (T, 68, 3) landmarks in pixels."""
+        matrices = aligning_matrix(landmarks, size)
+        pairs = zip(self.frames, matrices, strict=True)
+        return np.stack([aligned_face(frame, matrix, size) for frame, matrix in pairs])
+
+    def close_up(self, landmarks: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """(n, 128, 128, 3) uint8: around the mouth of the aligned face of 256 pixels.
+
+        Args:
+            landmarks: (T, 68, 3) that the face is cut out with, pixels.
+            chosen: (n,) frames.
+        """
+        size = 2 * ALIGNED_SIZE
+        faces = TalkingVideo(self.frames[chosen], self.landmarks[chosen], self.audio).aligned_by(
+            landmarks[chosen], size
+        )
+        x, y = (2 * middle - CROP for middle in MOUTH_CENTRE)
+        return faces[:, y : y + 2 * CROP, x : x + 2 * CROP]
 
 
 def read_talking_video(path: str | Path, tracker: FaceTracker, sound: bool = True) -> TalkingVideo:
