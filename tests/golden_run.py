@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -50,7 +51,9 @@ def golden_run(pipeline: MoDiTalkerPipeline) -> GoldenRun:
     with np.load(EXPECTED) as expected:
         samples = expected["samples"].astype(np.float32) / 32768
     try:
-        made = pipeline(picture, samples, seed=7)
+        # In float32, which CPUs round alike, whatever is fast on this one.
+        with patch("moditalker.utils.precision.fast_in_bfloat16", return_value=False):
+            made = pipeline(picture, samples, seed=7)
     finally:
         torch.set_num_threads(threads)
     return GoldenRun(made.landmarks, np.asarray(made.frames))

@@ -21,6 +21,6 @@ def test_landmarks_are_the_golden_ones(run: GoldenRun) -> None:
 def test_frames_are_the_golden_ones(run: GoldenRun) -> None:
     with np.load(EXPECTED) as expected:
         apart = np.abs(run.kept.astype(int) - expected["frames"])
-    # Another CPU rounds bfloat16 sums otherwise; on one machine the difference is nothing at all.
+    # Another CPU rounds sums otherwise; on one machine the difference is nothing at all.
     assert (apart > 1).mean() < 1e-3
     assert apart.max() <= 12

@@ -4,8 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from moditalker.training.loop import TrainingConfig
 from moditalker.utils.errors import InputError
+from moditalker.utils.precision import fast_in_bfloat16
 
 
 def train(options: argparse.Namespace) -> dict[str, float]:
@@ -30,6 +33,8 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         given["mixed_precision"] = options.precision
     if options.preset == "paper":
         return _train_paper(options, given)
+    device = torch.device("cpu" if options.cpu or not torch.cuda.is_available() else "cuda")
+    given.setdefault("mixed_precision", "bf16" if fast_in_bfloat16(device) else "no")
     config = TrainingConfig(
         output=options.output or Path("runs") / network,
         **given,

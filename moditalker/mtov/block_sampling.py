@@ -28,6 +28,7 @@ from moditalker.render.compositing import FaceLayers
 from moditalker.render.light import light_on
 from moditalker.render.teeth import cheek_colour
 from moditalker.render.tongue import held_back
+from moditalker.utils.precision import fast_autocast
 from moditalker.utils.windows import agree, padded_length, window_count
 
 BLOCK, OVERLAP = 16, 4
@@ -76,13 +77,9 @@ def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks
     matrix = aligning_matrix(landmarks)
     light = light_on(cheek_colour(aligned, transform_points(matrix, landmarks)))
     picture = torch.from_numpy((aligned / light).clip(0, 255)).permute(2, 0, 1).float()
-    with torch.inference_mode(), _autocast(autoencoder.device):
+    with torch.inference_mode(), fast_autocast(autoencoder.device):
         identity = autoencoder.encode_still(to_unit(picture.to(autoencoder.device))[None])
     return EncodedFace(picture, landmarks, matrix, identity, light)
-
-
-def _autocast(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16)
 
 
 class BlockSampler:
@@ -187,13 +184,13 @@ class BlockSampler:
             for key in pieces[0]
         }
         warped, landmark_map = to_unit(cut["warped"]), cut["landmark_map"].float() / 255
-        with _autocast(device):
+        with fast_autocast(device):
             planes = self._denoise(warped, landmark_map, cut["visible"], blocks)
         for block in range(blocks):
             self._report()
             one = slice(block, block + 1)
             conditioning = guides(cut["landmark_map"][one], cut["displacement"][one])
-            with _autocast(device):
+            with fast_autocast(device):
                 ours = None if planes is None else planes[one]
                 picture = self.autoencoder.render(ours, warped[one], conditioning, self.mouth_only)
             # Both ends are pictures, so the sum is one too.

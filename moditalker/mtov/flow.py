@@ -18,6 +18,7 @@ from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.face.layout import OUTER_LIPS
 from moditalker.mtov.autoencoder import PlainBlock, to_unit
 from moditalker.render.grid import sample
+from moditalker.utils.precision import fast_autocast
 
 CELLS = 32
 """The network answers for so many cells a side; between their middles the flow is linear."""
@@ -81,7 +82,7 @@ class FlowRefiner(ModelMixin, ConfigMixin):
     ) -> torch.Tensor:
         """The same of uint8 pictures on the CPU, wherever the network is; float32 comes back."""
         given = to_unit(warped), landmark_map.float() / 255, displacement.float(), loose
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with fast_autocast(self.device):
             return self(*(value.to(self.device) for value in given)).float().cpu()
 
 
