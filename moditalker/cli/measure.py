@@ -35,7 +35,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _add_bench(commands: Commands) -> None:
-    command = commands.add_parser("bench", help="what the paper preset, a stream or a batch costs")
+    command = commands.add_parser("bench", help="what the paper preset, a stream, stages or a batch cost")
     command.add_argument("--preset", help="paper; with --batch a preset's name, a folder or hub id (compact)")
     command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
     command.add_argument("--atom-steps", type=whole(1, 1000), default=50)
@@ -45,7 +45,10 @@ def _add_bench(commands: Commands) -> None:
     command.add_argument(
         "--stream", nargs=2, type=Path, metavar=("PORTRAIT", "AUDIO"), help="the compact preset's stream instead"
     )
-    command.add_argument("--seconds", type=Number(1, 36_000), default=30.0, help="of the stream (30)")
+    command.add_argument(
+        "--stages", nargs=2, type=Path, metavar=("PORTRAIT", "AUDIO"), help="each stage of the compact preset's instead"
+    )
+    command.add_argument("--seconds", type=Number(1, 36_000), default=30.0, help="of the stream or stages (30)")
     batch = command.add_argument_group("throughput")
     batch.add_argument("--batch", action="store_true", help="videos by a bare loop, by one worker and by two")
     batch.add_argument("--videos", type=whole(2, 10_000), default=12, help="of a second each (12)")
@@ -67,8 +70,8 @@ def _bench(options: argparse.Namespace) -> None:
     from moditalker.utils.targets import check_targets
 
     check_targets({"report": options.output}, {})
-    if options.stream is not None:
-        _bench_stream(options)
+    if options.stream is not None or options.stages is not None:
+        _bench_compact(options)
         return
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     table = bench_paper(
@@ -80,11 +83,14 @@ def _bench(options: argparse.Namespace) -> None:
     print(table, end="")
 
 
-def _bench_stream(options: argparse.Namespace) -> None:
+def _bench_compact(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.stage_bench import bench_stages
     from moditalker.benchmark.stream_bench import bench_stream
 
-    portrait, audio = options.stream
-    table, rows = bench_stream(load("compact"), portrait, audio, options.seconds, seed=0)
+    if options.stages is not None:
+        table, rows = bench_stages(load("compact"), *options.stages, options.seconds)
+    else:
+        table, rows = bench_stream(load("compact"), *options.stream, options.seconds, seed=0)
     if options.output is not None:
         options.output.write_text(json.dumps(rows, indent=1))
     print(table, end="")
