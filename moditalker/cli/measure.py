@@ -87,10 +87,11 @@ def _bench_compact(options: argparse.Namespace) -> None:
     from moditalker.benchmark.stage_bench import bench_stages
     from moditalker.benchmark.stream_bench import bench_stream
 
+    portrait, audio = options.stages or options.stream
     if options.stages is not None:
-        table, rows = bench_stages(load("compact"), *options.stages, options.seconds)
+        table, rows = bench_stages(load("compact"), portrait, audio, options.seconds)
     else:
-        table, rows = bench_stream(load("compact"), *options.stream, options.seconds, seed=0)
+        table, rows = bench_stream(load("compact"), portrait, audio, options.seconds, seed=0)
     if options.output is not None:
         options.output.write_text(json.dumps(rows, indent=1))
     print(table, end="")
