@@ -262,6 +262,11 @@ def test_a_text_is_spoken(client: Client, pipeline: FakePipeline, portrait: Path
     assert 1.0 < pipeline.heard[-1] < 5.0
 
 
+def test_a_voice_that_is_not_there_is_refused_with_those_that_are(client: Client, portrait: Path) -> None:
+    with pytest.raises(AppError, match=r"There is no voice 'bob': choose from heart \(English\)"):
+        animate(client, portrait, None, text="Hello.", voice="bob")
+
+
 def test_each_request_draws_its_own_seed_and_gets_its_own_file(client: Client, portrait: Path, speech: Path) -> None:
     first, first_seed, *_ = animate(client, portrait, speech)
     second, second_seed, *_ = animate(client, portrait, speech)

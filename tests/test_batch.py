@@ -153,6 +153,15 @@ def test_a_row_takes_options_in_words_and_in_numbers(tmp_path: Path) -> None:
     assert dict(row.options) == {**words, "emotion_scale": 0.5, "seed": 7}
 
 
+def test_another_voice_is_another_job(tmp_path: Path) -> None:
+    table = tmp_path / "jobs.csv"
+    table.write_text("portrait,audio,text,voice\na.png,,Hello.,\na.png,,Hello.,jf_alpha\na.png,b.wav,,jf_alpha\n")
+    plain, spoken, refused = read_rows(str(table))
+    assert (plain.voice, spoken.voice) == ("", "jf_alpha")
+    assert plain.key != spoken.key
+    assert refused.refused.startswith("A voice speaks a text, and there is none")
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

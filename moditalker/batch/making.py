@@ -16,6 +16,7 @@ from PIL import Image
 from moditalker.audio.load import recording_of
 from moditalker.audio.recording import Recording
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.baselines.built_in import LocalMethod
 from moditalker.baselines.protocol import Made, Method, Options
 from moditalker.baselines.registry import Sources, choose, find_methods
@@ -130,7 +131,8 @@ class RowMaker:
     def _recording(self, row: Row, scratch: Path) -> Recording:
         limit = float(row.options.get("max_seconds", self._pipeline.default_options.max_seconds))
         if row.text:
-            return recording_of(Recording.of_samples(synthesize(row.text), "text"), limit)
+            spoken = synthesize(row.text, voice=row.voice or DEFAULT_VOICE)
+            return recording_of(Recording.of_samples(spoken, "text"), limit)
         return recording_of(fetched(row.audio, scratch), limit)
 
     def _portrait(self, row: Row, scratch: Path) -> Portrait:
@@ -172,6 +174,7 @@ def told_of(row: Row) -> Record:
         "portrait": row.portrait,
         "audio": row.audio,
         "text": row.text,
+        "voice": row.voice,
         "method": row.method,
         "preset": row.preset,
         "head_motion": row.head_motion,

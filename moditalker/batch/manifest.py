@@ -20,6 +20,7 @@ COLUMNS = {
     "portrait": str,
     "audio": str,
     "text": str,
+    "voice": str,
     "method": str,
     "preset": str,
     "head_motion": str,
@@ -97,4 +98,5 @@ def _flat(record: Record) -> dict[str, Any]:
 
 
 def _full(row: dict[str, Any]) -> Record:
-    return {name: json.loads(row[name]) if kind is dict else row[name] for name, kind in COLUMNS.items()}
+    # Not row[name]: an older manifest lacks the columns that came later.
+    return {name: json.loads(row[name]) if kind is dict else row.get(name) for name, kind in COLUMNS.items()}

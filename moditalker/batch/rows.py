@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from moditalker.engine.places import contents, file_name, folder_of, joined
@@ -14,7 +14,7 @@ from moditalker.options import AnimateOptions, is_words, option_names
 from moditalker.utils.errors import InputError
 
 OURS = "ours"
-_OWN = ("name", "portrait", "audio", "text", "method", "head_motion")
+_OWN = ("name", "portrait", "audio", "text", "voice", "method", "head_motion")
 COLUMNS = (*_OWN, *option_names())
 """Of a table of jobs; ``portrait`` must be there, and ``audio`` or ``text``."""
 _OF_METHODS = {"seed", "atom_steps", "mtov_steps", "guidance", "crop", "max_seconds"}
@@ -31,12 +31,13 @@ class Row:
     Attributes:
         name: of its video; no other row has it.
         portrait, audio: paths or addresses; ``audio`` is empty where a text is spoken.
-        text: English; empty where there is a recording.
+        text: empty where there is a recording.
         method: `OURS`, or one of ``baselines.registry``.
         head_motion: ``natural``, ``still``, or the path or address of a video.
         options: fields of ``AnimateOptions``; the seed is among them.
         preset: a preset's name, or a folder or hub id of weights.
         refused: a sentence when the row cannot be used.
+        voice: that speaks the text; empty for the default one.
     """
 
     name: str
@@ -48,11 +49,14 @@ class Row:
     options: Mapping[str, Any] = field(default_factory=dict)
     preset: str = "compact"
     refused: str = ""
+    voice: str = ""
 
     @property
     def key(self) -> str:
         """16 hex digits of all that decides what is seen and heard; the name is not among it."""
         told = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("name", "refused")}
+        if not self.voice:
+            del told["voice"]  # tables from before there were several keep their keys
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -111,13 +115,14 @@ def _row(given: dict[str, Any], folder: str, preset: str, seed: int) -> Row:
         head_motion=head if head in ("natural", "still") else joined(folder, head),
         options=options,
         preset=preset,
+        voice=line.get("voice", ""),
     )
     stems = [re.sub(r"\W+", "_", file_name(place).rpartition(".")[0])[:60] for place in (portrait, audio or "text.")]
     name = line.get("name") or f"{stems[0]}-{stems[1]}-{row.key[:8]}"
     if not _NAME.fullmatch(name):
         refused = refused or f"{name!r:.60} is no name for a file: use letters, digits, dots and dashes."
         name = row.key
-    return Row(name, row.portrait, row.audio, row.text, row.method, row.head_motion, options, preset, refused)
+    return replace(row, name=name, refused=refused)
 
 
 def _options(line: dict[str, str]) -> dict[str, Any]:
@@ -140,6 +145,8 @@ def _check(line: dict[str, str], options: dict[str, Any]) -> None:
         raise InputError("There is no portrait: name a picture.")
     if bool(line.get("audio")) == bool(line.get("text")):
         raise InputError("Give either a recording (audio) or a text, one of the two.")
+    if line.get("voice") and not line.get("text"):
+        raise InputError("A voice speaks a text, and there is none: leave voice empty.")
     method = line.get("method") or OURS
     untaken = sorted(set(options) - _OF_METHODS)
     if method != OURS and untaken:

@@ -1,22 +1,27 @@
-"""Make a portrait speak, and track the face in a video."""
+"""Make a portrait speak, list the voices that speak a text, and track the face in a video."""
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from moditalker.cli.parsing import Commands, add_option
 from moditalker.options import option_names
+from moditalker.utils.errors import InputError
 
 
 def add_commands(commands: Commands) -> None:
-    """Add ``animate``, ``track`` to the parser."""
+    """Add ``animate``, ``voices``, ``track`` to the parser."""
     _add_animate(commands)
+    commands.add_parser("voices", help="the synthetic voices, and their languages").set_defaults(run=_voices)
     _add_track(commands)
 
 
 def _add_animate(commands: Commands) -> None:
     command = commands.add_parser("animate", help="make a portrait speak")
     command.add_argument("portrait", type=Path, help="JPEG, PNG or WebP picture of a face")
-    command.add_argument("audio", type=Path, help="recording, or a video whose sound track is used")
+    command.add_argument("audio", type=Path, nargs="?", help="recording, or a video whose sound track is used")
+    command.add_argument("--text", help="what a synthetic voice says, in place of a recording")
+    command.add_argument("--voice", help="that speaks the text (heart); 'voices' lists them")
     command.add_argument("-o", "--output", type=Path, required=True, help="OUT.mp4; OUT.json is written beside it")
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
     for name in option_names():
@@ -33,14 +38,19 @@ def _animate(options: argparse.Namespace) -> None:
     from moditalker.loading import load_pipeline
     from moditalker.utils.progress import StageBars
 
+    if (options.audio is None) == (options.text is None):
+        raise InputError("Give either a recording or a text (--text), one of the two.")
+    if options.voice and options.text is None:
+        raise InputError("A voice speaks a text, and there is none: give --text, or leave --voice out.")
     inputs = {"portrait": options.portrait, "audio": options.audio, "landmarks": options.landmarks}
     check_places(options.output, options.save_landmarks, **inputs, head_motion=options.head_motion)
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
+    speech = options.audio if options.audio is not None else _spoken(options.text, options.voice)
     pipeline = load_pipeline(options.preset)
     with StageBars() as bars:
         report = pipeline.animate(
             options.portrait,
-            options.audio,
+            speech,
             options.output,
             landmarks=landmarks,
             save_landmarks=options.save_landmarks,
@@ -52,6 +62,22 @@ def _animate(options: argparse.Namespace) -> None:
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report["seconds"].items())
     print(f"{report['output']}: {report['frames']} frames, seed {report['seed']}; {stages}; ", end="")
     print(f"{report['real_time_factor']:.2f} seconds of work a second of video")
+
+
+def _spoken(text: str, voice: str | None) -> Any:
+    """A text as a recording."""
+    from moditalker.audio.recording import Recording
+    from moditalker.audio.text_to_speech import synthesize
+    from moditalker.audio.voices.registry import DEFAULT_VOICE
+
+    return Recording.of_samples(synthesize(text, voice=voice or DEFAULT_VOICE), "text")
+
+
+def _voices(options: argparse.Namespace) -> None:
+    from moditalker.audio.voices.registry import all_voices, described
+
+    for voice in all_voices().values():
+        print(described(voice) + (f": {missing}" if (missing := voice.missing()) else ""))
 
 
 def _add_track(commands: Commands) -> None:

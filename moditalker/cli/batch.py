@@ -13,7 +13,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "jobs",
         metavar="JOBS.csv",
-        help="columns: portrait; audio or text; name, method, head_motion, options of animate",
+        help="columns: portrait; audio, or text and voice; name, method, head_motion, options of animate",
     )
     command.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="folder or address (s3://...); a second run goes on"

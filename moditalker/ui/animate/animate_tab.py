@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.emotions import NEUTRAL
 from moditalker.options import DEFAULTS
 from moditalker.ui.animate.changed import build_changed
@@ -78,7 +79,7 @@ class AnimateTab:
             with gr.Column(scale=5, min_width=320, elem_id="output"):
                 example_buttons: list[gr.Button] = []
                 results = build_results(between=lambda: example_buttons.extend(build_examples(self._examples)))
-        inputs = [chosen.portrait, speech.audio, speech.text, consent, *controls.inputs(), chosen.number]
+        inputs = [chosen.portrait, speech.audio, speech.text, consent, *controls.inputs(), chosen.number, speech.voice]
         jobs = Jobs(self._settings.delete_after)
         Run(self._check, self._make, cleared, "No video was made", jobs).connect(
             button, cancel, status, [speech.source, *inputs], results.outputs(), "run"
@@ -89,7 +90,7 @@ class AnimateTab:
         self._build_endpoint(inputs)
         if self._streams is not None:
             taken = [getattr(controls, name) for name in STREAM_CONTROLS]
-            given = [chosen.portrait, speech.audio, speech.text, consent, *taken, chosen.number]
+            given = [chosen.portrait, speech.audio, speech.text, consent, *taken, chosen.number, speech.voice]
             StreamEndpoint(self._streams, self._settings).build(given)
 
     def _build_estimate(self, speech: Speech, controls: Controls, estimate: gr.HTML) -> None:
@@ -177,6 +178,7 @@ class AnimateTab:
         emotion_scale: float = 1.0,
         seed: int = NEW_SEED,
         face: int = LARGEST,
+        voice: str = DEFAULT_VOICE,
         progress: gr.Progress = gr.Progress(),
     ) -> Generator[list[Any], None, None]:
         """Makes the person of a portrait say a recording or a text, as a 25 fps H.264 video with its sound.
@@ -184,7 +186,7 @@ class AnimateTab:
         Args:
             portrait: a picture with one face seen from the front (JPEG, PNG or WebP).
             audio: speech of up to 60 seconds (WAV, MP3, FLAC, OGG, M4A, or a video, of which the sound track is taken).
-            text: English text to be spoken by a synthetic voice, instead of audio.
+            text: text to be spoken by a synthetic voice, in its language, instead of audio.
             consent: true says that you may use this face and this voice; nothing is made without it.
             head_motion: "natural", "still", or "video" to follow the head in head_video.
             head_video: a video of one person seen from the front, up to 60 seconds; its picture is not used.
@@ -200,6 +202,7 @@ class AnimateTab:
             emotion: "neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted"; each may have an intensity
                 (happy:0.8); a mixture (happy:0.5+surprised:0.4); or a timeline by seconds (0:neutral,2.5:happy).
             emotion_scale: how strong the emotion is, 0 to 1.5.
+            voice: name of the synthetic voice; the page lists those that are installed.
 
         Returns:
             The video.
@@ -226,6 +229,7 @@ class AnimateTab:
             int(face or LARGEST),
             emotion,
             emotion_scale,
+            voice or DEFAULT_VOICE,
         )
         with refusals(portrait, audio, head_video), closing(self._studio.make(request)) as made:
             # Nothing new, but Gradio can end a cancelled job only at a yield, and only after the first one. Not at each
@@ -289,7 +293,7 @@ class AnimateTab:
             text = ""
         else:
             audio = None
-        options = dict(zip([*Controls.names(), "face"], controls, strict=True))
+        options = dict(zip([*Controls.names(), "face", "voice"], controls, strict=True))
         if options["seed"] is None:
             options["seed"] = NEW_SEED
         return Request(portrait, audio, text, consent, **options)

@@ -7,6 +7,7 @@ from typing import Any
 from moditalker.audio.load import load_recording
 from moditalker.audio.recording import Recording
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.audio.voices.registry import DEFAULT_VOICE, find_voice
 from moditalker.options import DEFAULTS, MAX_SEED, option_names
 from moditalker.ui.shared.settings import Settings
 from moditalker.utils.errors import InputError
@@ -24,7 +25,7 @@ class Request:
     Attributes:
         portrait: picture file.
         audio: recording; or
-        text: what is to be said, in English.
+        text: what is to be said, in a language of ``voice``.
         consent: that the face and the voice may be used.
         head_motion: ``natural``, ``still``, or ``video``: that of ``head_video``.
         head_video: video file.
@@ -33,6 +34,7 @@ class Request:
         seed: ``NEW_SEED`` for a new one.
         face: which face of the portrait speaks, counted from the left and from 1; or ``LARGEST``.
         emotion, emotion_scale: see ``MoDiTalkerPipeline.animate``.
+        voice: that speaks the text, see ``audio.voices.registry``.
     """
 
     portrait: str | None
@@ -52,6 +54,7 @@ class Request:
     face: int = LARGEST
     emotion: str = DEFAULTS.emotion
     emotion_scale: float = DEFAULTS.emotion_scale
+    voice: str = DEFAULT_VOICE
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of ``MoDiTalkerPipeline.animate``."""
@@ -96,6 +99,8 @@ def check_before_start(request: Request, settings: Settings) -> None:
         raise InputError(
             f"The text has {len(request.text)} characters and at most {settings.max_text} are spoken: shorten it."
         )
+    if request.audio is None:
+        find_voice(request.voice)
     if request.head_motion == "video" and request.head_video is None:
         raise InputError("There is no video to take the head motion from: add one, or choose natural or still.")
     # "no" and "false" are true to Python.
@@ -120,7 +125,7 @@ def accept(request: Request, settings: Settings) -> Job:
     if request.audio is not None:
         recording = load_recording(request.audio, max_seconds=settings.max_audio_seconds)
     else:
-        recording = Recording.of_samples(synthesize(request.text), "speech.wav")
+        recording = Recording.of_samples(synthesize(request.text, voice=request.voice), "speech.wav")
     # Drawn here: the forked processes of a ZeroGPU Space all start from one state of the random generators.
     seed = secrets.randbelow(MAX_SEED + 1) if request.seed == NEW_SEED else request.seed
     return Job(replace(request, seed=seed), recording)

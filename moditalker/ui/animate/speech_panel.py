@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.audio.voices.registry import DEFAULT_VOICE, described, installed_voices
 from moditalker.constants import SAMPLE_RATE
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.settings import Settings
@@ -21,6 +22,7 @@ class Speech:
     source: gr.Radio
     audio: gr.Audio
     text: gr.Textbox
+    voice: gr.Dropdown
 
 
 class SpeechPanel:
@@ -53,15 +55,23 @@ class SpeechPanel:
         with gr.Column(visible=False) as typed:
             text = gr.Textbox(
                 "",
-                label="Text, in English",
+                label="Text, in the language of the voice",
                 placeholder="Hello! Nice to meet you.",
                 lines=4,
                 max_lines=4,
                 max_length=self._settings.max_text,
                 elem_id="text",
             )
+            voice = gr.Dropdown(
+                [(described(one), one.name) for one in installed_voices()],
+                value=DEFAULT_VOICE,
+                label="Voice",
+                # A name that is not in the list gets a sentence of our own, which says what to install.
+                allow_custom_value=True,
+                elem_id="spoken-voice",
+            )
             listen = gr.Button("Listen to it", size="sm", elem_id="listen")
-            voice = gr.Audio(label="How it sounds", interactive=False, visible=False, buttons=[], elem_id="voice")
+            heard = gr.Audio(label="How it sounds", interactive=False, visible=False, buttons=[], elem_id="voice")
         source.change(
             lambda chosen: (gr.Audio(visible=chosen == RECORDING), gr.Column(visible=chosen == TEXT)),
             inputs=source,
@@ -72,17 +82,17 @@ class SpeechPanel:
         )
         listen.click(
             self.listen,
-            inputs=text,
-            outputs=voice,
+            inputs=[text, voice],
+            outputs=heard,
             api_visibility="private",
             concurrency_limit=1,
             concurrency_id="speak",
         )
-        return Speech(source, audio, text)
+        return Speech(source, audio, text, voice)
 
-    def listen(self, text: str) -> Any:
+    def listen(self, text: str, voice: str = DEFAULT_VOICE) -> Any:
         """The text as sound."""
         with refusals():
             if len(text) > self._settings.max_text:
                 raise InputError(f"At most {self._settings.max_text} characters are spoken: shorten the text.")
-            return gr.Audio(value=(SAMPLE_RATE, synthesize(text)), visible=True)
+            return gr.Audio(value=(SAMPLE_RATE, synthesize(text, voice=voice)), visible=True)

@@ -13,6 +13,7 @@ import gradio as gr
 import numpy as np
 import spaces
 
+from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.live import Piece, pieces
 from moditalker.options import DEFAULTS
@@ -198,13 +199,14 @@ class StreamEndpoint:
         blink_scale: float = 1.0,
         seed: int = NEW_SEED,
         face: int = LARGEST,
+        voice: str = DEFAULT_VOICE,
     ) -> Generator[list[Any], None, None]:
         """Like /animate, but hands out the video in pieces of a second and more while it is being made.
 
         Args:
             portrait: a picture with one face seen from the front (JPEG, PNG or WebP).
             audio: speech of up to 60 seconds (WAV, MP3, FLAC, OGG, M4A, or a video, of which the sound track is taken).
-            text: English text to be spoken by a synthetic voice, instead of audio.
+            text: text to be spoken by a synthetic voice, in its language, instead of audio.
             consent: true says that you may use this face and this voice; nothing is made without it.
             head_motion: "natural" or "still".
             crop: "full" for the whole picture, "face" for the face alone.
@@ -215,6 +217,7 @@ class StreamEndpoint:
             blink_scale: how far the eyes close in a blink, 0 to 2.
             seed: the same seed gives the same video; -1 draws a new one.
             face: which face of the portrait speaks, counted from the left and from 1; 0 is the largest.
+            voice: name of the synthetic voice.
 
         Returns:
             The newest piece, an MP4 with its sound.
@@ -235,6 +238,7 @@ class StreamEndpoint:
             blink_scale=blink_scale,
             seed=NEW_SEED if seed is None else int(seed),
             face=int(face or LARGEST),
+            voice=voice or DEFAULT_VOICE,
         )
         with refusals(portrait, audio), closing(self._studio.make(request)) as made:
             # Gradio can end a job that was given up only at a yield, and only after the first one.

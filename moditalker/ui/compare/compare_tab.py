@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.ui.animate.animate_tab import CONSENT
 from moditalker.ui.animate.request import NEW_SEED
 from moditalker.ui.compare.column_progress import progress_html, sentence
@@ -49,7 +50,7 @@ class CompareTab:
         """Add the tab's content to the `gr.Tab` that is open."""
         with gr.Row():
             with gr.Column(min_width=300):
-                portrait, audio, text = build_files(self._settings)
+                portrait, audio, text, voice = build_files(self._settings)
             with gr.Column(min_width=300):
                 with gr.Column() as named:
                     methods, share, video, video_title = MethodsPanel(self._studio.methods).build()
@@ -65,7 +66,7 @@ class CompareTab:
                     cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="compare-cancel")
                     status = gr.HTML(elem_id="compare-status")
         results = build_results()
-        form = Form(portrait, audio, text, consent, methods, share, video, video_title, real, crop, seed)
+        form = Form(portrait, audio, text, consent, methods, share, video, video_title, real, crop, seed, voice)
         blind.change(
             self.rename,
             inputs=[blind, results.kept],
@@ -144,6 +145,7 @@ class CompareTab:
         real: str | None = None,
         crop: Literal["full", "face"] = "full",
         seed: int = NEW_SEED,
+        voice: str = DEFAULT_VOICE,
         progress: gr.Progress = gr.Progress(),
     ) -> Generator[list[Any], None, None]:
         """Makes the person of a portrait say a recording by two to four methods, and measures what came out.
@@ -153,7 +155,7 @@ class CompareTab:
         Args:
             portrait: a picture with one face seen from the front (JPEG, PNG or WebP).
             audio: speech of up to 60 seconds (WAV, MP3, FLAC, OGG, M4A, or a video, of which the sound track is taken).
-            text: English text to be spoken by a synthetic voice, instead of audio.
+            text: text to be spoken by a synthetic voice, in its language, instead of audio.
             consent: true says that you may use this face and this voice; nothing is made without it.
             methods: names, such as "still", "rules", "regression", "warp" and "ours".
             share: true says that portrait and recording may be sent to the machines that the chosen methods run on.
@@ -162,6 +164,7 @@ class CompareTab:
             real: the real clip that the recording was taken from, for measures against it.
             crop: "full" for the whole picture, "face" for the face alone.
             seed: the same seed gives the same videos; -1 draws a new one.
+            voice: name of the synthetic voice.
 
         Returns:
             All columns in one video, side by side, with their names.
@@ -172,7 +175,7 @@ class CompareTab:
         """
         seed = NEW_SEED if seed is None else int(seed)
         request = request_of(
-            False, portrait, audio, text, consent, methods, share, video, video_title, real, crop, seed
+            False, portrait, audio, text, consent, methods, share, video, video_title, real, crop, seed, voice
         )
         with refusals(*files_of(request)), closing(self._studio.make(request)) as made:
             # Gradio can end a cancelled job only at a yield.

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from moditalker.audio.voices.registry import DEFAULT_VOICE, described, installed_voices
 from moditalker.ui.animate.request import MAX_SEED, NEW_SEED, Request
 from moditalker.ui.compare.compare_request import CompareRequest
 from moditalker.ui.shared.settings import Settings
@@ -27,14 +28,15 @@ class Form:
     real: gr.Video
     crop: gr.Radio
     seed: gr.Number
+    voice: gr.Dropdown
 
     def components(self) -> list[Any]:
         """In the order of `/compare`'s parameters."""
         return list(vars(self).values())
 
 
-def build_files(settings: Settings) -> tuple[gr.Image, gr.Audio, gr.Textbox]:
-    """Add portrait, recording and text to the `gr.Blocks` that is open."""
+def build_files(settings: Settings) -> tuple[gr.Image, gr.Audio, gr.Textbox, gr.Dropdown]:
+    """Add portrait, recording, text and voice to the `gr.Blocks` that is open."""
     portrait = gr.Image(
         label="Portrait",
         sources=["upload", "webcam", "clipboard"],
@@ -54,12 +56,20 @@ def build_files(settings: Settings) -> tuple[gr.Image, gr.Audio, gr.Textbox]:
     )
     text = gr.Textbox(
         "",
-        label="Or a text, in English, for a synthetic voice",
+        label="Or a text, in the language of the voice below",
         max_length=settings.max_text,
         lines=1,
         elem_id="compare-text",
     )
-    return portrait, audio, text
+    voice = gr.Dropdown(
+        [(described(one), one.name) for one in installed_voices()],
+        value=DEFAULT_VOICE,
+        label="Synthetic voice",
+        # A name that is not in the list gets a sentence of our own, which says what to install.
+        allow_custom_value=True,
+        elem_id="compare-voice",
+    )
+    return portrait, audio, text, voice
 
 
 def build_more(settings: Settings) -> tuple[gr.Video, gr.Radio, gr.Number]:
@@ -93,10 +103,11 @@ def request_of(
     real: str | None,
     crop: str,
     seed: int | None,
+    voice: str,
 ) -> CompareRequest:
     """What the values of `Form.components` say; of the names being hidden, ``blind``."""
     chosen = NEW_SEED if seed is None else int(seed)
-    spoken = Request(portrait, audio, text or "", consent, crop=crop, seed=chosen)
+    spoken = Request(portrait, audio, text or "", consent, crop=crop, seed=chosen, voice=voice or DEFAULT_VOICE)
     return CompareRequest(spoken, tuple(methods or ()), video, video_title or "", real, share, blind)
 
 

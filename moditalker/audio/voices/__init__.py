@@ -1,0 +1,1 @@
+"""Synthetic voices behind one protocol. ``registry`` lists them."""
