@@ -490,7 +490,8 @@ def test_the_endpoints_describe_their_parameters(client: Client) -> None:
         names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
         assert [parameter for parameter in names if f"{parameter}: " not in endpoint["description"]] == [], name
     parameters = {parameter["parameter_name"]: parameter for parameter in endpoints["/animate"]["parameters"]}
-    assert set(parameters) == {"portrait", "audio", "text", "consent", "head_video", "seed", "face", *DEFAULTS}
+    shown = {"portrait", "audio", "text", "voice", "consent", "head_video", "seed", "face", *DEFAULTS}
+    assert set(parameters) == shown
     required = [name for name, parameter in parameters.items() if not parameter["parameter_has_default"]]
     assert required == ["portrait"]
     defaults = {name: parameter["parameter_default"] for name, parameter in parameters.items() if name in DEFAULTS}
