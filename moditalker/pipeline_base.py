@@ -1,6 +1,6 @@
 """What the compact and the paper pipeline share: a whole run, the options of a preset, hashes of the weights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
@@ -17,6 +17,7 @@ from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count
 from moditalker.audio.voice_activity import listen
 from moditalker.constants import FPS
+from moditalker.conversation.converse import converse
 from moditalker.face.driven_pose import driving_video
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.retarget import retarget
@@ -244,6 +245,12 @@ class TalkingPipeline(DiffusionPipeline):
     ) -> dict[str, Any]:
         """Animate a portrait into an MP4 file with a report beside it, see ``moditalker.animate``."""
         return animate(self, portrait, audio, output, **options)
+
+    def converse(
+        self, pictures: Sequence[PortraitSource], script: str | Path | None, output: str | Path, **options: Any
+    ) -> dict[str, Any]:
+        """Let several faces speak with one another in an MP4 file, see ``moditalker.conversation.converse``."""
+        return converse(self, pictures, script, output, **options)
 
     def weight_hashes(self) -> dict[str, str]:
         """The first 16 hex digits of a SHA-256 over each network's weights."""

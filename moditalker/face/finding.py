@@ -41,13 +41,7 @@ def find_face_in(picture: np.ndarray, tracker: FaceTracker, number: int | None =
     Raises:
         InputError: no face, none of that number, or one that cannot be used.
     """
-    faces = tracker.faces(picture)
-    turns = quarter_turns(picture, faces)
-    if turns:
-        picture = np.ascontiguousarray(np.rot90(picture, turns))
-        faces = tracker.faces(picture)
-    if not faces:
-        raise InputError(NO_FACE)
+    picture, turns, faces = upright_faces(picture, tracker)
     index = _chosen(faces, number)
     check_usable(faces[index])
     landmarks = tracker.settled(picture, faces[index])
@@ -64,6 +58,28 @@ def find_face_in(picture: np.ndarray, tracker: FaceTracker, number: int | None =
     boxes = [box_of(points, size) for points in faces]
     boxes[index] = box_of(landmarks, size)
     return FoundFace(picture, turns, landmarks, tuple(boxes), index + 1, tuple(warnings))
+
+
+def upright_faces(picture: np.ndarray, tracker: FaceTracker) -> tuple[np.ndarray, int, list[np.ndarray]]:
+    """Turn a picture upright and find all faces in it.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        tracker: finds the faces.
+    Returns:
+        The picture, the quarter turns anticlockwise that brought it upright, and (68, 3) of each face, from left to
+        right, pixels.
+    Raises:
+        InputError: there is no face.
+    """
+    faces = tracker.faces(picture)
+    turns = quarter_turns(picture, faces)
+    if turns:
+        picture = np.ascontiguousarray(np.rot90(picture, turns))
+        faces = tracker.faces(picture)
+    if not faces:
+        raise InputError(NO_FACE)
+    return picture, turns, faces
 
 
 def box_of(landmarks: np.ndarray, size: tuple[int, ...]) -> Box:

@@ -1,0 +1,1 @@
+"""Several faces that speak and listen: in one picture, side by side, or cut."""
