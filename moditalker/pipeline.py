@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Literal, Unpack
+from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from moditalker.atom.spoken_motion import MotionSamplers
 from moditalker.atom.streamed_motion import STEPS, StreamedMotion, StreamSettings
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
+from moditalker.dub.dub import dub
 from moditalker.face.geometry import FaceMotion, aligned_face, aligning_matrix
 from moditalker.face.tracker import make_tracker
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
@@ -149,6 +150,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         seed: int | None = None,
         generator: torch.Generator | None = None,
         head_video: Path | None = None,
+        mouth_only: bool = False,
         progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
         """MToV alone: pictures of the portrait with these landmarks, a few at a time, so that memory stays bounded.
@@ -159,6 +161,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             own: the landmarks are the portrait's own, ``motion`` made them; otherwise it is found out.
             mtov_steps: denoising steps; 0 leaves the planes empty, so only what warp and decoder tell is drawn.
             head_video: the driving video, whose pictures the paper's networks look at; these do not.
+            mouth_only: draw nothing but the mouth and its neighbourhood, in a quarter of the time.
         Yields:
             (n, H, W, 3) uint8, in order; T frames in all.
         Raises:
@@ -168,18 +171,28 @@ class MoDiTalkerPipeline(TalkingPipeline):
         encoded = self.encode_portrait(portrait)
         target = encoded.frame.motion(target_landmarks(encoded.frame, landmarks, own))
         noise = generators_of(seed, generator)[1]["video"]
-        return self._frames(encoded, target, steps, noise, progress or unasked)
+        return self._frames(encoded, target, steps, noise, progress or unasked, mouth_only)
 
     def _frames(
-        self, portrait: Portrait, target: FaceMotion, steps: int, noise: torch.Generator, report: Progress
+        self,
+        portrait: Portrait,
+        target: FaceMotion,
+        steps: int,
+        noise: torch.Generator,
+        report: Progress,
+        mouth_only: bool,
     ) -> Iterator[np.ndarray]:
         """``render`` of an encoded portrait to a motion of its own."""
         frames = len(target)
         target = self._lip_corrected(
             portrait, target, steps, noise, lambda done: report("lip_correction", done, frames)
         )
-        sampler = self._sampler(portrait, steps, noise, lambda done: report("video", done, frames))
-        yield from composed(portrait.frame, composer_of(portrait, still_behind=True), ahead(sampler(target)))
+        sampler = self._sampler(portrait, steps, noise, lambda done: report("video", done, frames), mouth_only)
+        yield from composed(portrait.frame, composer_of(portrait, not mouth_only, mouth_only), ahead(sampler(target)))
+
+    def dub(self, video: str | Path, audio: AudioSource, output: str | Path, **options: Any) -> dict[str, Any]:
+        """Let the person in a video say a recording, see ``moditalker.dub.dub``."""
+        return dub(self, video, audio, output, **options)
 
     def stream(
         self,

@@ -252,6 +252,10 @@ class TalkingPipeline(DiffusionPipeline):
         """Let several faces speak with one another in an MP4 file, see ``moditalker.conversation.converse``."""
         return converse(self, pictures, script, output, **options)
 
+    def dub(self, video: str | Path, audio: AudioSource, output: str | Path, **options: Any) -> dict[str, Any]:
+        """Let the person in a video say a recording; presets that cannot refuse."""
+        raise InputError("This preset cannot dub a video: use compact.")
+
     def weight_hashes(self) -> dict[str, str]:
         """The first 16 hex digits of a SHA-256 over each network's weights."""
         if not hasattr(self, "_hashes"):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from moditalker.face.finding import FoundFace, find_face_in
 from moditalker.face.geometry import FaceFrame, aligning_matrix
+from moditalker.face.layout import OUTER_LIPS
 from moditalker.face.picture import MAX_SIDE, Cut, load_portrait
 from moditalker.face.tracker import FaceTracker
 from moditalker.mtov.block_sampling import EncodedFace
@@ -20,6 +21,8 @@ PortraitSource = str | Path | Image.Image | np.ndarray
 
 _FACE_CROP = 4.2
 """Side of the crop ``face`` in inter-ocular distances."""
+_MOUTH_REACH = 0.9
+"""How far around the mouth is drawn where nothing else is, inter-ocular distances."""
 _CROP_PIXELS, _HEAD_PIXELS = (256, 768), (192, 256)
 """Smallest and largest side of the crop ``face``, and of ``head_of``."""
 
@@ -83,12 +86,16 @@ def moving_radii(frame: FaceFrame) -> np.ndarray:
     return 1.2 * frame.unit * np.array(MOVING_RADII)
 
 
-def composer_of(portrait: Portrait, still_behind: bool = False) -> Composer:
+def composer_of(portrait: Portrait, still_behind: bool = False, mouth_only: bool = False) -> Composer:
     """What draws frames of a portrait.
 
     Args:
         still_behind: keep what is behind the person where it is, as far as it can be told from the person.
+        mouth_only: warp nothing but the neighbourhood of the mouth; all else stays as the portrait has it.
     """
+    if mouth_only:
+        reach = portrait.frame.unit * _MOUTH_REACH
+        return Composer(portrait.picture, portrait.frame.landmarks[OUTER_LIPS, :2].mean(0), (reach, reach))
     width, height = moving_radii(portrait.frame)
     backdrop = portrait.backdrop if still_behind else None
     return Composer(portrait.picture, face_centre(portrait.frame), (width, height), backdrop)

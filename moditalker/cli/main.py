@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from moditalker.cli import animate, batch, compare, converse, data, live, measure, motion, study, train, weights
+from moditalker.cli import animate, batch, compare, converse, data, dub, live, measure, motion, study, train, weights
 from moditalker.cli.parsing import Parser
 from moditalker.utils.errors import InputError
 
@@ -29,6 +29,6 @@ def build_parser() -> Parser:
     """All commands with their options."""
     parser = Parser(prog="python -m moditalker", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for family in (animate, converse, live, motion, batch, data, train, weights, measure, compare, study):
+    for family in (animate, converse, dub, live, motion, batch, data, train, weights, measure, compare, study):
         family.add_commands(commands)
     return parser

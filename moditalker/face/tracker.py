@@ -180,9 +180,9 @@ class MediaPipeTracker:
         """
         with face_mesh(static_image_mode=True, max_num_faces=self.max_faces) as mesh:
             faces = list(found_meshes(mesh, image))
-            _add_from(faces, mesh, image, far_faces(image))
+            add_faces_from(faces, mesh, image, far_faces(image))
             if len(faces) != 1:
-                _add_from(faces, mesh, image, _tiles(image))
+                add_faces_from(faces, mesh, image, _tiles(image))
         return sorted(faces, key=lambda points: float(points[:, 0].mean()))
 
     def settled_mesh(self, image: np.ndarray, face: np.ndarray) -> np.ndarray | None:
@@ -218,7 +218,7 @@ def _tiles(image: np.ndarray) -> Iterator[Box]:
                 yield x, y, x + wide, y + tall
 
 
-def _add_from(faces: list[np.ndarray], mesh: Any, image: np.ndarray, parts: Iterable[Box]) -> None:
+def add_faces_from(faces: list[np.ndarray], mesh: Any, image: np.ndarray, parts: Iterable[Box]) -> None:
     """Add the faces, (478, 3), that are found in parts of a picture, each once."""
     found = [
         (points + np.array([left, top, 0], np.float32), (left, top, right, bottom))

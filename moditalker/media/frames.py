@@ -46,7 +46,9 @@ _TURNS = {
 }
 
 
-def decode_frames(results: Results, path: str, name: str, fps: float, max_side: int | None, max_seconds: float) -> None:
+def decode_frames(
+    results: Results, path: str, name: str, fps: float, max_side: int | None, max_seconds: float, first: int = 0
+) -> None:
     """Send a video's frames at a constant rate.
 
     Frame k shows the time k / fps seconds after the start of the file. Rotation is applied, pixels are made square.
@@ -60,6 +62,7 @@ def decode_frames(results: Results, path: str, name: str, fps: float, max_side: 
         fps: frames a second.
         max_side: longest side; larger frames are scaled down.
         max_seconds: decoding stops there.
+        first: frame to begin with.
 
     Raises:
         InputError: there is no picture, or it is longer than ``max_seconds``.
@@ -70,7 +73,9 @@ def decode_frames(results: Results, path: str, name: str, fps: float, max_side: 
         stream = _video_stream(container, name)
         make_picture = _PictureMaker(stream, max_side)
         shown: VideoFrame | None = None
-        sent, end, damage = 0, Fraction(0), None
+        sent, end, damage = first, Fraction(0), None
+        if first > 0:
+            _seek(container, first / fps)
         try:
             for frame, start, end in _timed(stream, decoded_frames(container, stream), start_seconds(container)):
                 if end > max_seconds:
@@ -83,6 +88,14 @@ def decode_frames(results: Results, path: str, name: str, fps: float, max_side: 
         _show(results, make_picture, shown, sent, max(_place(end, fps), sent + 1))
         if damage is not None:
             raise damage
+
+
+def _seek(container: InputContainer, seconds: float) -> None:
+    """Go to the key frame before a time; where the file has no usable index, decoding begins at its start."""
+    try:
+        container.seek(round((seconds + float(start_seconds(container))) * av.time_base), backward=True)
+    except av.FFmpegError as error:
+        logger.debug("no seeking: %s", error)
 
 
 def video_facts(results: Results, path: str, name: str, max_seconds: float) -> None:

@@ -19,6 +19,13 @@ TAGS = {
 }
 """For `VideoWriter`'s metadata."""
 
+COMPOSITE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+DUB_TAGS = TAGS | {
+    "description": "This video is AI-generated in part: the lips of a person in it were changed to fit a recording.",
+    "digital_source_type": COMPOSITE_TYPE,
+}
+"""The same of a video whose lips alone were made."""
+
 XMP_BOX = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
 
 _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -36,17 +43,18 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="r"?>"""
 
 
-def add_provenance(video: Path, *, seed: int | None, weights: dict[str, str]) -> None:
+def add_provenance(video: Path, *, seed: int | None, weights: dict[str, str], composite: bool = False) -> None:
     """Append the XMP packet to a finished MP4; players skip boxes that they do not know.
 
     Args:
         video: MP4 file, complete.
         seed: that the video was made with.
         weights: name and hash of each network.
+        composite: whether it is footage of which only a part was made.
     """
     networks = ", ".join(f"{name} {digest}" for name, digest in weights.items())
     packet = _PACKET.format(
-        source_type=quoteattr(SOURCE_TYPE),
+        source_type=quoteattr(COMPOSITE_TYPE if composite else SOURCE_TYPE),
         system=quoteattr(f"MoDiTalker; seed {seed}; {networks}"),
         created=quoteattr(datetime.now(UTC).isoformat(timespec="seconds")),
     ).encode()

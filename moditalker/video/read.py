@@ -43,7 +43,11 @@ class VideoInfo:
 
 
 def read_video(
-    path: str | Path, fps: float = 25.0, max_side: int | None = None, max_seconds: float = MAX_SECONDS
+    path: str | Path,
+    fps: float = 25.0,
+    max_side: int | None = None,
+    max_seconds: float = MAX_SECONDS,
+    first: int = 0,
 ) -> Iterator[np.ndarray]:
     """Decode a video, one frame at a time, in a process of its own.
 
@@ -56,6 +60,7 @@ def read_video(
         fps: frames a second to return.
         max_side: the longest side in pixels; larger frames are scaled down, smaller ones are left alone.
         max_seconds: the longest video accepted; decoding stops there, whatever length the file states.
+        first: frame to begin with; the key frame before it is sought.
 
     Yields:
         uint8 (H, W, 3) RGB.
@@ -69,7 +74,7 @@ def read_video(
         raise ValueError(f"fps must be positive, got {fps}")
     if max_side is not None and max_side <= 0:
         raise ValueError(f"max_side must be positive, got {max_side}")
-    return _frames(existing_file(path, "video"), fps, max_side, max_seconds)
+    return _frames(existing_file(path, "video"), fps, max_side, max_seconds, first)
 
 
 def probe_video(path: str | Path, max_seconds: float = MAX_SECONDS) -> VideoInfo:
@@ -93,7 +98,7 @@ def probe_video(path: str | Path, max_seconds: float = MAX_SECONDS) -> VideoInfo
     )
 
 
-def _frames(source: Path, fps: float, max_side: int | None, max_seconds: float) -> Iterator[np.ndarray]:
+def _frames(source: Path, fps: float, max_side: int | None, max_seconds: float, first: int) -> Iterator[np.ndarray]:
     count = 0
     frame = np.zeros((0, 0, 3), np.uint8)
     try:
@@ -105,6 +110,7 @@ def _frames(source: Path, fps: float, max_side: int | None, max_seconds: float) 
             fps=fps,
             max_side=max_side,
             max_seconds=max_seconds,
+            first=first,
         ):
             if "again" in part:
                 frame = frame.copy()

@@ -1,0 +1,1 @@
+"""Dubbing: a video keeps its frames, and the lips in it say another recording."""
