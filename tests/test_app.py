@@ -109,6 +109,32 @@ class FakePipeline:
             with self._lock:
                 self.running -= 1
 
+    def dub(
+        self,
+        video: str | Path,
+        audio: Recording,
+        output: str | Path,
+        *,
+        mark: bool,
+        progress: Callable[[str, int, int], None] | None,
+        seed: int,
+        **options: Any,
+    ) -> dict[str, Any]:
+        assert progress is not None
+        for stage in ("track", "speech", "motion", "head", "video"):
+            progress(stage, 1, 1)
+        write_video(Path(output), brightness=seed % 256)
+        return {
+            "output": str(output),
+            "seed": seed,
+            "parameters": {**options, "mark": mark},
+            "seconds": {"track": 0.1, "video": 0.2},
+            "frames": 12,
+            "fps": FPS,
+            "kept": [{"from": 0.0, "to": 0.1, "reason": "no face"}],
+            "warnings": [],
+        }
+
 
 def write_video(path: Path, brightness: int) -> None:
     writer = imageio_ffmpeg.write_frames(str(path), (64, 64), fps=FPS, macro_block_size=2)
@@ -255,6 +281,29 @@ def test_every_parameter_reaches_the_pipeline(client: Client, portrait: Path, sp
     assert seed == 7
     assert Path(report["parameters"].pop("head_motion")).name == "nod.mp4"
     assert report["parameters"] == {**options, "face": None}
+
+
+def test_a_video_is_dubbed_with_consent_and_a_mark_and_within_limits(
+    client: Client, speech: Path, tmp_path: Path
+) -> None:
+    clip, large = tmp_path / "clip.mp4", tmp_path / "large.mp4"
+    write_video(clip, brightness=9)
+    given = {"video": handle_file(str(clip)), "audio": handle_file(str(speech))}
+    with pytest.raises(Exception, match="Tick that the person in the video and the voice agree"):
+        client.predict(**given, api_name="/dub")
+    options = {"when_longer": "loop", "when_shorter": "rest", "original_level": 0.2, "face": 2, "lip_scale": 1.1}
+    video, seed, report = client.predict(**given, consent=True, seed=5, **options, api_name="/dub")
+    assert imageio_ffmpeg.count_frames_and_secs(video)[0] == 12
+    assert seed == 5
+    assert report["output"] == Path(report["output"]).name
+    assert options.items() <= report["parameters"].items()
+    assert report["parameters"]["mark"] is True
+    writer = imageio_ffmpeg.write_frames(str(large), (2000, 64), fps=FPS, macro_block_size=2)
+    writer.send(None)
+    writer.send(np.zeros((64, 2000, 3), np.uint8))
+    writer.close()
+    with pytest.raises(Exception, match="2000x64 pixels and at most 1920"):
+        client.predict(**{**given, "video": handle_file(str(large))}, consent=True, api_name="/dub")
 
 
 def test_a_text_is_spoken(client: Client, pipeline: FakePipeline, portrait: Path) -> None:
@@ -485,7 +534,7 @@ def test_the_page_takes_portraits_and_speech_from_everywhere_and_keeps_no_histor
 
 def test_the_endpoints_describe_their_parameters(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/animate", "/compare", "/inspect", "/stream"}
+    assert set(endpoints) == {"/animate", "/compare", "/dub", "/inspect", "/stream"}
     for name, endpoint in endpoints.items():
         names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
         assert [parameter for parameter in names if f"{parameter}: " not in endpoint["description"]] == [], name
@@ -502,5 +551,5 @@ def test_the_endpoints_describe_their_parameters(client: Client) -> None:
 def test_assistants_find_all_endpoints_as_tools(url: str) -> None:
     with urllib.request.urlopen(f"{url}gradio_api/mcp/schema") as answer:
         tools = {tool["name"].split("_")[-1]: tool for tool in json.load(answer)}
-    assert set(tools) == {"animate", "compare", "inspect", "stream"}
+    assert set(tools) == {"animate", "compare", "dub", "inspect", "stream"}
     assert "nothing is made without it" in json.dumps(tools["animate"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -17,6 +17,8 @@ from moditalker.ui.animate.streaming import StreamStudio
 from moditalker.ui.animate.studio import Animator, Studio
 from moditalker.ui.compare.compare_studio import CompareStudio
 from moditalker.ui.compare.compare_tab import CompareTab
+from moditalker.ui.dub.dub_studio import Dubber, DubStudio
+from moditalker.ui.dub.dub_tab import DubTab
 from moditalker.ui.shared.doors import Doors
 from moditalker.ui.shared.hosts import host_checks, server_name
 from moditalker.ui.shared.line import Line
@@ -38,7 +40,11 @@ HEADLINE = f"""# MoDiTalker
 PREVIEW = Middleware(LinkPreview, title="MoDiTalker", text=WHAT, picture=OPENING.with_suffix(".jpg"))
 
 
-def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace, metrics: Metrics = UNCOUNTED) -> list[Tab]:
+class Talker(Animator, Dubber, Protocol):
+    """What the page needs of a pipeline."""
+
+
+def make_tabs(pipeline: Talker, settings: Settings, workspace: Workspace, metrics: Metrics = UNCOUNTED) -> list[Tab]:
     """The tabs, in order; another one is another class in this list. What happens in them is told to the metrics.
 
     Raises:
@@ -52,6 +58,7 @@ def make_tabs(pipeline: Animator, settings: Settings, workspace: Workspace, metr
     streams = StreamStudio(pipeline, settings, workspace, line, metrics)
     return [
         AnimateTab(studio, PortraitPanel(), settings, load_examples(), streams),
+        DubTab(DubStudio(pipeline, settings, workspace, line, metrics), settings),
         CompareTab(comparisons, settings),
         study_tab(),
         AboutTab(settings, MODEL_CARD),

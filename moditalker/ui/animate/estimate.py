@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from moditalker.ui.animate.request import Request
 
@@ -64,12 +64,13 @@ class Countdown:
 
     Args:
         predicted: seconds a stage.
+        stages: in order.
     """
 
-    def __init__(self, predicted: Mapping[str, float]) -> None:
-        self._predicted = dict(predicted)
+    def __init__(self, predicted: Mapping[str, float], stages: Sequence[str] = STAGES) -> None:
+        self._predicted, self._stages = dict(predicted), stages
         self._started = self._stage_started = time.monotonic()
-        self.stage = STAGES[0]
+        self.stage = stages[0]
         self.done, self.total = 0, 1
         self._share, self._shortest = 0.0, math.inf
 
@@ -97,9 +98,9 @@ class Countdown:
     def left(self) -> float:
         """Seconds until the video is there."""
         running = self._predicted[self.stage] - (time.monotonic() - self._stage_started)
-        later = STAGES[STAGES.index(self.stage) + 1 :]
+        later = self._stages[self._stages.index(self.stage) + 1 :]
         left = max(0.0, running) + sum(self._predicted[stage] for stage in later)
-        if self.stage == STAGES[-1]:
+        if self.stage == self._stages[-1]:
             left = min(left, _GROWTH * self._shortest)
             self._shortest = min(left, self._shortest)
         return left

@@ -11,7 +11,8 @@ class Settings:
         max_audio_seconds: longest recording.
         max_text: characters of a text to be spoken.
         max_title: characters of what a column is called.
-        max_video_seconds: longest video whose head motion is followed.
+        max_video_seconds: longest video whose head motion is followed, or that is dubbed.
+        max_video_side: longest side of a video that is dubbed, pixels.
         max_file_megabytes: largest upload.
         running: requests that are worked on at a time.
         waiting: requests that may wait; the next one is refused.
@@ -24,6 +25,7 @@ class Settings:
     max_text: int = 600
     max_title: int = 40
     max_video_seconds: float = 60.0
+    max_video_side: int = 1920
     max_file_megabytes: int = 50
     running: int = 1
     waiting: int = 8

@@ -1,0 +1,116 @@
+"""What a visitor asks for who dubs a video, checked before anything starts."""
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any
+
+from moditalker.audio.load import load_recording
+from moditalker.audio.recording import Recording
+from moditalker.audio.text_to_speech import synthesize
+from moditalker.options import DEFAULTS, MAX_SEED
+from moditalker.ui.animate.request import LARGEST, NEW_SEED
+from moditalker.ui.shared.settings import Settings
+from moditalker.utils.errors import InputError
+from moditalker.video.read import probe_video
+
+
+@dataclass(frozen=True)
+class DubRequest:
+    """One dub that somebody asks for.
+
+    Attributes:
+        video: file.
+        audio: recording; or
+        text: what is to be said, in English.
+        consent: that the person in the video and the voice agree.
+        when_longer, when_shorter, original_level: see ``moditalker.dub.dub``.
+        face: which face, counted from the left and from 1; or ``LARGEST``.
+        atom_steps, mtov_steps, guidance, lip_scale: see ``AnimateOptions``.
+        seed: ``NEW_SEED`` for a new one.
+    """
+
+    video: str | None
+    audio: str | None = None
+    text: str = ""
+    consent: bool = False
+    when_longer: str = "stop"
+    when_shorter: str = "stop"
+    original_level: float = 0.0
+    face: int = LARGEST
+    atom_steps: int = DEFAULTS.atom_steps
+    mtov_steps: int = DEFAULTS.mtov_steps
+    guidance: float = DEFAULTS.guidance
+    lip_scale: float = DEFAULTS.lip_scale
+    seed: int = NEW_SEED
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of ``MoDiTalkerPipeline.dub``."""
+        names = ("atom_steps", "mtov_steps", "guidance", "lip_scale", "seed")
+        own = ("when_longer", "when_shorter", "original_level")
+        return {**{name: getattr(self, name) for name in (*names, *own)}, "face": int(self.face) or None}
+
+
+@dataclass(frozen=True)
+class DubJob:
+    """A request that passed its checks.
+
+    Attributes:
+        request: with a seed of its own.
+        recording: decoded, or spoken from the text.
+        frames: about how many frames the video has.
+        fps: of it.
+    """
+
+    request: DubRequest
+    recording: Recording
+    frames: int
+    fps: float
+
+
+def check_dub(request: DubRequest, settings: Settings) -> None:
+    """What can be said in an instant, in the order in which a visitor fills the page in.
+
+    Raises:
+        InputError: something is missing, too large or contradictory.
+    """
+    if request.video is None:
+        raise InputError("There is no video: add one of a person who is seen from the front.")
+    if request.audio is not None and request.text.strip():
+        raise InputError("There is a recording and a text: keep one of them.")
+    if request.audio is None and not request.text.strip():
+        raise InputError("There is no speech: upload a recording, speak into the microphone, or type a text.")
+    if len(request.text) > settings.max_text:
+        raise InputError(
+            f"The text has {len(request.text)} characters and at most {settings.max_text} are spoken: shorten it."
+        )
+    # "no" and "false" are true to Python.
+    if request.consent is not True:
+        raise InputError(
+            "Tick that the person in the video and the voice agree (consent: true); nothing is made without it."
+        )
+
+
+def accept_dub(request: DubRequest, settings: Settings) -> DubJob:
+    """Check everything that needs a look into the files, speak the text, and draw the seed.
+
+    Raises:
+        InputError: the request cannot be carried out.
+    """
+    check_dub(request, settings)
+    assert request.video is not None
+    info = probe_video(request.video, max_seconds=settings.max_video_seconds)
+    if info.duration > settings.max_video_seconds:
+        raise InputError(f"The video lasts more than {settings.max_video_seconds:.0f} s: cut it.")
+    if max(info.size) > settings.max_video_side:
+        raise InputError(
+            f"The video has {info.size[0]}x{info.size[1]} pixels and at most {settings.max_video_side} a side are "
+            "taken here: scale it down, or dub it on your own machine."
+        )
+    if request.audio is not None:
+        recording = load_recording(request.audio, max_seconds=settings.max_audio_seconds)
+    else:
+        recording = Recording.of_samples(synthesize(request.text), "speech.wav")
+    # Drawn here: the forked processes of a ZeroGPU Space all start from one state of the random generators.
+    seed = secrets.randbelow(MAX_SEED + 1) if request.seed == NEW_SEED else request.seed
+    frames = max(1, round(info.duration * info.fps))
+    return DubJob(replace(request, seed=seed), recording, frames, info.fps)
