@@ -35,7 +35,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _add_bench(commands: Commands) -> None:
-    command = commands.add_parser("bench", help="what the paper preset, a stream, stages or a batch cost")
+    command = commands.add_parser("bench", help="what the paper preset, a stream, stages, a batch or a dub cost")
     command.add_argument("--preset", help="paper; with --batch a preset's name, a folder or hub id (compact)")
     command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
     command.add_argument("--atom-steps", type=whole(1, 1000), default=50)
@@ -49,6 +49,10 @@ def _add_bench(commands: Commands) -> None:
         "--stages", nargs=2, type=Path, metavar=("PORTRAIT", "AUDIO"), help="each stage of the compact preset's instead"
     )
     command.add_argument("--seconds", type=Number(1, 36_000), default=30.0, help="of the stream or stages (30)")
+    dub = command.add_argument_group("dubbing")
+    dub.add_argument("--dub", type=Path, metavar="DATA", help="real clips, dubbed with their own and with other sounds")
+    dub.add_argument("--split", default="val", help="of the clips (val)")
+    dub.add_argument("--clips", type=whole(2, 10_000), default=10, help="at most so many, the longest (10)")
     batch = command.add_argument_group("throughput")
     batch.add_argument("--batch", action="store_true", help="videos by a bare loop, by one worker and by two")
     batch.add_argument("--videos", type=whole(2, 10_000), default=12, help="of a second each (12)")
@@ -61,6 +65,9 @@ def _bench(options: argparse.Namespace) -> None:
         from moditalker.batch.bench import bench_batch, table_of
 
         print(table_of(bench_batch(options.videos, options.preset or "compact", engines=options.engine)), end="")
+        return
+    if options.dub is not None:
+        _bench_dub(options)
         return
     if options.preset not in (None, "paper"):
         raise InputError(f"Operations are counted of the preset paper, not of {options.preset}; or add --batch.")
@@ -92,6 +99,19 @@ def _bench_compact(options: argparse.Namespace) -> None:
         table, rows = bench_stages(load("compact"), portrait, audio, options.seconds)
     else:
         table, rows = bench_stream(load("compact"), portrait, audio, options.seconds, seed=0)
+    if options.output is not None:
+        options.output.write_text(json.dumps(rows, indent=1))
+    print(table, end="")
+
+
+def _bench_dub(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.dub_bench import bench_dub
+    from moditalker.face.tracker import make_tracker
+    from moditalker.utils.targets import check_targets
+
+    check_targets({"report": options.output}, {})
+    pipeline = load(options.preset or "compact")
+    table, rows = bench_dub(pipeline, options.dub, make_tracker(), split=options.split, clips=options.clips)
     if options.output is not None:
         options.output.write_text(json.dumps(rows, indent=1))
     print(table, end="")

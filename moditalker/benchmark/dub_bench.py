@@ -1,0 +1,156 @@
+"""What a dub is worth on real clips: ``bench --dub``.
+
+Each clip is dubbed twice: with its own sound, held against the clip, and with another speaker's, for the sync alone.
+Frames are looked at before they are compressed, so that a pixel that stays the same is the same.
+"""
+
+import tempfile
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import cv2
+import numpy as np
+
+from moditalker.audio.recording import Recording
+from moditalker.benchmark.clip_offsets import settle_offsets
+from moditalker.benchmark.columns import Column
+from moditalker.benchmark.footage import Footage, donor_of, find_footage
+from moditalker.benchmark.judge import Judge, Reference
+from moditalker.constants import FPS
+from moditalker.face.tracker import FaceTracker
+from moditalker.metrics.talking_video import MAX_SIDE, TalkingVideo
+from moditalker.utils.errors import InputError
+from moditalker.video.read import read_video
+from moditalker.video.write import VideoWriter
+
+METHODS = ("still mouth", "ours")
+"""A dub whose lips stay shut, and ours."""
+DUB_COLUMNS = (
+    Column("mouth_lpips", "LPIPS mouth", 4),
+    Column("mouth_psnr", "PSNR mouth, dB", 2),
+    Column("sync_confidence", "sync confidence, own sound", 3),
+    Column("sync_offset", "sync offset, frames", 1),
+    Column("other_confidence", "sync confidence, other sound", 3),
+    Column("other_offset", "sync offset, other sound", 1),
+    Column("unchanged", "pixels unchanged", 3),
+    Column("border_flicker", "flicker at the border / real", 2),
+    Column("cpu", "CPU seconds a second", 1),
+)
+_GROUPS = ("pixels", "sync")
+_BORDER = 0.02
+"""Width of the border of what changed that is looked at, in parts of the picture's width."""
+
+
+def bench_dub(
+    pipeline: Any,
+    data: Path,
+    tracker: FaceTracker,
+    *,
+    split: str = "val",
+    every: int = 1,
+    clips: int = 10,
+    seed: int = 0,
+) -> tuple[str, list[dict[str, Any]]]:
+    """Dub the clips of a split, and measure.
+
+    Args:
+        pipeline: a ``MoDiTalkerPipeline``.
+        data, split, every: see ``find_footage``; each clip's own offset is taken away.
+        tracker: finds the faces in what came out.
+        clips: at most so many, the longest ones.
+        seed: of every dub.
+    Returns:
+        A table of means, and a row for each clip and method.
+    Raises:
+        InputError: the data cannot be used.
+    """
+    footage = sorted(find_footage(data, split, every), key=lambda clip: -clip.seconds)[:clips]
+    judge, rows = Judge(), []
+    with tempfile.TemporaryDirectory() as folder:
+        footage = settle_offsets(footage, tracker, Path(folder) / "offsets.json")
+        for index, clip in enumerate(footage):
+            try:
+                rows += _rows_of(pipeline, clip, donor_of(footage, index), judge, tracker, seed, Path(folder))
+            except InputError as error:
+                rows += [{"clip": clip.name, "method": method, "failed": str(error)} for method in METHODS]
+    return _table(rows), rows
+
+
+def _rows_of(
+    pipeline: Any, clip: Footage, donor: Footage, judge: Judge, tracker: FaceTracker, seed: int, folder: Path
+) -> list[dict[str, Any]]:
+    real = clip.read(tracker)
+    own, other = Recording.of_samples(real.audio), Recording.of_samples(donor.read(tracker).audio)
+    path = folder / "clip.mp4"
+    height, width = (side // 2 * 2 for side in real.frames.shape[1:3])
+    with VideoWriter(path, (width, height), FPS, None) as writer:
+        for frame in real.frames:
+            writer.write(np.ascontiguousarray(frame[:height, :width]))
+    reference = Reference(real)
+    values = judge(real, reference, groups=("sync",)).values
+    rows: list[dict[str, Any]] = [{"clip": clip.name, "method": "real", **_chosen(values)}]
+    for method in METHODS:
+        scale = 0.0 if method == "still mouth" else 1.0
+        row: dict[str, Any] = {"clip": clip.name, "method": method}
+        for which, recording in (("own", own), ("other", other)):
+            started = process_time()
+            frames, source = _dubbed(pipeline, path, recording, folder, seed, scale)
+            if which == "own":
+                row["cpu"] = (process_time() - started) / (len(frames) / FPS)
+                row |= _places(frames, source)
+            count = min(len(frames), len(real)) if which == "own" else len(frames)
+            made = TalkingVideo(frames[:count], tracker.track(frames[:count]), recording.samples)
+            if which == "own":
+                cut = Reference(real.part(0, count))
+                row |= _chosen(judge(made, cut, asked=cut.aligner, groups=_GROUPS).values)
+            else:
+                found = judge(made, reference, groups=("sync",)).values
+                row |= {"other_confidence": found.get("sync_confidence"), "other_offset": found.get("sync_offset")}
+        rows.append(row)
+    return rows
+
+
+def _dubbed(
+    pipeline: Any, video: Path, recording: Recording, folder: Path, seed: int, lip_scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames of a dub before they are compressed, and the video's own as they are read; (T, H, W, 3) uint8 each."""
+    frames: list[np.ndarray] = []
+    pipeline.dub(video, recording, folder / "dub.mp4", seed=seed, lip_scale=lip_scale, on_frame=frames.append)
+    source = [frame for frame, _ in zip(read_video(video, fps=FPS, max_side=MAX_SIDE), frames, strict=False)]
+    return np.stack(frames[: len(source)]), np.stack(source)
+
+
+def _places(frames: np.ndarray, source: np.ndarray) -> dict[str, float]:
+    """Share of pixels that stay the same, and flicker where what changed meets what did not, beside the video's own."""
+    changed = (frames != source).any(-1)
+    width = max(1, round(_BORDER * frames.shape[2]))
+    kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    inside = changed.any(0).astype(np.uint8)
+    border = (cv2.dilate(inside, kernel) - cv2.erode(inside, kernel)).astype(bool)
+    if len(frames) < 3 or not border.any():
+        return {"unchanged": float(1 - changed.mean())}
+    seconds = [np.diff(one[:, border].astype(np.int16), 2, axis=0) for one in (frames, source)]
+    own, real = (float(np.abs(one).mean()) for one in seconds)
+    return {"unchanged": float(1 - changed.mean()), "border_flicker": own / max(real, 1e-6)}
+
+
+def _chosen(values: dict[str, float]) -> dict[str, float]:
+    """The measures that have a column."""
+    return {column.key: values[column.key] for column in DUB_COLUMNS if column.key in values}
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """Means by method, as Markdown."""
+    lines = [
+        "| method | clips | " + " | ".join(column.title for column in DUB_COLUMNS) + " |",
+        "|---" * (len(DUB_COLUMNS) + 2) + "|",
+    ]
+    for method in ("real", *METHODS):
+        own = [row for row in rows if row["method"] == method and "failed" not in row]
+        cells = []
+        for column in DUB_COLUMNS:
+            found = [row[column.key] for row in own if row.get(column.key) is not None]
+            cells.append(f"{np.mean(found):.{column.digits}f}" if found else "")
+        lines.append(f"| {method} | {len(own)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
