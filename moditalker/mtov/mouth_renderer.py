@@ -20,8 +20,10 @@ SIDE = 256
 """Of the aligned face that is drawn in, pixels."""
 WINDOW = Window(128, 64, 96, 128)
 """Where in it the mouth is drawn: from under the nose to the chin."""
-_FOLD = 4
+FOLD = 4
+"""Pixels aside that become one place of the network."""
 _OUTPUT_SCALE = 0.1
+_COVER_SCALE = 0.3
 _PIXELS_A_UNIT = 16
 
 
@@ -62,8 +64,8 @@ class MouthRenderer(ModelMixin, ConfigMixin):
     ) -> None:
         super().__init__()
         quarter, eighth = widths
-        folded = 3 * _FOLD**2
-        self.fold = nn.PixelUnshuffle(_FOLD)
+        folded = 3 * FOLD**2
+        self.fold = nn.PixelUnshuffle(FOLD)
         self.portrait_stem = nn.Conv2d(2 * folded, quarter, 3, padding=1)
         self.portrait_block = PlainBlock(quarter)
         self.portrait_features = nn.Conv2d(quarter, features, 1)
@@ -81,7 +83,8 @@ class MouthRenderer(ModelMixin, ConfigMixin):
         self.fine = nn.Sequential(*(PlainBlock(fine_width) for _ in range(fine_depth)))
         self.to_whole = nn.Conv2d(fine_width, whole_width, 3, padding=1)
         self.whole_stem = nn.Conv2d(3, whole_width, 3, padding=1)
-        self.out = nn.Conv2d(whole_width, 4, 3, padding=1)
+        # What is seen gets brighter or darker; what was hidden is covered with a colour. Both say where, too.
+        self.out = nn.Conv2d(whole_width, 6, 3, padding=1)
         # Nothing is normalised, so the variance is brought to about one here and kept there.
         gains = ((self.portrait_stem, 3.0), (self.portrait_down, 1.0), (self.stem, 3.0), (self.down, 1.0))
         for convolution, gain in (
@@ -123,7 +126,7 @@ class MouthRenderer(ModelMixin, ConfigMixin):
             (N, 3, 96, 128) about [-1, 1].
         """
         # Features are few, so what lies between them is looked up at full precision.
-        moved = sample(portrait.quarter.float(), displacement.permute(0, 2, 3, 1) / _FOLD)
+        moved = sample(portrait.quarter.float(), displacement.permute(0, 2, 3, 1) / FOLD)
         seen = self.fold(torch.cat([warped, landmark_map], 1).contiguous(memory_format=torch.channels_last))
         given = torch.cat([seen, moved.to(seen.dtype), displacement / _PIXELS_A_UNIT], 1)
         at_quarter = self.before(self.stem(given.contiguous(memory_format=torch.channels_last)))
@@ -132,9 +135,13 @@ class MouthRenderer(ModelMixin, ConfigMixin):
         fine = self.to_fine(_twice(F.silu(x))) + self.fine_stem(F.pixel_unshuffle(warped, 2))
         whole = self.to_whole(_twice(F.silu(self.fine(fine)))) + self.whole_stem(warped)
         out = self.out(F.silu(whole)).float()
-        # The mask starts open: one that closes over the first garbage never opens again.
-        change = torch.sigmoid(_OUTPUT_SCALE * out[:, 3:] + 1) * 2 * torch.tanh(_OUTPUT_SCALE * out[:, :3])
-        return warped + calmed(change[:, :, None])[:, :, 0]
+        # The masks start open: one that closes over the first garbage never opens again.
+        light = torch.sigmoid(_OUTPUT_SCALE * out[:, 1:2] + 1) * 2 * torch.tanh(_OUTPUT_SCALE * out[:, :1])
+        hidden = torch.sigmoid(_COVER_SCALE * out[:, 5:] - 2)
+        cover = torch.tanh(_COVER_SCALE * out[:, 2:5])
+        # A colour that is added to red lips turns green where it misses them by a pixel; one that covers them cannot.
+        mended = warped + calmed(light.expand(-1, 3, -1, -1)[:, :, None])[:, :, 0]
+        return mended + hidden * (calmed(cover[:, :, None])[:, :, 0] - mended)
 
 
 def _twice(x: torch.Tensor) -> torch.Tensor:

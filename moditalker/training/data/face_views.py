@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 SIDE, MARGIN = 256, 32
 """Of the aligned face, and how much of the picture is kept around it; pixels."""
-_FROM_A_CLIP = 10
+_FROM_A_CLIP = 32
 
 
 @dataclass(frozen=True)

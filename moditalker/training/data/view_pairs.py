@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from moditalker.face.geometry import FaceFrame, transform_points
-from moditalker.face.layout import NOSE_TIP
-from moditalker.mtov.mouth_renderer import SIDE, WINDOW
+from moditalker.face.layout import NOSE_TIP, mouth_opening
+from moditalker.mtov.mouth_renderer import FOLD, SIDE, WINDOW
 from moditalker.render.grid import Grid, looked_up
 from moditalker.render.landmark_map import draw_landmarks
 from moditalker.render.warp import FrameWarp
@@ -16,12 +16,17 @@ from moditalker.training.data.augmentation import recolouring, relighting, resha
 from moditalker.training.data.clips import speaker_weights
 from moditalker.training.data.face_views import MARGIN, Views, read_views
 
-_CELL = 4
-_KINDS = {"people": 0.5, "clips_hd": 0.3, "clips": 0.2}
-"""How often each kind of person is drawn. Few clips are sharp at 256 pixels; drawn people are, but do not speak."""
+_KINDS = {"people": 0.35, "clips_hd": 0.4, "clips": 0.25}
+"""How often each kind of person is drawn. Few clips are sharp at 256 pixels; drawn people are, but do not speak: their
+open mouths smile and are full of teeth."""
 
 _TURNED = 20.0
 """How far the tip of the nose may be from where it is in the portrait, pixels: about as far as heads of videos turn."""
+
+
+_ALIKE = 0.05
+"""How likely a frame is drawn whose mouth is open like the portrait's, beside one that is open by so much more;
+inter-ocular distances."""
 
 
 class ViewPairs:
@@ -88,15 +93,19 @@ class ViewPairs:
         return item
 
     def _wanted(self, views: Views, rng: np.random.Generator) -> list[int]:
-        """A portrait and frames in which the head has not turned too far from it, for there the warp is torn."""
+        """A portrait and frames in which the head has not turned too far from it, for there the warp is torn.
+
+        Frames whose mouth is open otherwise than the portrait's are drawn more often: there is more to learn.
+        """
         landmarks = views.landmarks(list(range(len(views))))
-        tips = landmarks[:, NOSE_TIP, :2]
+        tips, openings = landmarks[:, NOSE_TIP, :2], mouth_opening(landmarks)
         for portrait in rng.permutation(len(views)).tolist():
             near = np.linalg.norm(tips - tips[portrait], axis=-1) < _TURNED
             near[portrait] = False
-            frames = rng.permutation(np.flatnonzero(near))[: self.frames].tolist()
-            if len(frames) == self.frames:
-                return [portrait, *frames]
+            others = np.flatnonzero(near)
+            if len(others) >= self.frames:
+                likely = _ALIKE + np.abs(openings[others] - openings[portrait])
+                return [portrait, *rng.choice(others, self.frames, False, likely / likely.sum()).tolist()]
         return rng.permutation(len(views))[: self.frames + 1].tolist()
 
 
@@ -115,14 +124,14 @@ def conditions(portrait: np.ndarray, own: np.ndarray, landmarks: np.ndarray) -> 
     motion = frame.motion(landmarks, np.broadcast_to(place, (len(landmarks), 2, 3)))
     corner = np.array([WINDOW.left + MARGIN, WINDOW.top + MARGIN], np.float32)
     shift = np.array([[1.0, 0, -corner[0]], [0, 1, -corner[1]]])
-    x, y = ((np.arange(n // _CELL) + 0.5) * _CELL - 0.5 for n in (WINDOW.width, WINDOW.height))
+    x, y = ((np.arange(n // FOLD) + 0.5) * FOLD - 0.5 for n in (WINDOW.width, WINDOW.height))
     grid = Grid(WINDOW.width, WINDOW.height, x, y, shift[None], shift)
     displacement = np.stack(list(FrameWarp(frame, motion).displacements(grid)))
     warped = np.stack([looked_up(portrait, cv2.split(grid.pixels + corner + one)) for one in displacement])
     drawn = draw_landmarks(transform_points(place, np.concatenate([own[None], landmarks])), SIDE)
     maps = WINDOW.cut(torch.from_numpy(drawn))
     quarter = np.stack(
-        [cv2.resize(d, None, fx=1 / _CELL, fy=1 / _CELL, interpolation=cv2.INTER_AREA) for d in displacement]
+        [cv2.resize(d, None, fx=1 / FOLD, fy=1 / FOLD, interpolation=cv2.INTER_AREA) for d in displacement]
     )
     own_window = np.ascontiguousarray(portrait[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE])
     return {

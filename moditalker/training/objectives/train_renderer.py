@@ -19,6 +19,8 @@ HALF_WINDOW = Window(WINDOW.top // 2, WINDOW.left // 2, WINDOW.height // 2, WIND
 """The same in the aligned face of 128 pixels."""
 
 _JITTER = 4
+_INSIDE = 0.75
+"""Landmark maps are brighter between the lips, and half as bright on them."""
 
 
 class RendererObjective(nn.Module):
@@ -44,7 +46,8 @@ class RendererObjective(nn.Module):
         portrait = self.renderer.encode_portrait(to_unit(batch["portrait"]), batch["portrait_map"].float() / 255)
         portrait = type(portrait)(*(x.repeat_interleave(count, 0) for x in (portrait.quarter, portrait.eighth)))
         drawn = self.renderer(portrait, warped, marks, batch["displacement"].flatten(0, 1))
-        weight = 1 + 2 * F.avg_pool2d((marks[:, 2:] > 0).float(), 17, 1, 8)
+        lips, inside = (marks[:, 2:] > 0).float(), (marks[:, 2:] > _INSIDE).float()
+        weight = 1 + 2 * F.avg_pool2d(lips, 17, 1, 8) + 4 * F.avg_pool2d(inside, 5, 1, 2)
         apart = (drawn - real).abs() * weight
         losses = {"l1": apart.mean(), "l2": (apart * (drawn - real).abs()).mean()}
         # Looked at from another pixel every time: the network's strides have places that hardly count, and a picture
