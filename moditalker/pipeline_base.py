@@ -18,6 +18,7 @@ from moditalker.audio.speech_frames import frame_count
 from moditalker.audio.voice_activity import listen
 from moditalker.constants import FPS
 from moditalker.conversation.converse import converse
+from moditalker.conversation.script import Script
 from moditalker.face.driven_pose import driving_video
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.retarget import retarget
@@ -247,7 +248,7 @@ class TalkingPipeline(DiffusionPipeline):
         return animate(self, portrait, audio, output, **options)
 
     def converse(
-        self, pictures: Sequence[PortraitSource], script: str | Path | None, output: str | Path, **options: Any
+        self, pictures: Sequence[PortraitSource], script: str | Path | Script | None, output: str | Path, **options: Any
     ) -> dict[str, Any]:
         """Let several faces speak with one another in an MP4 file, see ``moditalker.conversation.converse``."""
         return converse(self, pictures, script, output, **options)

@@ -534,7 +534,7 @@ def test_the_page_takes_portraits_and_speech_from_everywhere_and_keeps_no_histor
 
 def test_the_endpoints_describe_their_parameters(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/animate", "/compare", "/dub", "/inspect", "/stream"}
+    assert set(endpoints) == {"/animate", "/compare", "/converse", "/dub", "/inspect", "/stream"}
     for name, endpoint in endpoints.items():
         names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
         assert [parameter for parameter in names if f"{parameter}: " not in endpoint["description"]] == [], name

@@ -14,7 +14,7 @@ import numpy as np
 from moditalker.animate import name_of
 from moditalker.atom.listening import Listening, floor_holder, gazes, listening, pauses
 from moditalker.constants import FPS
-from moditalker.conversation.script import Turn, check_faces, read_script, spoken_turns, turns_of_tracks
+from moditalker.conversation.script import Script, Turn, check_faces, read_script, spoken_turns, turns_of_tracks
 from moditalker.conversation.shots import in_turn, together
 from moditalker.conversation.stage import Seat, Stage, faces_of_one_picture, faces_of_portraits
 from moditalker.conversation.timeline import Timeline, timeline
@@ -49,11 +49,12 @@ OPTIONS = (
 def converse(
     pipeline: Any,
     pictures: Sequence[PortraitSource],
-    script: str | Path | None,
+    script: str | Path | Script | None,
     output: str | Path,
     *,
     tracks: Sequence[str | Path] = (),
     layout: Literal["side", "cut"] | None = None,
+    script_name: Path = Path("The conversation"),
     on_frames: Callable[[np.ndarray], None] | None = None,
     progress: Progress | None = None,
     **given: Any,
@@ -65,9 +66,10 @@ def converse(
     Args:
         pipeline: a ``MoDiTalkerPipeline``.
         pictures: one picture with several faces, or several portraits with one face each.
-        script: a TOML file, see ``conversation.script``; or None, and
+        script: a TOML file, see ``conversation.script``, or what was read already; or None, and
         tracks: a recording for each face, from the left, or one stereo recording.
         output: ``.mp4``; its folder is made when missing.
+        script_name: what a script that is no file is called in messages.
         layout: of several portraits: ``side`` by side, or ``cut`` to who speaks. None takes the script's.
         on_frames: called with each (n, H, W, 3) uint8 that was written, in order; may raise to cancel.
         progress: see ``Progress``; raise in it to cancel. Nothing is left behind then.
@@ -85,11 +87,11 @@ def converse(
         raise InputError(f"A conversation takes no {', '.join(unknown)}; leave it out.")
     options: AnimateOptions = pipeline.check_inputs(**given)
     output, report, clock = Path(output), progress or unasked, Stopwatch()
-    script = None if script is None else Path(script)
+    path = Path(script) if isinstance(script, (str, Path)) else script_name
     check_targets(
         {"video": output, "report": output.with_suffix(".json")},
         {
-            "script": script,
+            "script": path if isinstance(script, (str, Path)) else None,
             **{f"picture {number}": one for number, one in enumerate(pictures, 1)},
             **{f"track {number}": one for number, one in enumerate(tracks, 1)},
         },
@@ -98,7 +100,7 @@ def converse(
         raise InputError("Give either a script or tracks, one of the two.")
     if layout not in (None, *LAYOUTS):
         raise InputError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}.")
-    written = None if script is None else read_script(script)
+    written = read_script(path) if isinstance(script, (str, Path)) else script
     shown = layout or (written.layout if written is not None else "side")
     started = time.perf_counter()
     # 2. find the faces, and lay the turns out
@@ -106,9 +108,9 @@ def converse(
         report("face", 0, 1)
         stage = _stage(pipeline, pictures, shown)
     with clock("audio"):
-        if written is not None and script is not None:
-            check_faces(written, script, len(stage.seats) + len(stage.unusable), stage.unusable)
-            turns = spoken_turns(written, script, [seat.number for seat in stage.seats], options.max_seconds)
+        if written is not None:
+            check_faces(written, path, len(stage.seats) + len(stage.unusable), stage.unusable)
+            turns = spoken_turns(written, path, [seat.number for seat in stage.seats], options.max_seconds)
         else:
             turns = turns_of_tracks(tracks, len(stage.seats), options.max_seconds)
         line = timeline(turns, len(stage.seats))

@@ -85,6 +85,19 @@ def read_script(path: Path) -> Script:
         InputError: one sentence about the first thing that is wrong.
     """
     script = validated(Script, read_toml(path), path)
+    check_script(script, path)
+    return script
+
+
+def check_script(script: Script, path: Path) -> None:
+    """Check what does not need the faces: that there is something to say, the recordings, and the voices.
+
+    Args:
+        script: with its turns.
+        path: of it, or what it is called.
+    Raises:
+        InputError: one sentence about the first turn that cannot be used.
+    """
     for number, entry in enumerate(script.turn, 1):
         where = f"{path.name}, turn {number}"
         if (entry.audio is None) == (entry.text is None):
@@ -98,7 +111,6 @@ def read_script(path: Path) -> Script:
                 find_voice(entry.voice or DEFAULT_VOICE)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
-    return script
 
 
 def check_faces(script: Script, path: Path, faces: int, unusable: Mapping[int, str]) -> None:

@@ -17,6 +17,8 @@ from moditalker.ui.animate.streaming import StreamStudio
 from moditalker.ui.animate.studio import Animator, Studio
 from moditalker.ui.compare.compare_studio import CompareStudio
 from moditalker.ui.compare.compare_tab import CompareTab
+from moditalker.ui.converse.conversation_panel import ConversationPanel
+from moditalker.ui.converse.converse_studio import ConverseStudio
 from moditalker.ui.dub.dub_studio import Dubber, DubStudio
 from moditalker.ui.dub.dub_tab import DubTab
 from moditalker.ui.shared.doors import Doors
@@ -56,8 +58,9 @@ def make_tabs(pipeline: Talker, settings: Settings, workspace: Workspace, metric
     methods = find_methods(pipeline, Sources.of_environment())
     comparisons = CompareStudio(methods, settings, workspace, line, metrics=metrics)
     streams = StreamStudio(pipeline, settings, workspace, line, metrics)
+    conversation = ConversationPanel(ConverseStudio(pipeline, settings, workspace, line, metrics), settings)
     return [
-        AnimateTab(studio, PortraitPanel(), settings, load_examples(), streams),
+        AnimateTab(studio, PortraitPanel(), settings, load_examples(), streams, conversation),
         DubTab(DubStudio(pipeline, settings, workspace, line, metrics), settings),
         CompareTab(comparisons, settings),
         study_tab(),

@@ -28,6 +28,7 @@ from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import CANCEL_SECONDS, Run
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.status import in_words, note_html, progress_html, sentence, waiting_html
+from moditalker.ui.shared.tab import Panel
 from moditalker.utils.errors import InputError
 
 CONSENT = "I may use this face and this voice, and I will say that the video is AI-generated wherever I show it."
@@ -44,6 +45,7 @@ class AnimateTab:
         settings: limits.
         examples: with their results; the first one is shown when the page opens.
         streams: what carries requests of `/stream` out; without it there is no such endpoint.
+        conversation: what several faces need, in a part that opens at a click; without it there is none.
     """
 
     title = "Animate"
@@ -55,9 +57,10 @@ class AnimateTab:
         settings: Settings,
         examples: Sequence[Example] = (),
         streams: StreamStudio | None = None,
+        conversation: Panel | None = None,
     ) -> None:
         self._studio, self._portraits, self._settings, self._streams = studio, portraits, settings, streams
-        self._examples = list(examples)
+        self._examples, self._conversation = list(examples), conversation
 
     def build(self) -> None:
         """Add the tab's content to the `gr.Tab` that is open."""
@@ -92,6 +95,9 @@ class AnimateTab:
             taken = [getattr(controls, name) for name in STREAM_CONTROLS]
             given = [chosen.portrait, speech.audio, speech.text, consent, *taken, chosen.number, speech.voice]
             StreamEndpoint(self._streams, self._settings).build(given)
+        if self._conversation is not None:
+            with gr.Accordion("Several faces: a conversation", open=False, elem_id="conversation"):
+                self._conversation.build()
 
     def _build_estimate(self, speech: Speech, controls: Controls, estimate: gr.HTML) -> None:
         inputs: list[Any] = [

@@ -1,4 +1,4 @@
-"""What a tab of the page is."""
+"""What a tab of the page is, and a part of one."""
 
 from typing import Protocol
 
@@ -7,5 +7,11 @@ class Tab(Protocol):
     """One tab: `build` adds it to the `gr.Tab` that is open."""
 
     title: str
+
+    def build(self) -> None: ...
+
+
+class Panel(Protocol):
+    """A part of a tab: `build` adds it to the `gr.Blocks` that is open."""
 
     def build(self) -> None: ...
