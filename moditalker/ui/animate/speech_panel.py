@@ -6,10 +6,11 @@ from typing import Any
 import gradio as gr
 
 from moditalker.audio.text_to_speech import synthesize
-from moditalker.audio.voices.registry import DEFAULT_VOICE, described, installed_voices
+from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.constants import SAMPLE_RATE
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.settings import Settings
+from moditalker.ui.shared.voice_choice import build_voice_choice
 from moditalker.utils.errors import InputError
 
 RECORDING, TEXT = "recording", "text"
@@ -62,14 +63,7 @@ class SpeechPanel:
                 max_length=self._settings.max_text,
                 elem_id="text",
             )
-            voice = gr.Dropdown(
-                [(described(one), one.name) for one in installed_voices()],
-                value=DEFAULT_VOICE,
-                label="Voice",
-                # A name that is not in the list gets a sentence of our own, which says what to install.
-                allow_custom_value=True,
-                elem_id="spoken-voice",
-            )
+            voice = build_voice_choice("spoken-voice")
             listen = gr.Button("Listen to it", size="sm", elem_id="listen")
             heard = gr.Audio(label="How it sounds", interactive=False, visible=False, buttons=[], elem_id="voice")
         source.change(

@@ -6,11 +6,12 @@ from typing import Any
 
 import gradio as gr
 
-from moditalker.audio.voices.registry import DEFAULT_VOICE, described, installed_voices
+from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.ui.animate.request import MAX_SEED, NEW_SEED, Request
 from moditalker.ui.compare.compare_request import CompareRequest
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.uploads import uploaded_path
+from moditalker.ui.shared.voice_choice import build_voice_choice
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,7 @@ def build_files(settings: Settings) -> tuple[gr.Image, gr.Audio, gr.Textbox, gr.
         lines=1,
         elem_id="compare-text",
     )
-    voice = gr.Dropdown(
-        [(described(one), one.name) for one in installed_voices()],
-        value=DEFAULT_VOICE,
-        label="Synthetic voice",
-        # A name that is not in the list gets a sentence of our own, which says what to install.
-        allow_custom_value=True,
-        elem_id="compare-voice",
-    )
+    voice = build_voice_choice("compare-voice", "Synthetic voice")
     return portrait, audio, text, voice
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from moditalker.audio.voices.registry import DEFAULT_VOICE, described, installed_voices
+from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.face.inspection import Inspection, draw_inspection, face_at, inspect_portrait
 from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
@@ -23,6 +23,7 @@ from moditalker.ui.shared.run import CANCEL_SECONDS, Run
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.status import in_words, note_html, waiting_html, warnings_html
 from moditalker.ui.shared.uploads import uploaded_path
+from moditalker.ui.shared.voice_choice import build_voice_choice
 from moditalker.utils.progress import STAGE_UNITS, STAGE_WORDS
 
 _HEIGHT = 260
@@ -112,13 +113,7 @@ class ConversationPanel:
         said = gr.HTML(visible=False, padding=False, elem_id="converse-note")
         with gr.Row():
             face = gr.Number(1, precision=0, minimum=1, label="Face", min_width=70, elem_id="converse-face")
-            voice = gr.Dropdown(
-                [(described(one), one.name) for one in installed_voices()],
-                value=DEFAULT_VOICE,
-                label="Its voice",
-                min_width=140,
-                elem_id="converse-voice",
-            )
+            voice = build_voice_choice("converse-voice", "Its voice")
         line = gr.Textbox("", label="What it says, in the language of the voice", lines=2, elem_id="converse-line")
         add = gr.Button("Add the line", size="sm", elem_id="converse-add")
         script = gr.Textbox(

@@ -7,6 +7,7 @@ from typing import Any
 from moditalker.audio.load import load_recording
 from moditalker.audio.recording import Recording
 from moditalker.audio.text_to_speech import synthesize
+from moditalker.audio.voices.registry import DEFAULT_VOICE, find_voice
 from moditalker.options import DEFAULTS, MAX_SEED
 from moditalker.ui.animate.request import LARGEST, NEW_SEED
 from moditalker.ui.shared.settings import Settings
@@ -21,12 +22,13 @@ class DubRequest:
     Attributes:
         video: file.
         audio: recording; or
-        text: what is to be said, in English.
+        text: what is to be said, in a language of ``voice``.
         consent: that the person in the video and the voice agree.
         when_longer, when_shorter, original_level: see ``moditalker.dub.dub``.
         face: which face, counted from the left and from 1; or ``LARGEST``.
         atom_steps, mtov_steps, guidance, lip_scale: see ``AnimateOptions``.
         seed: ``NEW_SEED`` for a new one.
+        voice: that speaks the text, see ``audio.voices.registry``.
     """
 
     video: str | None
@@ -42,6 +44,7 @@ class DubRequest:
     guidance: float = DEFAULTS.guidance
     lip_scale: float = DEFAULTS.lip_scale
     seed: int = NEW_SEED
+    voice: str = DEFAULT_VOICE
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of ``MoDiTalkerPipeline.dub``."""
@@ -79,6 +82,8 @@ def check_dub(request: DubRequest, settings: Settings) -> None:
         raise InputError("There is a recording and a text: keep one of them.")
     if request.audio is None and not request.text.strip():
         raise InputError("There is no speech: upload a recording, speak into the microphone, or type a text.")
+    if request.audio is None:
+        find_voice(request.voice)
     if len(request.text) > settings.max_text:
         raise InputError(
             f"The text has {len(request.text)} characters and at most {settings.max_text} are spoken: shorten it."
@@ -109,7 +114,7 @@ def accept_dub(request: DubRequest, settings: Settings) -> DubJob:
     if request.audio is not None:
         recording = load_recording(request.audio, max_seconds=settings.max_audio_seconds)
     else:
-        recording = Recording.of_samples(synthesize(request.text), "speech.wav")
+        recording = Recording.of_samples(synthesize(request.text, voice=request.voice), "speech.wav")
     # Drawn here: the forked processes of a ZeroGPU Space all start from one state of the random generators.
     seed = secrets.randbelow(MAX_SEED + 1) if request.seed == NEW_SEED else request.seed
     frames = max(1, round(info.duration * info.fps))

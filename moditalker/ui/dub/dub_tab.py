@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
+from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.options import DEFAULTS, page_bounds
 from moditalker.ui.animate.request import LARGEST, NEW_SEED
 from moditalker.ui.animate.studio import ProgressEvent
@@ -19,6 +20,7 @@ from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import CANCEL_SECONDS, Run
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.status import in_words, note_html, progress_html, sentence, waiting_html
+from moditalker.ui.shared.voice_choice import build_voice_choice
 
 CONSENT = (
     "The person in the video and the owner of the voice both agree to this, and I will say that the lips are "
@@ -63,12 +65,13 @@ class DubTab:
                         )
                         text = gr.Textbox(
                             "",
-                            label="Or a text, in English",
+                            label="Or a text, in the language of the voice",
                             lines=3,
                             max_lines=3,
                             max_length=limits.max_text,
                             elem_id="dub-text",
                         )
+                        voice = build_voice_choice("dub-voice", "Synthetic voice")
                 with gr.Row():
                     when_longer = gr.Radio(
                         _LONGER, value="stop", label="When the recording is longer", elem_id="dub-when-longer"
@@ -105,7 +108,7 @@ class DubTab:
                     report = gr.JSON(show_label=False, label="Report", open=True, elem_id="dub-report")
         inputs = [
             *(video, audio, text, consent, when_longer, when_shorter, original_level, face),
-            *(atom_steps, mtov_steps, guidance, lip_scale, seed),
+            *(atom_steps, mtov_steps, guidance, lip_scale, seed, voice),
         ]
         jobs = Jobs(self._settings.delete_after)
         Run(self._check, self._make, lambda: [None, None], "No video was made", jobs).connect(
@@ -160,6 +163,7 @@ class DubTab:
         guidance: float = DEFAULTS.guidance,
         lip_scale: float = 1.0,
         seed: int = NEW_SEED,
+        voice: str = DEFAULT_VOICE,
         progress: gr.Progress = gr.Progress(),
     ) -> Generator[list[Any], None, None]:
         """Changes the lips of a person in a video so that they say a recording or a text; all else stays as it is.
@@ -167,7 +171,7 @@ class DubTab:
         Args:
             video: of a person who is seen from the front most of the time, up to 60 seconds.
             audio: speech of up to 60 seconds (WAV, MP3, FLAC, OGG, M4A, or a video, of which the sound track is taken).
-            text: English text to be spoken by a synthetic voice, instead of audio.
+            text: text to be spoken by a synthetic voice, in its language, instead of audio.
             consent: true says that the person in the video and the voice agree; nothing is made without it.
             when_longer: a longer recording is cut ("stop"), or the video goes back and forth ("loop"), or its last
                 frame stands ("hold").
@@ -179,6 +183,7 @@ class DubTab:
             guidance: how closely the lips follow the speech, 1 to 4.
             lip_scale: how far the lips move, 0 to 2.
             seed: the same seed gives the same video; -1 draws a new one.
+            voice: name of the synthetic voice.
 
         Returns:
             The video, at its own rate and size.
@@ -187,7 +192,7 @@ class DubTab:
         """
         request = _request(
             *(video, audio, text, consent, when_longer, when_shorter, original_level, face),
-            *(atom_steps, mtov_steps, guidance, lip_scale, seed),
+            *(atom_steps, mtov_steps, guidance, lip_scale, seed, voice or None),
         )
         with refusals(video, audio), closing(self._studio.make(request)) as made:
             # Gradio can end a cancelled job only at a yield, and only after the first one.
@@ -207,7 +212,7 @@ class DubTab:
 def _request(video: str | None, audio: str | None, text: str | None, consent: bool, *options: Any) -> DubRequest:
     """What components or parameters say; one that was emptied is as if it were left out."""
     names = ("when_longer", "when_shorter", "original_level", "face", "atom_steps", "mtov_steps")
-    given = dict(zip((*names, "guidance", "lip_scale", "seed"), options, strict=True))
+    given = dict(zip((*names, "guidance", "lip_scale", "seed", "voice"), options, strict=True))
     whole = {name: int(given[name]) for name in ("face", "seed") if given[name] is not None}
     kept = {name: value for name, value in given.items() if value is not None}
     return DubRequest(video, audio, text or "", consent, **{**kept, **whole})
