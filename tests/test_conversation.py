@@ -12,6 +12,8 @@ from moditalker.atom.listening import Listening, floor_holder, gazes, listening,
 from moditalker.audio.recording import Recording
 from moditalker.cli.main import main
 from moditalker.constants import SAMPLE_RATE
+from moditalker.conversation import diarize
+from moditalker.conversation.diarize import apart, turns_of_mixed, whose
 from moditalker.conversation.script import Turn, check_faces, read_script, spoken_turns, turns_of_tracks
 from moditalker.conversation.shots import blocks, shots
 from moditalker.conversation.stage import parts
@@ -170,6 +172,30 @@ def test_a_stereo_recording_has_a_face_on_each_side(tmp_path: Path) -> None:
         turns_of_tracks([tmp_path / "both.wav"], 1, 10)
 
 
+def test_a_mixed_recording_is_taken_apart_by_voices() -> None:
+    rng = np.random.default_rng(0)
+    voices = np.eye(8)[[3, 5]]
+    spoken = np.ones(100, bool)
+    spoken[[*range(38, 42), *range(70, 74)]] = False
+    truth = np.repeat([1, 0, 1], [40, 32, 28])  # by the vectors; who is heard first becomes the first
+    times = np.arange(0.8, 9.3, 0.125)
+    vectors = voices[truth[(times * 10).astype(int)]] + 0.05 * rng.random((len(times), 8))
+    heard = whose(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), times, spoken, 2)
+    assert np.mean(heard[spoken] == 1 - truth[spoken]) > 0.97
+    sound = rng.uniform(-0.1, 0.1, (10 * 8000, 1)).astype(np.float32)
+    samples = rng.uniform(-0.1, 0.1, 10 * SAMPLE_RATE).astype(np.float32)
+    one, other = apart(Recording(samples, sound, 8000, "mix"), heard, 2)
+    np.testing.assert_allclose(one.recording.original + other.recording.original, sound, atol=1e-6)
+    assert np.abs(other.recording.samples[: 3 * SAMPLE_RATE]).max() == 0
+    assert np.abs(one.recording.samples[5 * SAMPLE_RATE : 6 * SAMPLE_RATE]).max() == 0
+
+
+def test_what_takes_voices_apart_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diarize, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"run 'pip install --no-deps -r requirements-diarize.txt', or give"):
+        turns_of_mixed("mix.wav", 2, 60)
+
+
 @pytest.mark.slow
 def test_two_faces_of_one_picture_speak_in_turn(
     pipeline: MoDiTalkerPipeline, small_picture: np.ndarray, brief_file: Path, tmp_path: Path
@@ -209,6 +235,9 @@ def test_portraits_stand_side_by_side_or_are_cut(
 
 def test_the_command_line_wants_something_to_say(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["converse", "a.png", "-o", str(tmp_path / "out.mp4")]) == 2
-    assert "There is nothing to say: end the list with a script (.toml), or give --tracks." in capsys.readouterr().err
+    assert (
+        "There is nothing to say: end the list with a script (.toml), or give --tracks or --diarize."
+        in capsys.readouterr().err
+    )
     assert main(["converse", "a.png", str(tmp_path / "no.toml"), "-o", str(tmp_path / "out.mp4")]) == 2
     assert "There is no file" in capsys.readouterr().err

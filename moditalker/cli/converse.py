@@ -37,6 +37,12 @@ def add_commands(commands: Commands) -> None:
         metavar="FILE",
         help="in place of a script: a recording for each face, from the left, or one in stereo",
     )
+    command.add_argument(
+        "--diarize",
+        type=Path,
+        metavar="FILE",
+        help="in place of a script: one recording of all, taken apart by their voices; who speaks first is face 1",
+    )
     command.add_argument("--layout", choices=("side", "cut"), help="several portraits side by side, or cut (side)")
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
     command.add_argument("--mark", action="store_true", help='write "AI-generated" into a corner of the picture')
@@ -54,8 +60,8 @@ def _converse(options: argparse.Namespace) -> None:
     script = last if last.suffix.lower() == ".toml" else None
     if script is None:
         pictures.append(last)
-    if script is None and not options.tracks:
-        raise InputError("There is nothing to say: end the list with a script (.toml), or give --tracks.")
+    if script is None and not options.tracks and options.diarize is None:
+        raise InputError("There is nothing to say: end the list with a script (.toml), or give --tracks or --diarize.")
     if script is not None:
         read_script(script)  # before the weights are loaded
     pipeline = load_pipeline(options.preset)
@@ -65,6 +71,7 @@ def _converse(options: argparse.Namespace) -> None:
             script,
             options.output,
             tracks=options.tracks,
+            mixed=options.diarize,
             layout=options.layout,
             mark=options.mark or None,
             **{name: value for name in _OPTIONS if (value := getattr(options, name)) is not None},

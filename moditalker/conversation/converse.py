@@ -14,6 +14,7 @@ import numpy as np
 from moditalker.animate import name_of
 from moditalker.atom.listening import Listening, floor_holder, gazes, listening, pauses
 from moditalker.constants import FPS
+from moditalker.conversation.diarize import turns_of_mixed
 from moditalker.conversation.script import Script, Turn, check_faces, read_script, spoken_turns, turns_of_tracks
 from moditalker.conversation.shots import in_turn, together
 from moditalker.conversation.stage import Seat, Stage, faces_of_one_picture, faces_of_portraits
@@ -53,6 +54,7 @@ def converse(
     output: str | Path,
     *,
     tracks: Sequence[str | Path] = (),
+    mixed: str | Path | None = None,
     layout: Literal["side", "cut"] | None = None,
     script_name: Path = Path("The conversation"),
     on_frames: Callable[[np.ndarray], None] | None = None,
@@ -67,7 +69,8 @@ def converse(
         pipeline: a ``MoDiTalkerPipeline``.
         pictures: one picture with several faces, or several portraits with one face each.
         script: a TOML file, see ``conversation.script``, or what was read already; or None, and
-        tracks: a recording for each face, from the left, or one stereo recording.
+        tracks: a recording for each face, from the left, or one stereo recording; or
+        mixed: a recording of all of them, which is taken apart by their voices, see ``conversation.diarize``.
         output: ``.mp4``; its folder is made when missing.
         script_name: what a script that is no file is called in messages.
         layout: of several portraits: ``side`` by side, or ``cut`` to who speaks. None takes the script's.
@@ -92,12 +95,13 @@ def converse(
         {"video": output, "report": output.with_suffix(".json")},
         {
             "script": path if isinstance(script, (str, Path)) else None,
+            "mixed recording": mixed,
             **{f"picture {number}": one for number, one in enumerate(pictures, 1)},
             **{f"track {number}": one for number, one in enumerate(tracks, 1)},
         },
     )
-    if (script is None) == (not tracks):
-        raise InputError("Give either a script or tracks, one of the two.")
+    if (script is not None) + bool(tracks) + (mixed is not None) != 1:
+        raise InputError("Give a script, tracks, or a mixed recording: one of the three.")
     if layout not in (None, *LAYOUTS):
         raise InputError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}.")
     written = read_script(path) if isinstance(script, (str, Path)) else script
@@ -111,6 +115,8 @@ def converse(
         if written is not None:
             check_faces(written, path, len(stage.seats) + len(stage.unusable), stage.unusable)
             turns = spoken_turns(written, path, [seat.number for seat in stage.seats], options.max_seconds)
+        elif mixed is not None:
+            turns = turns_of_mixed(mixed, len(stage.seats), options.max_seconds)
         else:
             turns = turns_of_tracks(tracks, len(stage.seats), options.max_seconds)
         line = timeline(turns, len(stage.seats))

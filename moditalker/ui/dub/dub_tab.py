@@ -102,16 +102,21 @@ class DubTab:
                     status = gr.HTML(elem_id="dub-status")
             with gr.Column(scale=5, min_width=320):
                 result = gr.Video(
-                    label="Result", interactive=False, height=420, buttons=["download"], elem_id="dub-result"
+                    label="Result",
+                    interactive=False,
+                    visible=False,
+                    height=420,
+                    buttons=["download"],
+                    elem_id="dub-result",
                 )
                 with gr.Accordion("Report: every setting, and where the lips are the video's own", open=False):
-                    report = gr.JSON(show_label=False, label="Report", open=True, elem_id="dub-report")
+                    report = gr.JSON(show_label=False, label="Report", visible=False, open=True, elem_id="dub-report")
         inputs = [
             *(video, audio, text, consent, when_longer, when_shorter, original_level, face),
             *(atom_steps, mtov_steps, guidance, lip_scale, seed, voice),
         ]
         jobs = Jobs(self._settings.delete_after)
-        Run(self._check, self._make, lambda: [None, None], "No video was made", jobs).connect(
+        Run(self._check, self._make, lambda: _results(None, None), "No video was made", jobs).connect(
             button, cancel, status, inputs, [result, report], "dub-run"
         )
         self._build_endpoint(inputs)
@@ -146,7 +151,7 @@ class DubTab:
                 elif isinstance(event, ProgressEvent):
                     yield [progress_html(event), gr.skip(), gr.skip()]
                 else:
-                    yield [_said(event), str(event.video), event.report]
+                    yield [_said(event), *_results(str(event.video), event.report)]
 
     def dub(
         self,
@@ -207,6 +212,11 @@ class DubTab:
                 if time.monotonic() - reported >= CANCEL_SECONDS:
                     reported = time.monotonic()
                     yield [gr.skip()] * 3
+
+
+def _results(video: str | None, report: dict[str, Any] | None) -> list[Any]:
+    """What stands at the right; nothing is seen of what is not there."""
+    return [gr.Video(value=video, visible=video is not None), gr.JSON(value=report, visible=report is not None)]
 
 
 def _request(video: str | None, audio: str | None, text: str | None, consent: bool, *options: Any) -> DubRequest:
