@@ -8,7 +8,7 @@ weights, which were trained on 300-W: for research only.
 
 import numpy as np
 
-from moditalker.metrics.packages import package_folder
+from moditalker.metrics.dlib_models import dlib_and_model
 
 _SIDE = 1.12
 """Of the square that dlib takes for a face, in parts of the landmarks' height."""
@@ -22,12 +22,8 @@ class DlibPoints:
     """
 
     def __init__(self) -> None:
-        models = package_folder("face_recognition_models", "dlib's landmarks") / "models"
-        package_folder("dlib", "dlib's landmarks")
-        import dlib
-
-        self._dlib = dlib
-        self._predictor = dlib.shape_predictor(str(models / "shape_predictor_68_face_landmarks.dat"))
+        self._dlib, model = dlib_and_model("shape_predictor_68_face_landmarks.dat", "dlib's landmarks")
+        self._predictor = self._dlib.shape_predictor(str(model))
 
     def __call__(self, frames: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """Read one face of each frame.

@@ -8,7 +8,7 @@ the base of the nose hold dlib's chip, points that speech does not move.
 import numpy as np
 
 from moditalker.face.layout import POINTS
-from moditalker.metrics.packages import package_folder
+from moditalker.metrics.dlib_models import dlib_and_model
 from moditalker.utils.errors import InputError
 
 CHIP = 150
@@ -29,12 +29,8 @@ class IdentityEncoder:
     """
 
     def __init__(self) -> None:
-        models = package_folder("face_recognition_models", "Identity similarity") / "models"
-        package_folder("dlib", "Identity similarity")
-        import dlib
-
-        self._dlib = dlib
-        self._network = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
+        self._dlib, model = dlib_and_model("dlib_face_recognition_resnet_model_v1.dat", "Identity similarity")
+        self._network = self._dlib.face_recognition_model_v1(str(model))
 
     def _chip(self, frame: np.ndarray, points: np.ndarray) -> np.ndarray:
         left, top = np.floor(points.min(0)).astype(int).tolist()
