@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from moditalker.atom.motion import Motion
+from moditalker.atom.motion_file import given_motion
 from moditalker.audio.load import AudioSource, recording_of
 from moditalker.audio.speech_frames import frame_count
 from moditalker.constants import FPS
 from moditalker.face.driven_pose import driving_video
 from moditalker.face.landmark_file import write_landmarks
+from moditalker.keys import Keys, read_keys
 from moditalker.options import AnimateOptions
 from moditalker.portrait import Portrait, PortraitSource
 from moditalker.utils.progress import Progress, unasked
@@ -37,6 +40,8 @@ def animate(
     landmarks: np.ndarray | None = None,
     save_landmarks: str | Path | None = None,
     head_motion: str | Path = "natural",
+    motion: Motion | str | Path | None = None,
+    keys: Keys = None,
     on_frames: Callable[[np.ndarray], None] | None = None,
     progress: Progress | None = None,
     **given: Any,
@@ -51,6 +56,8 @@ def animate(
         landmarks: (T, 68, 3) to be used instead of AToM's; the shorter of them and the recording sets the length.
         save_landmarks: ``.npz`` to write the landmarks to.
         head_motion: ``natural``, ``still``, or a video whose head is followed.
+        motion: this one instead of a new one, or its file; its length counts as that of ``landmarks`` does.
+        keys: what the face does at which moment, see ``moditalker.keys``.
         on_frames: called with each (n, H, W, 3) uint8 that was written, in order; may raise to cancel.
         progress: see ``Progress``; raise in it to cancel. Nothing is left behind then.
         **given: fields of ``AnimateOptions``; what is not given is the preset's own.
@@ -62,7 +69,9 @@ def animate(
     # 1. check
     options: AnimateOptions = pipeline.check_inputs(**given)
     report, clock, output = progress or unasked, Stopwatch(), Path(output)
-    check_places(output, save_landmarks, portrait=portrait, audio=audio, head_motion=head_motion)
+    files = {name: given for name, given in {"motion": motion, "keys": keys}.items() if isinstance(given, (str, Path))}
+    check_places(output, save_landmarks, portrait=portrait, audio=audio, head_motion=head_motion, **files)
+    shown, asked = given_motion(motion, keys, landmarks), read_keys(keys)
     started = time.perf_counter()
     # 2. read the recording and encode the portrait
     with clock("audio"):
@@ -73,6 +82,8 @@ def animate(
         report("face", 1, 1)
     warnings = _warned(encoded.warnings)
     own, seed = landmarks is None, options.seed
+    if shown is not None:
+        landmarks = shown.landmarks(encoded.frame)
     height, width = encoded.picture.shape[:2]
     watermark = Watermark((width, height)) if options.mark else None
     if landmarks is not None:
@@ -81,19 +92,20 @@ def animate(
     with VideoWriter(output, (width, height), FPS, recording.original, recording.original_rate, TAGS) as writer:
         # 3. speech to motion
         if landmarks is None:
-            motion = pipeline.motion(
+            made = pipeline.motion(
                 encoded,
                 recording,
                 atom_steps=options.atom_steps,
                 guidance=options.guidance,
                 seed=seed,
                 head_motion=head_motion,
-                **options.scales,
+                **({"keys": asked} if asked else {}),
+                **options.controls,
                 progress=progress,
             )
-            landmarks, seed = motion.landmarks, motion.seed
-            warnings += _warned(motion.warnings)
-            clock.seconds.update(motion.timings)
+            landmarks, seed = made.landmarks, made.seed
+            warnings += _warned(made.warnings)
+            clock.seconds.update(made.timings)
         else:
             seed = seed_or_new(seed)
         # 4. motion to video
@@ -107,11 +119,11 @@ def animate(
                 head_video=driving_video(head_motion),
                 progress=progress,
             ):
-                shown = chunk if watermark is None else watermark(chunk)
-                for frame in shown:
+                marked = chunk if watermark is None else watermark(chunk)
+                for frame in marked:
                     writer.write(frame)
                 if on_frames is not None:
-                    on_frames(shown)
+                    on_frames(marked)
         # Still inside: when this fails, no video without its landmarks and report is left behind.
         if save_landmarks is not None:
             write_landmarks(Path(save_landmarks), landmarks)
@@ -124,6 +136,8 @@ def animate(
         **{name: value for name, value in asdict(options).items() if name not in ("seed", "max_seconds")},
         "head_motion": Path(head_motion).name,
         "landmarks": not own,
+        "motion": shown is not None,
+        "keys": [asdict(key) for key in asked],
     }
     written = {
         "output": str(output),
@@ -150,7 +164,9 @@ def check_places(
     portrait: object,
     audio: object,
     head_motion: str | Path,
-    landmarks: Path | None = None,
+    landmarks: str | Path | None = None,
+    motion: str | Path | None = None,
+    keys: str | Path | None = None,
 ) -> None:
     """Make sure that nothing that is read is written over, before any work. Arguments as of `animate`.
 
@@ -167,6 +183,8 @@ def check_places(
         "recording": audio,
         "video for the head motion": driving_video(head_motion),
         "file of landmarks": landmarks,
+        "motion file": motion,
+        "file of keys": keys,
     }
     check_targets(targets, inputs)
 

@@ -31,10 +31,21 @@ class Scales(TypedDict, total=False):
     """How far parts of the face move, see ``AnimateOptions``; each name is a field of it."""
 
     lip_scale: float
+    expression_scale: float
     head_scale: float
     blink_scale: float
     emotion: str
     emotion_scale: float
+
+
+class MotionControls(Scales, total=False):
+    """All that one part of the motion can be told apart from the others; each name is a field of ``AnimateOptions``."""
+
+    expression_guidance: float
+    head_guidance: float
+    lip_seed: int
+    expression_seed: int
+    head_seed: int
 
 
 @dataclass(frozen=True)
@@ -45,9 +56,13 @@ class AnimateOptions:
         atom_steps: denoising steps of AToM and of the head. 10 do as well for lips, but lose rare blinks.
         mtov_steps: denoising steps of MToV; 0 leaves the planes empty, so that only warp and decoder draw.
         guidance: how far the lips lean towards the speech; 1 is none and halves the work. 1.6 opens real mouths' range.
-        lip_scale, head_scale, blink_scale: how far lips and head move, how far eyes close; 1 is as sampled.
+        lip_scale, expression_scale, head_scale, blink_scale: how far lips, brows and nose, and the head move, how far
+            eyes close; 1 is as sampled.
         emotion: what the face shows while it speaks: a name, a mixture or a timeline, see ``moditalker.emotions``.
         emotion_scale: multiplies the intensities of ``emotion``.
+        expression_guidance, head_guidance: as ``guidance``, for brows and nose, and for head and blinks. None is as
+            for the lips.
+        lip_seed, expression_seed, head_seed: of one part alone; the others stay as they are to the last bit.
         face: which face of the portrait speaks, counted from the left and from 1; None takes the largest.
         crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
         seed: of everything random; None draws a new one.
@@ -63,6 +78,12 @@ class AnimateOptions:
     blink_scale: float = _number(1.0, 0, 3, "how far the eyes close", page=(0, 2))
     emotion: str = _text(NEUTRAL, parse_emotion, "happy:0.8, happy:0.5+surprised:0.4, or 0:neutral,2.5:sad")
     emotion_scale: float = _number(1.0, 0, STRONGEST, "how strong the emotion is")
+    expression_scale: float = _number(1.0, 0, 3, "how far brows and nose move", page=(0, 2))
+    expression_guidance: float | None = _number(None, 0, 10, "guidance of brows and nose; when left out, of the lips")
+    head_guidance: float = _number(1.0, 0, 10, "how far head and blinks lean towards the speech; 1 is none")
+    lip_seed: int | None = _number(None, 0, MAX_SEED, "of the lips alone; the seed when left out")
+    expression_seed: int | None = _number(None, 0, MAX_SEED, "of brows and nose alone; the seed when left out")
+    head_seed: int | None = _number(None, 0, MAX_SEED, "of head and blinks alone; the seed when left out")
     face: int | None = _number(None, 1, 100, "the face that speaks, counted from the left; the largest when left out")
     crop: str = _choice("full", ("full", "face"), "the whole picture, or a square around the head")
     seed: int | None = _number(None, 0, MAX_SEED, "the same seed gives the same frames; a new one when left out")
@@ -79,7 +100,7 @@ class AnimateOptions:
                     raise InputError(f"{one.name} must be a text, got {value!r:.40}.")
                 rules["check"](value)
             if "low" in rules and value is not None:
-                self._check_number(one.name, value, whole=isinstance(one.default, int) or one.name in ("seed", "face"))
+                self._check_number(one.name, value, whole=is_whole(one.name))
 
     def _check_number(self, name: str, value: Any, *, whole: bool) -> None:
         low, high = bounds(name)
@@ -95,9 +116,15 @@ class AnimateOptions:
             object.__setattr__(self, name, int(value))
 
     @property
-    def scales(self) -> Scales:
-        """The fields that ``Scales`` names."""
-        return Scales(**{name: getattr(self, name) for name in Scales.__annotations__})  # type: ignore[typeddict-item]
+    def controls(self) -> MotionControls:
+        """The fields that ``MotionControls`` names, where they are given."""
+        values = {name: getattr(self, name) for name in (*Scales.__annotations__, *MotionControls.__annotations__)}
+        return MotionControls(**{name: value for name, value in values.items() if value is not None})  # type: ignore[typeddict-item]
+
+    @property
+    def own_seeds(self) -> dict[str, int | None]:
+        """Of the parts of the motion, see ``utils.seeds.generators_of``."""
+        return {"lips": self.lip_seed, "expression": self.expression_seed, "head": self.head_seed}
 
     def but(self, **given: Any) -> "AnimateOptions":
         """The same with other values; those that are None stay.
@@ -136,6 +163,12 @@ def help_of(name: str) -> str:
 def option_names() -> tuple[str, ...]:
     """Every option that a command line offers."""
     return tuple(one.name for one in fields(AnimateOptions) if "help" in one.metadata)
+
+
+def is_whole(name: str) -> bool:
+    """Whether an option is a whole number."""
+    default = getattr(AnimateOptions, name)
+    return isinstance(default, int) or name == "face" or name.endswith("seed")
 
 
 def is_words(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Unpack
 
@@ -13,20 +12,20 @@ from diffusers import SchedulerMixin
 from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
-from moditalker.atom.motion_sampling import sample_head, sample_residual
-from moditalker.atom.spoken_motion import MotionSamplers
+from moditalker.atom.part_sampling import MotionNetworks, part_samplers
 from moditalker.atom.streamed_motion import STEPS, StreamedMotion, StreamSettings
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.dub.dub import dub
 from moditalker.face.geometry import FaceMotion, aligned_face, aligning_matrix
 from moditalker.face.tracker import make_tracker
+from moditalker.keys import Keys
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.block_sampling import BlockSampler, EncodedFace, encode_face
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
-from moditalker.options import Scales
+from moditalker.options import MotionControls, Scales
 from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput, TalkingPipeline, stepped, target_landmarks
 from moditalker.portrait import Portrait, PortraitSource, composer_of, head_of
 from moditalker.render.compositing import composed
@@ -104,41 +103,36 @@ class MoDiTalkerPipeline(TalkingPipeline):
         seed: int | None = None,
         generator: torch.Generator | None = None,
         head_motion: str | Path = "natural",
+        keys: Keys = None,
         callback_on_step_end: StepEnd | None = None,
         progress: Progress | None = None,
-        **scales: Unpack[Scales],
+        **controls: Unpack[MotionControls],
     ) -> MotionOutput:
         """AToM alone: landmarks of the portrait saying what the recording says. Arguments as of ``__call__``.
 
         Raises:
             InputError: input that cannot be used.
         """
-        options = self.check_inputs(atom_steps=atom_steps, guidance=guidance, seed=seed, **scales)
+        options = self.check_inputs(atom_steps=atom_steps, guidance=guidance, seed=seed, **controls)
         report, clock = progress or unasked, Stopwatch()
         face = self.encode_portrait(portrait).frame
-        seed, generators = generators_of(seed, generator)
+        seed, generators = generators_of(seed, generator, options.own_seeds)
         samples = samples_of(audio)
         frames = frame_count(samples)
         with clock("speech"):
             report("speech", 0, 1)
             encoder = self.atom.config["speech_encoder"]
             speech = speech_features(samples, frames, encoder, lambda done, pieces: report("speech", done, pieces))
-        lips = partial(sample_residual, guidance=options.guidance, generator=generators["lips"])
-        samplers = MotionSamplers(
-            lambda call: lips(
-                self.atom, self.atom_scheduler, speech, face.shape, steps=options.atom_steps, callback=call
-            ),
-            lambda call: sample_head(
-                self.head,
-                self.atom_scheduler,
-                speech,
-                steps=options.atom_steps,
-                generator=generators["head"],
-                callback=call,
-            ),
+        networks = MotionNetworks(self.atom, self.head, self.atom_scheduler)
+        samplers = part_samplers(
+            networks,
+            speech,
+            face.shape,
+            options,
+            generators,
             lambda stage: stepped(self, stage, report, callback_on_step_end),
         )
-        return self._spoken(face, samples, samplers, options, head_motion, seed, clock, report)
+        return self._spoken(face, samples, samplers, options, head_motion, keys, seed, clock, report)
 
     def render(  # type: ignore[override]
         self,

@@ -12,22 +12,26 @@ from diffusers.utils import BaseOutput
 from PIL import Image
 
 from moditalker.animate import animate
-from moditalker.atom.spoken_motion import MotionSamplers, spoken_motion
+from moditalker.atom.motion import Motion
+from moditalker.atom.motion_file import given_motion
+from moditalker.atom.spoken_motion import MotionSamplers, MotionTask, spoken_motion
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count
 from moditalker.audio.voice_activity import listen
-from moditalker.constants import FPS
+from moditalker.constants import FPS, SAMPLES_A_FRAME
 from moditalker.conversation.converse import converse
 from moditalker.conversation.script import Script
 from moditalker.face.driven_pose import driving_video
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.retarget import retarget
 from moditalker.face.tracker import make_tracker
+from moditalker.keys import Keys, read_keys
 from moditalker.mtov.block_sampling import EncodedFace
-from moditalker.options import DEFAULTS, AnimateOptions, Scales
+from moditalker.options import DEFAULTS, AnimateOptions, MotionControls
 from moditalker.portrait import Portrait, PortraitSource, find_face
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, StepEnd
+from moditalker.utils.seeds import seed_or_new
 from moditalker.utils.stopwatch import Stopwatch
 from moditalker.utils.weight_hash import digest
 
@@ -41,12 +45,14 @@ class MotionOutput(BaseOutput):
         seed: what was used.
         timings: seconds a stage.
         warnings: for the user, about the recording.
+        motion: what the landmarks are made of; it can be changed, kept (``atom.motion_file``) and rendered.
     """
 
     landmarks: np.ndarray
     seed: int
     timings: dict[str, float]
     warnings: list[str] = field(default_factory=list)
+    motion: Motion | None = None
 
 
 @dataclass
@@ -125,6 +131,7 @@ class TalkingPipeline(DiffusionPipeline):
         samplers: MotionSamplers,
         options: AnimateOptions,
         head_motion: str | Path,
+        keys: Keys,
         seed: int,
         clock: Stopwatch,
         report: Progress,
@@ -132,20 +139,17 @@ class TalkingPipeline(DiffusionPipeline):
         """The end of ``motion``: what the samplers make of (N,) samples, see ``spoken_motion``, with its warnings."""
         heard = listen(samples)
         activity, warnings = heard.activity(frame_count(samples), FPS), heard.warnings
-        tracker = self.config["tracker"]
-        landmarks = spoken_motion(
+        task = MotionTask(
             face,
             activity,
-            samplers,
             options,
             head_motion,
-            tracker,
-            clock,
-            report,
-            warnings.append,
+            self.config["tracker"],
+            tuple(read_keys(keys)),
             getattr(self, "blendshapes", None),
         )
-        return MotionOutput(landmarks=landmarks, seed=seed, timings=clock.seconds, warnings=warnings)
+        motion = spoken_motion(task, samplers, clock, report, warnings.append)
+        return MotionOutput(motion.landmarks(face), seed, clock.seconds, warnings, motion)
 
     def render(
         self, portrait: PortraitSource | Portrait, landmarks: np.ndarray, **options: Any
@@ -174,12 +178,14 @@ class TalkingPipeline(DiffusionPipeline):
         seed: int | None = None,
         generator: torch.Generator | None = None,
         head_motion: str | Path = "natural",
+        motion: Motion | str | Path | None = None,
+        keys: Keys = None,
         face: int | None = None,
         crop: str = "full",
         output_type: str = "np",
         callback_on_step_end: StepEnd | None = None,
         progress: Progress | None = None,
-        **scales: Unpack[Scales],
+        **controls: Unpack[MotionControls],
     ) -> MoDiTalkerOutput:
         """Animate a portrait; all frames are held in memory (``animate`` writes a file instead).
 
@@ -187,42 +193,51 @@ class TalkingPipeline(DiffusionPipeline):
             portrait: see ``encode_portrait``.
             audio: see ``AudioSource``.
             head_motion: ``natural``, ``still``, or a video whose head is followed.
+            motion: this one instead of a new one, or its file; the shorter of it and the recording sets the length.
+            keys: what the face does at which moment, see ``moditalker.keys``.
             generator: on the CPU, instead of a seed.
             output_type: ``np`` or ``pil``.
             callback_on_step_end: as in every diffusers pipeline; the tensors it gets are empty.
             progress: see ``Progress``.
             atom_steps, mtov_steps, guidance, seed, face, crop: see ``AnimateOptions``; None is the preset's own.
-            **scales: how far parts of the face move, see ``Scales``.
+            **controls: what each part of the motion is told, see ``MotionControls``.
         Raises:
             InputError: input that cannot be used, or a value out of its range.
         """
         # 1. check
         steps = {"atom_steps": atom_steps, "guidance": guidance, "seed": seed}
-        self.check_inputs(output_type, mtov_steps=mtov_steps, face=face, crop=crop, **steps, **scales)
+        self.check_inputs(output_type, mtov_steps=mtov_steps, face=face, crop=crop, **steps, **controls)
+        given = given_motion(motion, keys)
         # 2. encode the portrait and the speech
         clock = Stopwatch()
         with clock("face"):
             encoded = self.encode_portrait(portrait, crop, face)
         samples = samples_of(audio)
         # 3. speech to motion
-        motion = self.motion(
-            encoded,
-            samples,
-            **steps,
-            **scales,
-            generator=generator,
-            head_motion=head_motion,
-            callback_on_step_end=callback_on_step_end,
-            progress=progress,
-        )
+        if given is None:
+            made = self.motion(
+                encoded,
+                samples,
+                **steps,
+                **controls,
+                generator=generator,
+                head_motion=head_motion,
+                keys=keys,
+                callback_on_step_end=callback_on_step_end,
+                progress=progress,
+            )
+        else:
+            given = given[: frame_count(samples)]
+            samples = samples[: len(given) * SAMPLES_A_FRAME]
+            made = MotionOutput(given.landmarks(encoded.frame), seed_or_new(seed), {}, [], given)
         # 4. motion to video
         with clock("video"):
             chunks = self.render(
                 encoded,
-                motion.landmarks,
+                made.landmarks,
                 own=True,
                 mtov_steps=mtov_steps,
-                seed=motion.seed,
+                seed=made.seed,
                 generator=generator,
                 head_video=driving_video(head_motion),
                 progress=progress,
@@ -230,15 +245,15 @@ class TalkingPipeline(DiffusionPipeline):
             frames: np.ndarray | list[Image.Image] = np.concatenate(list(chunks))
         if output_type == "pil":
             frames = [Image.fromarray(frame) for frame in frames]
-        timings = {"face": clock.seconds["face"], **motion.timings, "video": clock.seconds["video"]}
+        timings = {"face": clock.seconds["face"], **made.timings, "video": clock.seconds["video"]}
         return MoDiTalkerOutput(
             frames=frames,
-            landmarks=motion.landmarks,
+            landmarks=made.landmarks,
             fps=FPS,
             audio=samples,
-            seed=motion.seed,
+            seed=made.seed,
             timings=timings,
-            warnings=[*encoded.warnings, *motion.warnings],
+            warnings=[*encoded.warnings, *made.warnings],
         )
 
     def animate(

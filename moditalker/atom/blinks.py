@@ -13,7 +13,7 @@ LID_POINTS = np.concatenate([UPPER_LIDS, LOWER_LIDS])
 _UPPER_SHARE = 0.85
 _BLINK, _DECISION = 0.5, 0.05
 _APART = 6
-_COURSE = np.array([0.3, 0.85, 1.0, 0.85, 0.6, 0.25], np.float32)
+COURSE = np.array([0.3, 0.85, 1.0, 0.85, 0.6, 0.25], np.float32)
 """Of the quickest blink: two frames down, three up (lids fall faster than they rise), a little over half of it shut."""
 
 
@@ -47,11 +47,11 @@ def settle_closure(closure: np.ndarray) -> np.ndarray:
     """
     shut = expit((closure - _BLINK) / _DECISION)
     settled = (1 - shut) * 0.5 * np.clip(closure, -0.2, None) + shut
-    padded = np.pad(settled, len(_COURSE))
+    padded = np.pad(settled, len(COURSE))
     for peak in find_peaks(np.pad(closure, 1), height=_BLINK, distance=_APART)[0] - 1:
-        first = peak + len(_COURSE) - int(_COURSE.argmax())
-        padded[first : first + len(_COURSE)] = np.maximum(padded[first : first + len(_COURSE)], _COURSE)
-    return padded[len(_COURSE) : -len(_COURSE)].astype(np.float32)
+        first = peak + len(COURSE) - int(COURSE.argmax())
+        padded[first : first + len(COURSE)] = np.maximum(padded[first : first + len(COURSE)], COURSE)
+    return padded[len(COURSE) : -len(COURSE)].astype(np.float32)
 
 
 def close_eyes(residual: np.ndarray, shape: np.ndarray, closure: np.ndarray) -> np.ndarray:
@@ -60,13 +60,15 @@ def close_eyes(residual: np.ndarray, shape: np.ndarray, closure: np.ndarray) -> 
     Args:
         residual: (T, 68, 3) inter-ocular distances; what it says of the lids is replaced.
         shape: (68, 3) the portrait in its face-centric frame, or (T, 68, 3) where its lids change by themselves.
-        closure: (T,) 0 is as in the portrait, 1 shut.
+        closure: (T,) 0 is as in the portrait, 1 shut; or (T, 2) of the person's left eye and of the right one.
     Returns:
         (T, 68, 3)
     """
     closed = residual.copy()
     gap = shape[..., LOWER_LIDS, :] - shape[..., UPPER_LIDS, :]
-    way = np.clip(closure, None, 1.0)[:, None, None] * gap
+    # The lids are those of the right eye first.
+    of_lids = closure[:, None] if closure.ndim == 1 else closure[:, [1, 1, 0, 0]]
+    way = np.clip(of_lids, None, 1.0)[..., None] * gap
     closed[:, UPPER_LIDS] = _UPPER_SHARE * way
     closed[:, LOWER_LIDS] = (_UPPER_SHARE - 1) * way
     return closed

@@ -84,28 +84,42 @@ def expressions(network: BlendshapeMap, shape: np.ndarray) -> dict[str, Expressi
         network: reads the portrait and says how blendshapes move it.
         shape: (68, 3) the portrait in its face-centric frame.
     """
-    own = logit(network.read(shape[None])[0])
-    farthest = _MOST * network.usual.float().cpu().numpy()
     jaw = INDEX["jawOpen"]
     found = {}
     for emotion, units in PROTOTYPES.items():
         asked = {INDEX[name]: score for unit, score in units.items() for name in UNITS[unit]}
-        # What is under _LOW already, or above what is asked for, stays.
-        met = {i for i, score in asked.items() if (logit(np.array(score)) < own[i]) != (score < _LOW)}
-        change = np.zeros(len(own))
-        for _ in range(_LOOKS):
-            moved = shape + _stable_kept(network.displacement(change, shape))
-            read = logit(network.read(moved[None])[0])
-            for i, score in asked.items():
-                if i not in met:
-                    step = 0.7 * (logit(np.array(score)) - read[i])
-                    change[i] = np.clip(change[i] + step, -farthest[i], farthest[i])
+        change = moved_units(network, shape, asked)
         opening = np.where(np.arange(len(change)) == jaw, change, 0.0)
         face, opened = (_stable_kept(network.displacement(part, shape)) for part in (change - opening, opening))
         jaw_alone = np.zeros_like(opened)
         jaw_alone[MOUTH_AND_JAW] = opened[MOUTH_AND_JAW]
         found[emotion] = Expression(face, jaw_alone)
     return found
+
+
+def moved_units(network: BlendshapeMap, shape: np.ndarray, asked: dict[int, float]) -> np.ndarray:
+    """How far logits must go for a portrait to show what is asked.
+
+    Args:
+        network: reads the portrait and says how blendshapes move it.
+        shape: (68, 3) the portrait in its face-centric frame.
+        asked: score of each blendshape, by its number.
+    Returns:
+        (52,)
+    """
+    own = logit(network.read(shape[None])[0])
+    farthest = _MOST * network.usual.float().cpu().numpy()
+    # What is under _LOW already, or above what is asked for, stays.
+    met = {i for i, score in asked.items() if (logit(np.array(score)) < own[i]) != (score < _LOW)}
+    change = np.zeros(len(own))
+    for _ in range(_LOOKS):
+        moved = shape + _stable_kept(network.displacement(change, shape))
+        read = logit(network.read(moved[None])[0])
+        for i, score in asked.items():
+            if i not in met:
+                step = 0.7 * (logit(np.array(score)) - read[i])
+                change[i] = np.clip(change[i] + step, -farthest[i], farthest[i])
+    return change
 
 
 def _stable_kept(displacement: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from moditalker.face.layout import (
     UPPER_INNER_LIP,
     UPPER_LIP_SIDES,
     UPPER_OUTER_LIP,
-    mouth_opening,
+    lip_gap,
 )
 from moditalker.face.motion_controls import MOUTH_AND_JAW
 
@@ -77,7 +77,7 @@ def resting(residual: np.ndarray, shape: np.ndarray, activity: np.ndarray) -> np
         (68, 3) residual.
     """
     quiet = 1 - activity
-    opening = mouth_opening(residual + shape)
+    opening = lip_gap(residual + shape)
     candidates = np.flatnonzero(quiet > 0.5 * quiet.max())
     chosen = candidates[opening[candidates] <= np.median(opening[candidates])]
     return np.asarray(close_lips(residual[chosen].mean(0) + shape) - shape)

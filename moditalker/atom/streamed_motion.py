@@ -24,7 +24,7 @@ from moditalker.audio.voice_activity import listen
 from moditalker.constants import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import POINTS, mouth_opening
-from moditalker.face.motion_controls import limit_pose, most_closed, scale_lips, smooth_pose, untangle
+from moditalker.face.motion_controls import limit_pose, most_closed, scale_expression, scale_lips, smooth_pose, untangle
 from moditalker.options import AnimateOptions
 from moditalker.utils.ring import Recent
 
@@ -187,6 +187,7 @@ class StreamedMotion:
         if self._closed is None or mouth_opening(closed + shape) < mouth_opening(self._closed + shape):
             self._closed = closed
         rested = scale_lips(rested, shape, settings.options.lip_scale, self._closed)
+        rested = scale_expression(rested, settings.options.expression_scale)
         start = self._shown - before
         shows = None if self._emotion is None else self._emotion.between(start, start + len(lips))
         lids = shape if shows is None else shape + shows.face

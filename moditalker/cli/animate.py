@@ -27,7 +27,10 @@ def _add_animate(commands: Commands) -> None:
     for name in option_names():
         add_option(command, name)
     command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
-    command.add_argument("--landmarks", type=Path, metavar="FILE.npz", help="use these instead of AToM's")
+    shown = command.add_mutually_exclusive_group()
+    shown.add_argument("--keys", type=Path, metavar="FILE.json", help="what the face does at which moment")
+    shown.add_argument("--motion", type=Path, metavar="FILE", help="draw this .npz or .motion.json, and no new motion")
+    shown.add_argument("--landmarks", type=Path, metavar="FILE.npz", help="use these instead of AToM's")
     command.add_argument("--save-landmarks", type=Path, metavar="FILE.npz")
     command.set_defaults(run=_animate)
 
@@ -42,7 +45,7 @@ def _animate(options: argparse.Namespace) -> None:
         raise InputError("Give either a recording or a text (--text), one of the two.")
     if options.voice and options.text is None:
         raise InputError("A voice speaks a text, and there is none: give --text, or leave --voice out.")
-    inputs = {"portrait": options.portrait, "audio": options.audio, "landmarks": options.landmarks}
+    inputs = {name: getattr(options, name) for name in ("portrait", "audio", "landmarks", "motion", "keys")}
     check_places(options.output, options.save_landmarks, **inputs, head_motion=options.head_motion)
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
     speech = options.audio if options.audio is not None else _spoken(options.text, options.voice)
@@ -53,6 +56,8 @@ def _animate(options: argparse.Namespace) -> None:
             speech,
             options.output,
             landmarks=landmarks,
+            motion=options.motion,
+            keys=options.keys,
             save_landmarks=options.save_landmarks,
             head_motion=options.head_motion,
             # What was not given is the preset's own.

@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import Any, NoReturn
 
-from moditalker.options import DEFAULTS, bounds, choices_of, help_of, is_words, plain
+from moditalker.options import DEFAULTS, bounds, choices_of, help_of, is_whole, is_words, plain
 from moditalker.utils.errors import InputError
 
 Commands = Any
@@ -78,5 +78,5 @@ def add_option(command: argparse.ArgumentParser, name: str, default: Any = None)
     if is_words(name):
         command.add_argument(flag, default=default, help=about, metavar=name.upper())
         return
-    kind = Number(*bounds(name), whole=own is None or isinstance(own, int))
+    kind = Number(*bounds(name), whole=is_whole(name))
     command.add_argument(flag, type=kind, default=default, help=about, metavar=name.rsplit("_", 1)[-1].upper())

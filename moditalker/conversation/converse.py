@@ -225,7 +225,7 @@ def _motion(
         atom_steps=options.atom_steps,
         guidance=options.guidance,
         seed=seed,
-        **options.scales,
+        **options.controls,
         progress=report,
     )
 

@@ -41,26 +41,30 @@ class FaceAnimation:
         return len(self.weights)
 
 
-def animation_of(face: FaceFrame, landmarks: np.ndarray, network: BlendshapeMap, fps: int = 60) -> FaceAnimation:
+def animation_of(
+    face: FaceFrame, landmarks: np.ndarray, network: BlendshapeMap, fps: int = 60, gaze: np.ndarray | None = None
+) -> FaceAnimation:
     """Read a motion.
 
-    Where the eyes look is not in the motion. They keep to the viewer, as those of people do who talk to somebody: the
-    head's turns are taken back.
+    The eyes keep to the viewer, as those of people do who talk to somebody: the head's turns are taken back. Where they
+    look besides comes on top.
 
     Args:
         face: the portrait's frame.
         landmarks: (T, 68, 3) in the portrait's pixels, 25 frames a second.
         network: reads blendshapes.
         fps: of the animation.
+        gaze: (T, 2), see ``Motion``; straight ahead when None.
     """
     residual, pose = face.analyse(landmarks)
-    moved = _resampled(np.concatenate([residual.reshape(len(residual), -1), pose], 1), fps)
-    residual, pose = moved[:, :-6].reshape(len(moved), *residual.shape[1:]), moved[:, -6:]
+    looks = np.zeros((len(pose), 2), np.float32) if gaze is None else gaze
+    moved = _resampled(np.concatenate([residual.reshape(len(residual), -1), pose, looks], 1), fps)
+    residual, pose, gaze = moved[:, :-8].reshape(len(moved), *residual.shape[1:]), moved[:, -8:-2], moved[:, -2:]
     weights = network.read(face.shape + residual)
     # The picture's y points down and its z away from the viewer: half a turn about x leads to ARKit's axes.
     turn = Rotation.from_rotvec(pose[:, :3] * [1, -1, -1])
     head = turn.as_euler("YXZ")
-    eyes = np.stack([-head[:, 0], -head[:, 1], np.zeros(len(head))], 1)
+    eyes = np.stack([gaze[:, 0] - head[:, 0], gaze[:, 1] - head[:, 1], np.zeros(len(head))], 1)
     _look(weights, eyes)
     # What is larger is nearer, by about so much of its distance; a face fills a picture from some eight eye distances.
     nearer = 8 * (1 - np.exp(-pose[:, 5]))

@@ -6,15 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from moditalker.atom.motion import Motion
+from moditalker.atom.motion_file import given_motion
 from moditalker.audio.load import AudioSource, recording_of
 from moditalker.export.face_animation import FaceAnimation, animation_of
 from moditalker.export.models import FaceModel, face_model, write_glb, write_usda
 from moditalker.export.tables import animation_json, live_link_csv
 from moditalker.face.tracker import MediaPipeTracker
+from moditalker.keys import Keys
 from moditalker.options import AnimateOptions
 from moditalker.portrait import Portrait, PortraitSource
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, unasked
+from moditalker.utils.seeds import seed_or_new
 
 _TABLES: dict[str, Callable[[FaceAnimation], str]] = {".csv": live_link_csv, ".json": animation_json}
 _MODELS: dict[str, Callable[[Path, FaceModel, FaceAnimation], None]] = {".glb": write_glb, ".usda": write_usda}
@@ -38,8 +42,7 @@ def write_animation(
     output: Path,
     *,
     fps: int = 60,
-    head_motion: str | Path = "natural",
-    progress: Progress | None = None,
+    motion: Motion | str | Path | None = None,
     **given: Any,
 ) -> tuple[FaceAnimation, int]:
     """Write what a portrait's face does while it speaks; no picture is drawn.
@@ -50,8 +53,8 @@ def write_animation(
         audio: see ``AudioSource``.
         output: its suffix says the kind: one of ``SUFFIXES``. Its folder is made when missing.
         fps: frames a second.
-        head_motion, progress: as of ``animate``.
-        **given: fields of ``AnimateOptions`` that are about motion.
+        motion: this one instead of a new one, or its file; all of it is written.
+        **given: as of ``made_motion``.
     Returns:
         What was written, and the seed.
     Raises:
@@ -61,30 +64,61 @@ def write_animation(
     network = getattr(pipeline, "blendshapes", None)
     if network is None:
         raise InputError("These weights have no blendshapes; use the preset compact, or 'train blendshapes'.")
-    options: AnimateOptions = pipeline.check_inputs(**given)
-    report = progress or unasked
-    recording = recording_of(audio, options.max_seconds)
-    report("face", 0, 1)
-    encoded: Portrait = pipeline.encode_portrait(portrait, "full", face=options.face)
-    report("face", 1, 1)
-    motion = pipeline.motion(
-        encoded,
-        recording,
-        atom_steps=options.atom_steps,
-        guidance=options.guidance,
-        seed=options.seed,
-        head_motion=head_motion,
-        **options.scales,
-        progress=progress,
-    )
-    animation = animation_of(encoded.frame, motion.landmarks, network, fps)
+    shown = given_motion(motion, given.get("keys"))
+    if shown is None:
+        encoded, shown, seed = made_motion(pipeline, portrait, audio, **given)
+    else:
+        encoded = pipeline.encode_portrait(portrait, "full", face=given.get("face"))
+        seed = seed_or_new(given.get("seed"))
+    animation = animation_of(encoded.frame, shown.landmarks(encoded.frame), network, fps, shown.gaze)
     output.parent.mkdir(parents=True, exist_ok=True)
     suffix = output.suffix.lower()
     if suffix in _TABLES:
         output.write_text(_TABLES[suffix](animation), encoding="utf-8")
     else:
         _MODELS[suffix](output, face_model(encoded.picture, _mesh(encoded), network), animation)
-    return animation, motion.seed
+    return animation, seed
+
+
+def made_motion(
+    pipeline: Any,
+    portrait: PortraitSource | Portrait,
+    audio: AudioSource,
+    *,
+    head_motion: str | Path = "natural",
+    keys: Keys = None,
+    progress: Progress | None = None,
+    **given: Any,
+) -> tuple[Portrait, Motion, int]:
+    """Make a motion and draw nothing.
+
+    Args:
+        pipeline, portrait, audio: as of ``write_animation``.
+        head_motion, keys, progress: as of ``animate``.
+        **given: fields of ``AnimateOptions`` that are about motion.
+    Returns:
+        The encoded portrait, its motion, and the seed.
+    Raises:
+        InputError: input that cannot be used.
+    """
+    options: AnimateOptions = pipeline.check_inputs(**given)
+    report = progress or unasked
+    recording = recording_of(audio, options.max_seconds)
+    report("face", 0, 1)
+    encoded: Portrait = pipeline.encode_portrait(portrait, "full", face=options.face)
+    report("face", 1, 1)
+    made = pipeline.motion(
+        encoded,
+        recording,
+        atom_steps=options.atom_steps,
+        guidance=options.guidance,
+        seed=options.seed,
+        head_motion=head_motion,
+        keys=keys,
+        **options.controls,
+        progress=progress,
+    )
+    return encoded, made.motion, made.seed
 
 
 def _mesh(portrait: Portrait) -> np.ndarray:

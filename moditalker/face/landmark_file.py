@@ -2,16 +2,14 @@
 
 import math
 import zipfile
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 
 from moditalker.constants import FPS
 from moditalker.face.layout import interocular_distance
 from moditalker.media.source import existing_file
+from moditalker.utils.array_archive import DAMAGE, unpacked
 from moditalker.utils.errors import InputError
 
 MIN_FPS, MAX_FPS = 1, 240
@@ -48,10 +46,9 @@ def read_landmarks(path: Path) -> np.ndarray:
     path = existing_file(path, "landmark file")
     try:
         with zipfile.ZipFile(path) as archive:
-            fps = float(_array(archive, "fps", lambda shape: math.prod(shape) == 1).item())
-            landmarks = _array(archive, "landmarks", _is_track).astype(np.float32)
-    # What zipfile, zlib and numpy raise on files that are damaged or no archives of arrays.
-    except (KeyError, ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            fps = float(unpacked(archive, "fps", lambda shape: math.prod(shape) == 1).item())
+            landmarks = unpacked(archive, "landmarks", _is_track).astype(np.float32)
+    except DAMAGE as error:
         raise InputError(
             f"{path} is not a landmark file of up to {MAX_FRAMES} frames, (T, 68, 3) and fps; make one with "
             "'python -m moditalker track VIDEO -o FILE.npz'."
@@ -71,22 +68,3 @@ def read_landmarks(path: Path) -> np.ndarray:
 
 def _is_track(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and 0 < shape[0] <= MAX_FRAMES and shape[1:] == (68, 3)
-
-
-def _array(archive: zipfile.ZipFile, name: str, fits: Callable[[tuple[int, ...]], bool]) -> np.ndarray:
-    """An array of numbers from an npz file, of which no more is unpacked than its header says.
-
-    Raises:
-        ValueError: its shape does not fit, it holds no numbers, or fewer than its header says.
-        Exception: what zipfile and numpy raise on damage.
-    """
-    entry = archive.getinfo(f"{name}.npy")
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{name} is packed in a way that numpy does not use")
-    with archive.open(entry) as member:
-        header = {(1, 0): read_array_header_1_0, (2, 0): read_array_header_2_0}[read_magic(member)]
-        shape, fortran, dtype = header(member)
-        if dtype.kind not in "fiu" or dtype.itemsize > 8 or not fits(shape):
-            raise ValueError(f"{name} has shape {shape} and type {dtype}")
-        content = member.read(math.prod(shape) * dtype.itemsize)
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")

@@ -69,8 +69,13 @@ def interocular_distance(landmarks: np.ndarray) -> np.ndarray:
 
 def mouth_opening(landmarks: np.ndarray) -> np.ndarray:
     """Mean distance of the three inner-lip pairs, in inter-ocular distances; (..., 68, D) -> (...)."""
+    return lip_gap(landmarks) / interocular_distance(landmarks)
+
+
+def lip_gap(landmarks: np.ndarray) -> np.ndarray:
+    """``mouth_opening`` in the landmarks' own unit: nothing but lips counts; (..., 68, D) -> (...)."""
     pairs = np.linalg.norm(landmarks[..., UPPER_INNER_LIP, :] - landmarks[..., LOWER_INNER_LIP, :], axis=-1)
-    return pairs.mean(-1) / interocular_distance(landmarks)
+    return np.asarray(pairs.mean(-1))
 
 
 def mouth_width(landmarks: np.ndarray) -> np.ndarray:

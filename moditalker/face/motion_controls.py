@@ -7,13 +7,17 @@ from moditalker.face.layout import (
     LIDS,
     LIP_BRANCH,
     LOWER_INNER_LIP,
+    OTHER_BRANCH,
     STABLE,
     UPPER_INNER_LIP,
-    mouth_opening,
+    lip_gap,
 )
 
 MOUTH_AND_JAW = np.setdiff1d(LIP_BRANCH, STABLE)
 """What the lip scale moves: not the temples, on which head pose is measured."""
+
+EXPRESSION = np.setdiff1d(OTHER_BRANCH, [*STABLE, *np.ravel(LIDS)])
+"""What the expression scale moves: brows and the lower nose; lids have a scale of their own."""
 
 # How far a sampled head may go before it is held back softly: turning, shifting, growing.
 _POSE_LIMITS = np.array([0.22, 0.25, 0.18, 0.25, 0.2, 0.08], np.float32)
@@ -41,9 +45,18 @@ def scale_lips(residual: np.ndarray, shape: np.ndarray, scale: float, closed: np
     return scaled
 
 
+def scale_expression(residual: np.ndarray, scale: float) -> np.ndarray:
+    """(T, 68, 3) with brows and nose going further from the portrait, or less far; 1 changes nothing."""
+    if scale == 1.0:
+        return residual
+    scaled = residual.copy()
+    scaled[:, EXPRESSION] *= scale
+    return scaled
+
+
 def most_closed(residual: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """(68, 3) mean of the tenth of (T, 68, 3) residuals in which the mouth of (68, 3) ``shape`` is open least."""
-    opening = mouth_opening(residual + shape)
+    opening = lip_gap(residual + shape)
     return np.asarray(residual[opening <= np.quantile(opening, 0.1)].mean(0))
 
 

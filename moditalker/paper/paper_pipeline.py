@@ -17,6 +17,7 @@ from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.face.geometry import aligned_face
 from moditalker.face.tracker import make_tracker
+from moditalker.keys import Keys
 from moditalker.mtov.autoencoder import to_unit
 from moditalker.mtov.block_sampling import EncodedFace
 from moditalker.options import AnimateOptions
@@ -152,6 +153,9 @@ class PaperPipeline(TalkingPipeline):
         options = super().check_inputs(output_type, **given)
         if options.mtov_steps < 1:
             raise InputError(f"mtov_steps must be at least 1 with the paper preset, got {options.mtov_steps!r}.")
+        for name in ("expression_seed", "expression_guidance"):
+            if getattr(options, name) is not None:
+                raise InputError(f"The paper preset takes no {name}: its network draws lips and brows together.")
         return options
 
     @torch.inference_mode()
@@ -163,6 +167,7 @@ class PaperPipeline(TalkingPipeline):
         seed: int | None = None,
         generator: torch.Generator | None = None,
         head_motion: str | Path = "natural",
+        keys: Keys = None,
         callback_on_step_end: StepEnd | None = None,
         progress: Progress | None = None,
         **given: Any,
@@ -172,7 +177,7 @@ class PaperPipeline(TalkingPipeline):
         report, clock = progress or unasked, Stopwatch()
         encoded = self.encode_portrait(portrait)
         face = encoded.frame
-        seed, generators = generators_of(seed, generator)
+        seed, generators = generators_of(seed, generator, options.own_seeds)
         samples = samples_of(audio)
         frames = frame_count(samples)
         with clock("speech"):
@@ -188,20 +193,34 @@ class PaperPipeline(TalkingPipeline):
             own_identity=encoded.identity if isinstance(encoded, PaperPortrait) else None,
         )
         samplers = MotionSamplers(
-            lambda call: lips(self.atom, self.atom_scheduler, speech, face.shape, callback=call),
-            lambda call: self._sample_head(samples, frames, options.atom_steps, generators["head"], call),
+            lambda call, held: lips(self.atom, self.atom_scheduler, speech, face.shape, callback=call),
+            lambda call, held: self._sample_head(samples, frames, options, generators["head"], call),
             lambda stage: stepped(self, stage, report, callback_on_step_end),
+            holds=False,
         )
-        return self._spoken(face, samples, samplers, options, head_motion, seed, clock, report)
+        return self._spoken(face, samples, samplers, options, head_motion, keys, seed, clock, report)
 
     def _sample_head(
-        self, samples: np.ndarray, frames: int, steps: int, generator: torch.Generator, callback: StepCallback
+        self,
+        samples: np.ndarray,
+        frames: int,
+        options: AnimateOptions,
+        generator: torch.Generator,
+        callback: StepCallback,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Pose (T, 6) and closure (T,) of the compact preset's network; where there is none, a head that is still."""
         if self.head is None:
             return np.zeros((frames, 6), np.float32), None
         speech = speech_features(samples, frames)
-        return sample_head(self.head, head_scheduler(), speech, steps=steps, generator=generator, callback=callback)
+        return sample_head(
+            self.head,
+            head_scheduler(),
+            speech,
+            steps=options.atom_steps,
+            generator=generator,
+            guidance=options.head_guidance,
+            callback=callback,
+        )
 
     def render(  # type: ignore[override]
         self,
