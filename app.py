@@ -56,13 +56,15 @@ def serve(options: argparse.Namespace, folder: Path, name: str, port: int) -> No
     pipeline = load_pipeline(options.weights or "compact")
     warm_up(pipeline)
     # Only now, as Gradio settles where its files go when it is imported.
-    from moditalker.ui.page import build_page, launch_options, make_tabs
+    from moditalker.ui.page import build_page, launch_options, make_tabs, routes_of
 
     workspace = Workspace(folder)
     delete_by_age(folder, settings)
-    page = build_page(make_tabs(pipeline, settings, workspace, metrics), settings)
+    tabs = make_tabs(pipeline, settings, workspace, metrics)
+    page = build_page(tabs, settings)
     keep_start_up()
-    serve_until_ended(page, workspace, **launch_options(settings, name), server_name=name, server_port=port)
+    served = launch_options(settings, name, routes=routes_of(tabs))
+    serve_until_ended(page, workspace, **served, server_name=name, server_port=port)
 
 
 if __name__ == "__main__":

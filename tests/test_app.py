@@ -27,7 +27,7 @@ from moditalker.audio.recording import Recording
 from moditalker.face.landmark_file import write_landmarks
 from moditalker.options import DEFAULTS
 from moditalker.ui.animate.request import MAX_SEED
-from moditalker.ui.page import build_page, launch_options, make_tabs
+from moditalker.ui.page import build_page, launch_options, make_tabs, routes_of
 from moditalker.ui.shared.deletion import delete_by_age
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.workspace import Workspace
@@ -157,11 +157,15 @@ def served(pipeline: FakePipeline, folder: Path, settings: Settings = SETTINGS) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "gradio"))
         workspace = Workspace(folder / "work")
-        page = build_page(make_tabs(pipeline, settings, workspace), settings)
+        tabs = make_tabs(pipeline, settings, workspace)
+        page = build_page(tabs, settings)
         delete_by_age(workspace.root, settings)
         delete_by_age(folder / "gradio", settings)
         _, url, _ = page.launch(
-            **launch_options(settings), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"
+            **launch_options(settings, routes=routes_of(tabs)),
+            prevent_thread_lock=True,
+            quiet=True,
+            server_name="127.0.0.1",
         )
         try:
             yield url

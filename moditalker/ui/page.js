@@ -18,10 +18,17 @@
     });
 
     // Media events do not bubble, but they can be caught on their way down.
+    let watched = 0; // How far a video was watched while it was drawn; the finished one goes on from there.
+    document.addEventListener("timeupdate", (event) => {
+        if (event.target.closest("#growing")) watched = event.target.ended ? 0 : event.target.currentTime;
+    }, true);
     document.addEventListener("loadeddata", (event) => {
+        if (event.target.closest("#growing")) bring(event.target);
         const result = event.target.closest("#result");
         if (!result) return;
         bring(result);
+        if (watched < event.target.duration) event.target.currentTime = watched;
+        watched = 0;
         if (!calm.matches) play(event.target);
     }, true);
 

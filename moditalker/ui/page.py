@@ -6,12 +6,14 @@ from typing import Any, Protocol
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from moditalker.baselines.registry import Sources, find_methods
 from moditalker.ui.about import AboutTab
 from moditalker.ui.animate.animate_tab import AnimateTab
 from moditalker.ui.animate.estimate import Speeds
 from moditalker.ui.animate.examples import FOLDER, OPENING, load_examples
+from moditalker.ui.animate.growing import growing_route
 from moditalker.ui.animate.portrait_panel import PortraitPanel
 from moditalker.ui.animate.streaming import StreamStudio
 from moditalker.ui.animate.studio import Animator, Studio
@@ -59,8 +61,9 @@ def make_tabs(pipeline: Talker, settings: Settings, workspace: Workspace, metric
     comparisons = CompareStudio(methods, settings, workspace, line, metrics=metrics)
     streams = StreamStudio(pipeline, settings, workspace, line, metrics)
     conversation = ConversationPanel(ConverseStudio(pipeline, settings, workspace, line, metrics), settings)
+    growing = [growing_route(workspace)]
     return [
-        AnimateTab(studio, PortraitPanel(), settings, load_examples(), streams, conversation),
+        AnimateTab(studio, PortraitPanel(), settings, load_examples(), streams, conversation, growing),
         DubTab(DubStudio(pipeline, settings, workspace, line, metrics), settings),
         CompareTab(comparisons, settings),
         study_tab(),
@@ -106,20 +109,34 @@ def theme() -> gr.themes.Base:
     )
 
 
-def launch_options(settings: Settings, address: str | None = None, doors: Middleware | None = None) -> dict[str, Any]:
+def routes_of(tabs: Sequence[Tab]) -> list[BaseRoute]:
+    """What the tabs want to be served beside what Gradio serves."""
+    return [route for tab in tabs for route in getattr(tab, "routes", ())]
+
+
+def launch_options(
+    settings: Settings,
+    address: str | None = None,
+    doors: Middleware | None = None,
+    routes: Sequence[BaseRoute] = (),
+) -> dict[str, Any]:
     """How the page is served, wherever it is: arguments of `gr.Blocks.launch`.
 
     Args:
         settings: limits.
         address: that the server listens at; what the environment says when None.
         doors: what looks at every request, behind the checks of its host.
+        routes: see `routes_of`.
 
     Raises:
         InputError: see `host_checks`.
     """
     checks = host_checks(address or server_name())
     return {
-        "app_kwargs": {"middleware": [*checks, *([doors] if doors else [Middleware(Doors), PREVIEW])]},
+        "app_kwargs": {
+            "middleware": [*checks, *([doors] if doors else [Middleware(Doors), PREVIEW])],
+            "routes": list(routes),
+        },
         "theme": theme(),
         "css_paths": CSS,
         "js": SCRIPT.read_text(encoding="utf-8"),

@@ -16,7 +16,7 @@ from moditalker.video.provenance import TAGS
 
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof+use_metadata_tags"
 _SOUND_RATE = 48_000
-_FRAGMENT_SECONDS = 1.0
+FRAGMENT_SECONDS = 1.0
 """From one key frame, and one fragment, to the next."""
 _X264 = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
 
@@ -34,12 +34,13 @@ class FragmentWriter:
         sink: gets the file's bytes, in order.
         size: (width, height), both even; pixels.
         fps: frames a second.
+        fragment_seconds: a fragment is written when it is whole, so this is added to the delay.
     """
 
-    def __init__(self, sink: Sink, size: tuple[int, int], fps: int) -> None:
+    def __init__(self, sink: Sink, size: tuple[int, int], fps: int, fragment_seconds: float = FRAGMENT_SECONDS) -> None:
         self._file = av.open(_Forward(sink), "w", format="mp4", options={"movflags": _MOVFLAGS})
         self._file.metadata.update(TAGS)
-        self._picture = PictureTrack(self._file, size, Fraction(fps), _X264, round(fps * _FRAGMENT_SECONDS))
+        self._picture = PictureTrack(self._file, size, Fraction(fps), _X264, round(fps * fragment_seconds))
         self._sound = self._file.add_stream("aac", _SOUND_RATE, layout="mono", bit_rate=128_000)
         self.frames, self.samples = 0, 0
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any, Literal
 
 import gradio as gr
+from starlette.routing import BaseRoute
 
 from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.emotions import NEUTRAL
@@ -18,20 +19,20 @@ from moditalker.ui.animate.examples import Example
 from moditalker.ui.animate.portrait_panel import PortraitPanel
 from moditalker.ui.animate.recording_check import look_at_recording
 from moditalker.ui.animate.request import LARGEST, NEW_SEED, Request, check_before_start
-from moditalker.ui.animate.results import build_results, cleared, preview_of, shown
+from moditalker.ui.animate.results import build_results, cleared, playing, preview_of, shown
 from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
 from moditalker.ui.animate.streaming import STREAM_CONTROLS, StreamEndpoint, StreamStudio
-from moditalker.ui.animate.studio import Preview, ProgressEvent, Result, Studio
+from moditalker.ui.animate.studio import Growing, Preview, ProgressEvent, Result, Studio
+from moditalker.ui.shared.consent import CONSENT
 from moditalker.ui.shared.jobs import Jobs
 from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import CANCEL_SECONDS, Run
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.status import in_words, note_html, progress_html, sentence, waiting_html
+from moditalker.ui.shared.status import buffering_html, in_words, note_html, progress_html, sentence, waiting_html
 from moditalker.ui.shared.tab import Panel
 from moditalker.utils.errors import InputError
 
-CONSENT = "I may use this face and this voice, and I will say that the video is AI-generated wherever I show it."
 CHARACTERS_A_SECOND = 14.0
 """How fast the synthetic voice speaks, for an estimate."""
 
@@ -46,6 +47,7 @@ class AnimateTab:
         examples: with their results; the first one is shown when the page opens.
         streams: what carries requests of `/stream` out; without it there is no such endpoint.
         conversation: what several faces need, in a part that opens at a click; without it there is none.
+        routes: what is served beside the page: the videos while they are drawn.
     """
 
     title = "Animate"
@@ -58,9 +60,10 @@ class AnimateTab:
         examples: Sequence[Example] = (),
         streams: StreamStudio | None = None,
         conversation: Panel | None = None,
+        routes: Sequence[BaseRoute] = (),
     ) -> None:
         self._studio, self._portraits, self._settings, self._streams = studio, portraits, settings, streams
-        self._examples, self._conversation = list(examples), conversation
+        self._examples, self._conversation, self.routes = list(examples), conversation, list(routes)
 
     def build(self) -> None:
         """Add the tab's content to the `gr.Tab` that is open."""
@@ -151,13 +154,18 @@ class AnimateTab:
             refusals(request.portrait, request.audio, request.head_video),
             closing(self._studio.make(request, keep=True)) as made,
         ):
+            buffered = ""
             for event in made:
                 if isinstance(event, Waiting):
                     yield [waiting_html(event), *[gr.skip()] * len(cleared())]
                 elif isinstance(event, ProgressEvent):
-                    yield [progress_html(event), *[gr.skip()] * len(cleared())]
+                    yield [progress_html(event) + buffered, *[gr.skip()] * len(cleared())]
                 elif isinstance(event, Preview):
                     yield [gr.skip(), *preview_of(event.video)]
+                elif isinstance(event, Growing):
+                    buffered = buffering_html(event) if event.left > 0 else ""
+                    if event.left == 0:
+                        yield [gr.skip(), *playing(event.video)]
                 else:
                     seconds = event.report["frames"] / event.report["fps"]
                     note = f"Done: {seconds:.1f} s of video in {in_words(sum(event.report['seconds'].values()))}."

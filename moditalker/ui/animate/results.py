@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from moditalker.ui.animate.examples import OPENING, Example
+from moditalker.ui.animate.growing import address_of
 from moditalker.ui.animate.studio import Result
 
 
@@ -16,6 +17,7 @@ class Results:
     """The components of the right-hand side."""
 
     opening: gr.HTML
+    growing: gr.HTML
     video: gr.Video
     details: gr.Column
     used_seed: gr.Number
@@ -25,7 +27,7 @@ class Results:
     report_file: gr.DownloadButton
 
     def outputs(self) -> list[Any]:
-        """In the order of `shown`, `preview_of` and `cleared`."""
+        """In the order of `shown`, `preview_of`, `playing` and `cleared`."""
         return list(vars(self).values())
 
 
@@ -36,6 +38,7 @@ def build_results(between: Callable[[], None]) -> Results:
         between: adds what stands under the video, before the details.
     """
     opening = gr.HTML(opening_html(OPENING), elem_id="opening")
+    growing = gr.HTML(elem_id="growing")
     video = gr.Video(
         label="Result", interactive=False, visible=False, height=420, buttons=["download"], elem_id="result"
     )
@@ -58,7 +61,7 @@ def build_results(between: Callable[[], None]) -> Results:
         with gr.Accordion("Report: every setting, and how long each stage took", open=False):
             report = gr.JSON(show_label=False, label="Report", open=True, elem_id="report")
             report_file = gr.DownloadButton("Download the report (JSON)", size="sm", elem_id="report-file")
-    return Results(opening, video, details, used_seed, landmarks, plot, report, report_file)
+    return Results(opening, growing, video, details, used_seed, landmarks, plot, report, report_file)
 
 
 def opening_html(video: Path) -> str:
@@ -77,6 +80,7 @@ def shown(result: Result | Example, label: str) -> list[Any]:
     """A result, or an example's, in the order of `Results.outputs`."""
     return [
         gr.HTML(visible=False),
+        "",
         gr.Video(value=str(result.video), label=label, visible=True),
         gr.Column(visible=True),
         result.report["seed"],
@@ -90,10 +94,20 @@ def shown(result: Result | Example, label: str) -> list[Any]:
 def cleared() -> list[Any]:
     """Nothing to see yet, in the order of `Results.outputs`."""
     opening, video = gr.HTML(visible=True), gr.Video(value=None, label="Result", visible=False)
-    return [opening, video, gr.Column(visible=False), None, None, None, None, gr.skip()]
+    return [opening, "", video, gr.Column(visible=False), None, None, None, None, gr.skip()]
 
 
 def preview_of(video: Path) -> list[Any]:
     """The first second in the video's place, in the order of `Results.outputs`."""
     label = "The first second, while the rest is made"
-    return [gr.HTML(visible=False), gr.Video(value=str(video), label=label, visible=True), *[gr.skip()] * 6]
+    return [gr.HTML(visible=False), "", gr.Video(value=str(video), label=label, visible=True), *[gr.skip()] * 6]
+
+
+def playing(video: Path) -> list[Any]:
+    """The video in its place while the rest of it is drawn, in the order of `Results.outputs`."""
+    words = "It plays while the rest is drawn. The download comes at the end."
+    html = (
+        f'<figure><video src="{address_of(video)}" aria-label="The video while it is drawn" controls autoplay '
+        f"playsinline></video><figcaption>{words}</figcaption></figure>"
+    )
+    return [gr.HTML(visible=False), html, gr.Video(value=None, visible=False), *[gr.skip()] * 6]

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from moditalker.constants import FPS
 from moditalker.face.landmark_file import read_landmarks
 from moditalker.render.landmark_video import write_landmark_video
 from moditalker.ui.animate.estimate import Countdown, Speeds
+from moditalker.ui.animate.growing import GrowingVideo
 from moditalker.ui.animate.motion_plot import write_motion_plot
 from moditalker.ui.animate.request import Job, Request, accept
 from moditalker.ui.shared.line import Line, Waiting
@@ -92,7 +94,22 @@ class Result:
     report: dict[str, Any]
 
 
-Event = Waiting | ProgressEvent | Preview | Result
+@dataclass(frozen=True)
+class Growing:
+    """A video that grows while it is drawn.
+
+    Attributes:
+        video: the file; see `growing.growing_route`.
+        left: seconds until it can be played to its end without a stop; 0 when it can.
+        speed: seconds of it that are drawn in a second.
+    """
+
+    video: Path
+    left: float
+    speed: float
+
+
+Event = Waiting | ProgressEvent | Preview | Growing | Result
 
 
 def gpu_seconds(job: Job, folder: Path) -> int:
@@ -143,8 +160,8 @@ class Studio:
             request: what is asked for.
             keep: leave the result's files where they are, until their age ends them.
         Yields:
-            ``Waiting`` while others come before, ``ProgressEvent`` several times a second, ``Preview`` once where the
-            recording is long enough, and ``Result``.
+            ``Waiting`` while others come before, ``ProgressEvent`` several times a second, ``Preview`` once and
+            ``Growing`` several times where the recording is long enough, and ``Result``.
         Raises:
             InputError: the request cannot be carried out, or too many wait already.
             MachineError: something failed here.
@@ -171,6 +188,8 @@ class Studio:
                 raise MachineError(content)
             elif kind == "preview":
                 yield Preview(folder / content)
+            elif kind == "growing":
+                yield Growing(folder / content[0], *content[1:])
             elif kind == "done":
                 report = content
             yield ProgressEvent.of(countdown)
@@ -231,16 +250,23 @@ class Studio:
             events.put(("progress", (stage, done, total)))
 
         raise_if_cancelled(folder)
-        report = self._pipeline.animate(
-            request.portrait,
-            job.recording,
-            _video_of(job, folder),
-            save_landmarks=folder / "landmarks.npz",
-            mark=self._settings.mark,
-            on_frames=FirstSecond(job, folder, events),
-            progress=progress,
-            **request.options(),
-        )
+        first = FirstSecond(job, folder, events)
+        with closing(GrowingVideo(job, folder, events)) as growing:
+
+            def on_frames(frames: np.ndarray) -> None:
+                first(frames)
+                growing(frames)
+
+            report = self._pipeline.animate(
+                request.portrait,
+                job.recording,
+                _video_of(job, folder),
+                save_landmarks=folder / "landmarks.npz",
+                mark=self._settings.mark,
+                on_frames=on_frames,
+                progress=progress,
+                **request.options(),
+            )
         events.put(("done", report))
 
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import gradio as gr
 
 from moditalker.audio.voices.registry import DEFAULT_VOICE
-from moditalker.ui.animate.animate_tab import CONSENT
 from moditalker.ui.animate.request import NEW_SEED
 from moditalker.ui.compare.column_progress import progress_html, sentence
 from moditalker.ui.compare.compare_request import CompareRequest
@@ -25,6 +24,7 @@ from moditalker.ui.compare.compare_results import (
 from moditalker.ui.compare.compare_studio import ColumnDone, CompareStudio, Comparison, Working
 from moditalker.ui.compare.form import Form, build_files, build_more, files_of, request_of
 from moditalker.ui.compare.methods import CHOSEN, MethodsPanel
+from moditalker.ui.shared.consent import CONSENT
 from moditalker.ui.shared.jobs import Jobs
 from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from moditalker.ui.animate.studio import ProgressEvent
+from moditalker.ui.animate.studio import Growing, ProgressEvent
 from moditalker.ui.shared.line import Waiting
 from moditalker.utils.progress import STAGE_UNITS, STAGE_WORDS
 
@@ -36,6 +36,14 @@ def progress_html(progress: ProgressEvent) -> str:
         f'aria-valuenow="{percent}" aria-valuetext="{escape(said)}">'
         f'<div class="progress-words"><span>{escape(sentence(progress))}</span><span>{left}</span></div>'
         f'<div class="progress-bar"><div style="width:{percent}%"></div></div></div>'
+    )
+
+
+def buffering_html(growing: Growing) -> str:
+    """When a video that is drawn more slowly than it plays can be played to its end without a stop."""
+    return note_html(
+        f"This machine draws {growing.speed:.2f} s of video in a second. It plays in about {in_words(growing.left)}: "
+        "then it can go on to its end without a stop."
     )
 
 
