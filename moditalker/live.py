@@ -13,7 +13,7 @@ from moditalker.audio.load import AudioSource, samples_of
 from moditalker.constants import FPS, SAMPLES_A_FRAME
 from moditalker.portrait import Portrait, PortraitSource
 from moditalker.utils.errors import InputError
-from moditalker.video.fragments import FragmentWriter, Sink
+from moditalker.video.fragments import FRAGMENT_SECONDS, FragmentWriter, Sink
 from moditalker.video.watermark import Watermark
 
 
@@ -82,6 +82,7 @@ def write_live(
     sink: Sink,
     *,
     on_piece: Callable[[Piece], None] | None = None,
+    fragment_seconds: float = FRAGMENT_SECONDS,
     **options: Any,
 ) -> int:
     """Write a fragmented MP4 while it is being made.
@@ -90,6 +91,7 @@ def write_live(
         pipeline, portrait, sound, **options: as of ``pieces``.
         sink: gets the bytes.
         on_piece: called with each piece that was written; may raise to end the work, after which the video is whole.
+        fragment_seconds: see ``FragmentWriter``.
     Returns:
         Frames.
     """
@@ -99,7 +101,7 @@ def write_live(
             for piece in made:
                 if writer is None:
                     height, width = piece.frames.shape[1:3]
-                    writer = FragmentWriter(sink, (width, height), FPS)
+                    writer = FragmentWriter(sink, (width, height), FPS, fragment_seconds)
                 writer.write(piece.frames, piece.sound)
                 if on_piece is not None:
                     on_piece(piece)

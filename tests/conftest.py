@@ -52,6 +52,7 @@ SHARED = {
     "test_attack_app.py": "app",
     "test_attack_hosts.py": "app",
     "test_browser.py": "app",
+    "test_live_tab.py": "app",
     "test_ui_server.py": "app",
     "test_attack_process.py": "forked",
     "test_batch.py": "forked",

@@ -10,7 +10,7 @@ from browser import needs_browser
 from playwright.sync_api import Browser
 from test_app import FakePipeline, served
 
-TABS = ("Animate", "Dub", "Compare", "Study", "About")
+TABS = ("Animate", "Live", "Dub", "Compare", "Study", "About")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PATIENCE_SECONDS = 60
 

@@ -207,7 +207,7 @@ def test_the_page_is_used_by_keyboard_and_fits_a_phone(url: str, page: Page) -> 
         reached.add(page.evaluate("document.activeElement.closest('[id]')?.id"))
     assert reached >= {"consent", "animate"}, reached
     page.set_viewport_size({"width": 390, "height": 844})
-    for tab in ("Animate", "Dub", "Compare", "Study", "About"):
+    for tab in ("Animate", "Live", "Dub", "Compare", "Study", "About"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, f"{tab} is wider than the screen"

@@ -141,8 +141,9 @@ class BlockSampler:
         ramp = torch.linspace(0, 1, OVERLAP + 2)[1:-1].reshape(-1, 1, 1, 1)
         carried: torch.Tensor | None = None
         source = iter(pieces)
-        waiting, ended = next(source), False
-        while not ended:
+        waiting = next(source, None)
+        ended = waiting is None
+        while waiting is not None and not ended:
             while len(waiting) <= length and not ended:
                 piece = next(source, None)
                 ended = piece is None

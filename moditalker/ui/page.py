@@ -23,6 +23,8 @@ from moditalker.ui.converse.conversation_panel import ConversationPanel
 from moditalker.ui.converse.converse_studio import ConverseStudio
 from moditalker.ui.dub.dub_studio import Dubber, DubStudio
 from moditalker.ui.dub.dub_tab import DubTab
+from moditalker.ui.live.live_socket import LiveSocket
+from moditalker.ui.live.live_tab import LiveTab
 from moditalker.ui.shared.doors import Doors
 from moditalker.ui.shared.hosts import host_checks, server_name
 from moditalker.ui.shared.line import Line
@@ -61,9 +63,11 @@ def make_tabs(pipeline: Talker, settings: Settings, workspace: Workspace, metric
     comparisons = CompareStudio(methods, settings, workspace, line, metrics=metrics)
     streams = StreamStudio(pipeline, settings, workspace, line, metrics)
     conversation = ConversationPanel(ConverseStudio(pipeline, settings, workspace, line, metrics), settings)
+    live = LiveSocket(pipeline, settings, workspace, line, metrics)
     growing = [growing_route(workspace)]
     return [
         AnimateTab(studio, PortraitPanel(), settings, load_examples(), streams, conversation, growing),
+        LiveTab(live, settings),
         DubTab(DubStudio(pipeline, settings, workspace, line, metrics), settings),
         CompareTab(comparisons, settings),
         study_tab(),

@@ -16,6 +16,8 @@ from moditalker.utils.errors import InputError
 
 HOSTS = "MODITALKER_HOSTS"
 """Environment variable: names separated by commas, such as ``talk.example.org`` or ``*.example.org``; ``*`` for any."""
+POLICY_VIOLATION = 1008
+"""Of RFC 6455: why a socket is closed."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -64,11 +66,15 @@ class SameOrigin:
         self._app, self._others = app, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with 403."""
+        """Pass a request on, or answer it with 403; a socket too, as browsers open one to any site."""
         headers = dict(scope.get("headers", []))
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if scope["type"] != "http" or not origin or self._may(origin, headers.get(b"host", b"").decode("latin-1")):
+        asks = scope["type"] in ("http", "websocket")
+        if not asks or not origin or self._may(origin, headers.get(b"host", b"").decode("latin-1")):
             await self._app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
             return
         sentence = f"Pages of {origin[:60]} may not use this server: its operator can name them in {HOSTS}."
         await refusal(sentence, 403)(scope, receive, send)

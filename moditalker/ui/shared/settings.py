@@ -9,6 +9,7 @@ class Settings:
 
     Attributes:
         max_audio_seconds: longest recording.
+        max_live_seconds: longest turn of a live session.
         max_text: characters of a text to be spoken.
         max_title: characters of what a column is called.
         max_video_seconds: longest video whose head motion is followed, or that is dubbed.
@@ -22,6 +23,7 @@ class Settings:
     """
 
     max_audio_seconds: float = 60.0
+    max_live_seconds: float = 300.0
     max_text: int = 600
     max_title: int = 40
     max_video_seconds: float = 60.0
