@@ -12,6 +12,8 @@ import torch
 
 from moditalker.atom.streamed_motion import HOP, LOOK_AHEAD, StreamedMotion, StreamSettings
 from moditalker.audio.pcm import pcm_pieces
+from moditalker.benchmark.stream_bench import bench_stream
+from moditalker.benchmark.stream_probe import probe
 from moditalker.cli.main import main as cli
 from moditalker.constants import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
 from moditalker.face.layout import mouth_opening
@@ -23,6 +25,7 @@ from moditalker.utils.ahead import ahead
 from moditalker.utils.errors import InputError
 from moditalker.utils.ring import Recent
 from moditalker.utils.seeds import generators_of
+from moditalker.video.fragments import FragmentWriter
 
 
 def streamed(pipeline: MoDiTalkerPipeline, portrait: Portrait, **settings: bool) -> StreamedMotion:
@@ -146,6 +149,39 @@ def test_a_live_video_plays_before_it_is_whole(
     # What was there at the last piece is a video by itself.
     part, _ = decoded(sink.getvalue()[: grown[-1]])
     assert FPS <= part < frames
+
+
+def test_a_probe_tells_by_how_much_sound_is_late(speech: np.ndarray, tmp_path: Path) -> None:
+    heard = np.tile(speech, 2)[: 4 * SAMPLE_RATE]
+    grey = np.full((4 * FPS, 64, 64, 3), 90, np.uint8)
+    for late in (0, 3):
+        shifted = np.concatenate([np.zeros(late * SAMPLES_A_FRAME, np.float32), heard])[: len(heard)]
+        with (tmp_path / f"{late}.mp4").open("wb") as file:
+            writer = FragmentWriter(file, (64, 64), FPS)
+            for start in range(0, len(grey), 12):
+                part = slice(start * SAMPLES_A_FRAME, (start + 12) * SAMPLES_A_FRAME)
+                writer.write(grey[start : start + 12], shifted[part])
+            writer.close()
+        found = probe(tmp_path / f"{late}.mp4", heard)
+        assert found.frames == len(grey)
+        assert found.wander < 1
+        assert len(found.sound) >= 3
+        assert all(by == pytest.approx(40 * late, abs=3) for _, by in found.sound)
+
+
+@pytest.mark.slow
+def test_the_bench_says_when_frames_come_and_how_far_sound_and_picture_are_apart(
+    pipeline: MoDiTalkerPipeline, portrait_file: Path, speech_file: Path
+) -> None:
+    table, rows = bench_stream(pipeline, portrait_file, speech_file, 2.0, seed=1, whole=False)
+    assert rows[0]["run"] == "stream"
+    assert 0 < rows[0]["first_frame"] <= rows[0]["first_second"] < 2 * rows[0]["real_time"] + 1
+    assert rows[-1]["frames"] == 2 * FPS
+    assert "ms at most" in table
+
+
+def test_a_stream_without_sound_has_no_frames(pipeline: MoDiTalkerPipeline, portrait: Portrait) -> None:
+    assert list(pipeline.stream(portrait, [])) == []
 
 
 @pytest.mark.slow

@@ -49,6 +49,7 @@ def _add_bench(commands: Commands) -> None:
         "--stages", nargs=2, type=Path, metavar=("PORTRAIT", "AUDIO"), help="each stage of the compact preset's instead"
     )
     command.add_argument("--seconds", type=Number(1, 36_000), default=30.0, help="of the stream or stages (30)")
+    command.add_argument("--only-stream", action="store_true", help="for long ones: no whole run to compare with")
     dub = command.add_argument_group("dubbing")
     dub.add_argument("--dub", type=Path, metavar="DATA", help="real clips, dubbed with their own and with other sounds")
     dub.add_argument("--split", default="val", help="of the clips (val)")
@@ -98,7 +99,8 @@ def _bench_compact(options: argparse.Namespace) -> None:
     if options.stages is not None:
         table, rows = bench_stages(load("compact"), portrait, audio, options.seconds)
     else:
-        table, rows = bench_stream(load("compact"), portrait, audio, options.seconds, seed=0)
+        whole = not options.only_stream
+        table, rows = bench_stream(load("compact"), portrait, audio, options.seconds, seed=0, whole=whole)
     if options.output is not None:
         options.output.write_text(json.dumps(rows, indent=1))
     print(table, end="")
