@@ -145,6 +145,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         generator: torch.Generator | None = None,
         head_video: Path | None = None,
         mouth_only: bool = False,
+        correct_lips: bool = True,
         progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
         """MToV alone: pictures of the portrait with these landmarks, a few at a time, so that memory stays bounded.
@@ -156,6 +157,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             mtov_steps: denoising steps; 0 leaves the planes empty, so only what warp and decoder tell is drawn.
             head_video: the driving video, whose pictures the paper's networks look at; these do not.
             mouth_only: draw nothing but the mouth and its neighbourhood, in a quarter of the time.
+            correct_lips: draw everything once before, see ``render.lip_correction``.
         Yields:
             (n, H, W, 3) uint8, in order; T frames in all.
         Raises:
@@ -165,7 +167,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         encoded = self.encode_portrait(portrait)
         target = encoded.frame.motion(target_landmarks(encoded.frame, landmarks, own))
         noise = generators_of(seed, generator)[1]["video"]
-        return self._frames(encoded, target, steps, noise, progress or unasked, mouth_only)
+        return self._frames(encoded, target, steps, noise, progress or unasked, mouth_only, correct_lips)
 
     def _frames(
         self,
@@ -175,12 +177,14 @@ class MoDiTalkerPipeline(TalkingPipeline):
         noise: torch.Generator,
         report: Progress,
         mouth_only: bool,
+        correct_lips: bool,
     ) -> Iterator[np.ndarray]:
         """``render`` of an encoded portrait to a motion of its own."""
         frames = len(target)
-        target = self._lip_corrected(
-            portrait, target, steps, noise, lambda done: report("lip_correction", done, frames)
-        )
+        if correct_lips:
+            target = self._lip_corrected(
+                portrait, target, steps, noise, lambda done: report("lip_correction", done, frames)
+            )
         sampler = self._sampler(portrait, steps, noise, lambda done: report("video", done, frames), mouth_only)
         yield from composed(portrait.frame, composer_of(portrait, not mouth_only, mouth_only), ahead(sampler(target)))
 

@@ -14,8 +14,10 @@ import skimage.transform
 
 from moditalker.audio.load import load_audio
 from moditalker.audio.recording import Recording
+from moditalker.benchmark.dub_bench import places
 from moditalker.cli.main import main as cli
 from moditalker.constants import SAMPLE_RATE
+from moditalker.dub.obstacles import obstructed, skin_colours
 from moditalker.dub.offset import mend_offset
 from moditalker.dub.sound import dubbed_sound
 from moditalker.dub.timeline import shown, sources
@@ -196,6 +198,15 @@ def test_the_command_says_what_is_missing(
     assert sentence in capsys.readouterr().err
 
 
+def test_frames_with_something_before_the_chin_are_told(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    film = np.clip(astronaut + rng.normal(0, 3, (9, *astronaut.shape)), 0, 255).astype(np.uint8)
+    lower_lip, chin = int(landmarks[57, 1]), int(landmarks[8, 1])
+    film[3:6, lower_lip : chin + 20, 100:400] = (60, 40, 160)
+    colours = np.stack([skin_colours(frame, landmarks) for frame in film])
+    assert obstructed(colours).tolist() == [False] * 3 + [True] * 3 + [False] * 3
+
+
 def test_a_video_without_a_face_is_refused(pipeline: MoDiTalkerPipeline, speech: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "wall.mp4"
     with VideoWriter(path, (128, 128), 25, None) as writer:
@@ -204,3 +215,16 @@ def test_a_video_without_a_face_is_refused(pipeline: MoDiTalkerPipeline, speech:
     with pytest.raises(InputError, match="Nowhere in the video can the lips be changed"):
         pipeline.dub(path, speech, tmp_path / "out.mp4", **FEW)
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_bench_sees_a_pixel_that_changed_and_a_border_that_boils(film: np.ndarray) -> None:
+    source = film[:FACE]
+    inside = np.zeros(source.shape[1:3], bool)
+    inside[100:140, 100:160] = True
+    calm, boiling = source.copy(), source.copy()
+    calm[:, inside] = calm[:, inside] // 2
+    boiling[:, inside] = np.random.default_rng(0).integers(0, 255, boiling[:, inside].shape)
+    share = 1 - inside.mean()
+    assert places(calm, source)["unchanged"] == pytest.approx(share, abs=0.01)
+    assert places(calm, source)["border_flicker"] <= 1.1
+    assert places(boiling, source)["border_flicker"] > 1.5

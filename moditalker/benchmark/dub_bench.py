@@ -93,12 +93,13 @@ def _rows_of(
     for method in METHODS:
         scale = 0.0 if method == "still mouth" else 1.0
         row: dict[str, Any] = {"clip": clip.name, "method": method}
-        for which, recording in (("own", own), ("other", other)):
+        sounds = (("own", own),) if method == "still mouth" else (("own", own), ("other", other))
+        for which, recording in sounds:
             started = process_time()
             frames, source = _dubbed(pipeline, path, recording, folder, seed, scale)
             if which == "own":
                 row["cpu"] = (process_time() - started) / (len(frames) / FPS)
-                row |= _places(frames, source)
+                row |= places(frames, source)
             count = min(len(frames), len(real)) if which == "own" else len(frames)
             made = TalkingVideo(frames[:count], tracker.track(frames[:count]), recording.samples)
             if which == "own":
@@ -121,7 +122,7 @@ def _dubbed(
     return np.stack(frames[: len(source)]), np.stack(source)
 
 
-def _places(frames: np.ndarray, source: np.ndarray) -> dict[str, float]:
+def places(frames: np.ndarray, source: np.ndarray) -> dict[str, float]:
     """Share of pixels that stay the same, and flicker where what changed meets what did not, beside the video's own."""
     changed = (frames != source).any(-1)
     width = max(1, round(_BORDER * frames.shape[2]))

@@ -30,9 +30,13 @@ def drawn_mouths(
     """
 
     def drawn(reference: Reference) -> Iterator[np.ndarray]:
-        face = pipeline.encode_face(reference.picture, reference.landmarks)
-        portrait = Portrait(reference.picture, FaceFrame(reference.landmarks), face)
-        chunks = pipeline.render(portrait, landmarks, own=True, mtov_steps=mtov_steps, seed=seed, mouth_only=True)
+        picture = reference.picture
+        face = pipeline.encode_face(picture, reference.landmarks)
+        portrait = Portrait(picture, FaceFrame(reference.landmarks), face)
+        # The references are mouths of this very person: a correction by a trial render gains nothing here, and costs as
+        # much as all the rest.
+        options = {"mtov_steps": mtov_steps, "seed": seed, "mouth_only": True, "correct_lips": False}
+        chunks = pipeline.render(portrait, landmarks, own=True, **options)
         return (frame for chunk in chunks for frame in chunk)
 
     if references.shut is None or references.open is None:

@@ -72,19 +72,21 @@ class Reference:
     """A head that lends its mouth.
 
     Attributes:
-        picture: (S, S, 3) uint8.
-        landmarks: (68, 3) in its pixels.
+        coded: its picture as PNG, for a film has many shots.
+        landmarks: (68, 3) in the picture's pixels.
         cost: how far it is from what is wanted; 0 at best.
     """
 
-    picture: np.ndarray
+    coded: np.ndarray
     landmarks: np.ndarray
     cost: float
 
     @property
-    def opening(self) -> float:
-        """Of its mouth, inter-ocular distances."""
-        return float(mouth_opening(self.landmarks))
+    def picture(self) -> np.ndarray:
+        """(S, S, 3) uint8."""
+        decoded = cv2.imdecode(self.coded, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
 
 
 @dataclass
@@ -103,10 +105,11 @@ class References:
         better_open = opening > _OPEN_AT_LEAST and (self.open is None or wide < self.open.cost - 0.05)
         if better_shut or better_open:
             picture, placed = space.head(frame, landmarks)
+            _, coded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
             if better_shut:
-                self.shut = Reference(picture, placed, shut)
+                self.shut = Reference(coded, placed, shut)
             if better_open:
-                self.open = Reference(picture, placed, wide)
+                self.open = Reference(coded, placed, wide)
 
     def or_else(self, other: "References") -> "References":
         """These, and where one is missing the other's."""

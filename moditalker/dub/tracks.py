@@ -7,6 +7,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from moditalker.dub.following import Follower, Seen
+from moditalker.dub.obstacles import obstructed, skin_colours
 from moditalker.dub.references import HeadSpace, References
 from moditalker.dub.shots import CutFinder
 from moditalker.face.covering import coverings, is_covered
@@ -20,6 +21,8 @@ _GAP = 3
 """Frames without a face that are filled from their neighbours."""
 _SHORTEST = 0.3
 """Seconds; shorter stretches between kept ones are not worth changing."""
+_RECENT = 50
+"""Frames before one that say how the skin around its mouth usually looks."""
 _COVERED_FRAMES = 5
 """A mouth counts as covered where most of so many frames around show it so."""
 
@@ -71,18 +74,24 @@ def track(
     find_cut = CutFinder()
     seen: list[Seen] = []
     reasons: list[str] = []
+    colours: dict[int, np.ndarray] = {}
     shots: list[int] = []
     references: list[References] = []
+    recent: list[np.ndarray] = []
     space: HeadSpace | None = None
     for frame in frames:
         cut = find_cut(frame)
         if cut:
             references.append(References())
+            recent = []
         one = follower(frame, cut)
         reason = one.reason or ("" if one.landmarks is None else _unusable(frame, one.landmarks))
         if one.landmarks is not None and not reason:
             space = space or HeadSpace.fitting(one.landmarks)
-            references[-1].offer(frame, one.landmarks, space)
+            colours[len(seen)] = skin_colours(frame, one.landmarks)
+            recent = [*recent[-_RECENT:], colours[len(seen)]]
+            if not obstructed(np.stack(recent))[-1]:
+                references[-1].offer(frame, one.landmarks, space)
         seen.append(one)
         reasons.append(reason)
         shots.append(len(references) - 1)
@@ -96,6 +105,12 @@ def track(
             "that shows a face from the front, in good light and not too small."
         )
     shot_of = np.array(shots)
+    for shot in range(len(references)):
+        indices = [index for index in colours if shots[index] == shot]
+        if indices:
+            hidden = obstructed(np.stack([colours[index] for index in indices]))
+            for index in np.array(indices)[hidden].tolist():
+                reasons[index] = "mouth covered"
     landmarks = _steadied(seen, shot_of)
     return Tracks(landmarks, _settled(reasons, landmarks, shot_of, fps), shot_of, references, space, follower.faces)
 
