@@ -206,7 +206,7 @@ def test_two_faces_of_one_picture_speak_in_turn(
     script.write_text(f'[[turn]]\nface = 2\naudio = "{brief_file}"\n[[turn]]\nface = 1\naudio = "{brief_file}"\n')
     drawn: list[np.ndarray] = []
     options = {"atom_steps": 2, "mtov_steps": 0, "seed": 3, "on_frames": drawn.append}
-    report = pipeline.converse([tmp_path / "two.png"], script, tmp_path / "out.mp4", **options)
+    report = pipeline.converse([tmp_path / "two.png"], read_script(script), tmp_path / "out.mp4", **options)
     frames = np.concatenate(drawn)
     assert report["frames"] == len(frames) == 30
     assert frames.shape[1:] == picture.shape
