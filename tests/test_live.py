@@ -175,6 +175,20 @@ def test_a_turn_has_an_end_and_a_wrong_word_does_not_end_the_session(
     assert [event["seconds"] for event in events if event["event"] == "made"] == [2.4, 0.2]
 
 
+@pytest.mark.slow
+def test_a_client_that_falls_silent_frees_the_machine_and_may_go_on(
+    client: TestClient, portrait_file: Path, speech: np.ndarray, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moditalker.ui.live.session.SILENT_SECONDS", 0.8)
+    with opened(client, portrait_file) as socket:
+        for _ in range(2):
+            socket.send_bytes(pcm(speech[: SAMPLE_RATE // 5]))
+            assert told(socket, "made")[0][-1]["seconds"] == 0.2
+        socket.send_text('{"end": true}')
+        told(socket, "ended")
+    assert line.lengths() == (0, 0)
+
+
 def test_a_page_elsewhere_opens_no_socket(client: TestClient) -> None:
     with pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)):
         with client.websocket_connect(ADDRESS, headers={"origin": "http://elsewhere.example"}):

@@ -180,7 +180,14 @@ const HEARD = {
         if (live.idles.length < IDLES && !live.turns.length) ask({ idle: about.idle });
         consider();
     },
-    refused: ({ sentence }) => words(sentence, "bad"),
+    refused: ({ sentence, turn }) => {
+        words(sentence, "bad");
+        for (const list of [live.turns, live.idles]) {
+            const place = list.findIndex((one) => one.number === turn);
+            if (place >= 0) list.splice(place, 1)[0].remove();
+        }
+        consider();
+    },
     failed: ({ sentence }) => words(sentence, "bad"),
     ended: () => {},
 };

@@ -46,6 +46,7 @@ class Turn:
         samples: how many came so far.
         frames: how many were drawn so far.
         text: to be spoken, in place of parts.
+        over: no sound came for so long that it was ended.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Turn:
     samples: int = 0
     frames: int = 0
     text: str = ""
+    over: bool = False
 
 
 class _GivesWayError(Exception):
@@ -146,13 +148,14 @@ class Session:
                 with self._metrics.request("live"):
                     self._make(turn, number)
             except InputError as error:
-                self._send({"event": "refused", "sentence": str(error)})
+                self._send({"event": "refused", "turn": number, "sentence": str(error)})
             number += 1
 
     def _take(self, sound: np.ndarray) -> None:
         if self._utterances is None:
             if len(sound):
-                self._add(self._open or self._begin(0.0), sound)
+                turn = self._open
+                self._add(self._begin(0.0) if turn is None or turn.over else turn, sound)
             return
         for part, begins in self._utterances(sound):
             if begins:
@@ -227,6 +230,7 @@ class Session:
                 return turn.parts.get(timeout=BEAT_SECONDS)
             except Empty:
                 continue
+        turn.over = True
         return None
 
     def _drawn(self, turn: Turn, piece: Piece) -> None:
