@@ -50,6 +50,7 @@ def bench_dub(
     split: str = "val",
     every: int = 1,
     clips: int = 10,
+    seconds: float = 30.0,
     seed: int = 0,
 ) -> tuple[str, list[dict[str, Any]]]:
     """Dub the clips of a split, and measure.
@@ -59,6 +60,7 @@ def bench_dub(
         data, split, every: see ``find_footage``; each clip's own offset is taken away.
         tracker: finds the faces in what came out.
         clips: at most so many, the longest ones.
+        seconds: at most so much of each.
         seed: of every dub.
     Returns:
         A table of means, and a row for each clip and method.
@@ -71,17 +73,25 @@ def bench_dub(
         footage = settle_offsets(footage, tracker, Path(folder) / "offsets.json")
         for index, clip in enumerate(footage):
             try:
-                rows += _rows_of(pipeline, clip, donor_of(footage, index), judge, tracker, seed, Path(folder))
+                rows += _rows_of(pipeline, clip, donor_of(footage, index), judge, tracker, seconds, seed, Path(folder))
             except InputError as error:
                 rows += [{"clip": clip.name, "method": method, "failed": str(error)} for method in METHODS]
     return _table(rows), rows
 
 
 def _rows_of(
-    pipeline: Any, clip: Footage, donor: Footage, judge: Judge, tracker: FaceTracker, seed: int, folder: Path
+    pipeline: Any,
+    clip: Footage,
+    donor: Footage,
+    judge: Judge,
+    tracker: FaceTracker,
+    seconds: float,
+    seed: int,
+    folder: Path,
 ) -> list[dict[str, Any]]:
-    real = clip.read(tracker)
-    own, other = Recording.of_samples(real.audio), Recording.of_samples(donor.read(tracker).audio)
+    length = round(seconds * FPS)
+    real, spoken = (one.read(tracker).part(0, length) for one in (clip, donor))
+    own, other = Recording.of_samples(real.audio), Recording.of_samples(spoken.audio)
     path = folder / "clip.mp4"
     height, width = (side // 2 * 2 for side in real.frames.shape[1:3])
     with VideoWriter(path, (width, height), FPS, None) as writer:

@@ -48,7 +48,9 @@ def _add_bench(commands: Commands) -> None:
     command.add_argument(
         "--stages", nargs=2, type=Path, metavar=("PORTRAIT", "AUDIO"), help="each stage of the compact preset's instead"
     )
-    command.add_argument("--seconds", type=Number(1, 36_000), default=30.0, help="of the stream or stages (30)")
+    command.add_argument(
+        "--seconds", type=Number(1, 36_000), default=30.0, help="of the stream, the stages or each clip (30)"
+    )
     command.add_argument("--only-stream", action="store_true", help="for long ones: no whole run to compare with")
     dub = command.add_argument_group("dubbing")
     dub.add_argument("--dub", type=Path, metavar="DATA", help="real clips, dubbed with their own and with other sounds")
@@ -113,7 +115,9 @@ def _bench_dub(options: argparse.Namespace) -> None:
 
     check_targets({"report": options.output}, {})
     pipeline = load(options.preset or "compact")
-    table, rows = bench_dub(pipeline, options.dub, make_tracker(), split=options.split, clips=options.clips)
+    table, rows = bench_dub(
+        pipeline, options.dub, make_tracker(), split=options.split, clips=options.clips, seconds=options.seconds
+    )
     if options.output is not None:
         options.output.write_text(json.dumps(rows, indent=1))
     print(table, end="")
