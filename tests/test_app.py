@@ -555,5 +555,5 @@ def test_the_endpoints_describe_their_parameters(client: Client) -> None:
 def test_assistants_find_all_endpoints_as_tools(url: str) -> None:
     with urllib.request.urlopen(f"{url}gradio_api/mcp/schema") as answer:
         tools = {tool["name"].split("_")[-1]: tool for tool in json.load(answer)}
-    assert set(tools) == {"animate", "compare", "dub", "inspect", "stream"}
+    assert set(tools) == {"animate", "compare", "converse", "dub", "inspect", "stream"}
     assert "nothing is made without it" in json.dumps(tools["animate"])

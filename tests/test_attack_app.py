@@ -210,7 +210,8 @@ def test_the_page_s_functions_take_only_true_for_consent_too(stranger: httpx.Cli
 @pytest.mark.parametrize(
     ("endpoint", "body", "status", "said"),
     [
-        ("nothing", {}, 404, "There is no endpoint 'nothing': use one of animate, compare, dub, inspect, stream."),
+        ("nothing", {}, 404, "There is no endpoint 'nothing': use one of animate, compare, converse, dub, inspect, "
+         "stream."),
         ("inspect", {"portrai": None}, 422, "inspect has no parameter 'portrai'; did you mean 'portrait'?"),
         ("inspect", {"portrait": None, "x": 1}, 422, "inspect has no parameter 'x'; its parameters are "
          "portrait, face."),
