@@ -1,6 +1,7 @@
 """The Animate tab's video while it is drawn: it plays when it can go on to its end; the finished file takes over."""
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,24 +32,30 @@ SECONDS = 6
 
 
 class Drawing(FakePipeline):
-    """Draws a grey that gets brighter, a little faster than it plays; a result as long as the recording."""
+    """Draws noise, faster than it plays; a result as long as the recording.
 
-    def __init__(self, speed: float) -> None:
+    Args:
+        speed: seconds of video that it draws in a second.
+        rests: at the middle, until it is `released`.
+    """
+
+    def __init__(self, speed: float, rests: bool = False) -> None:
         super().__init__()
-        self.speed = speed
+        self.speed, self.rests = speed, rests
 
     def animate(self, portrait: Any, audio: Recording, output: Any, **options: Any) -> dict[str, Any]:
-        total = round(audio.seconds * FPS)
+        total, noise = round(audio.seconds * FPS), np.random.default_rng(0)
         with VideoWriter(Path(output), (64, 64), FPS, audio.original, audio.original_rate) as writer:
             for start in range(0, total, 12):
-                frames = np.stack(
-                    [np.full((64, 64, 3), index, np.uint8) for index in range(start, min(start + 12, total))]
-                )
+                # Noise: browsers read 32 kB at a time, and a grey picture has less than that in all.
+                frames = noise.integers(0, 256, (min(12, total - start), 64, 64, 3), np.uint8)
                 for frame in frames:
                     writer.write(frame)
                 options["on_frames"](frames)
                 options["progress"]("video", start, total)
-                self.released.wait(12 / FPS / self.speed)
+                time.sleep(12 / FPS / self.speed)
+                if self.rests and start > total / 2:
+                    self.released.wait(60)
         write_landmarks(options["save_landmarks"], np.random.default_rng(0).uniform(0, 64, (total, 68, 3)))
         return {"seed": options["seed"], "seconds": {"video": 1.0}, "frames": total, "fps": FPS, "warnings": []}
 
@@ -102,15 +109,20 @@ def test_a_video_is_handed_out_while_it_grows(portrait_file: Path, speech_of_six
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(Drawing(1.3), tmp_path_factory.mktemp("server")) as address:
+def resting() -> Drawing:
+    return Drawing(6.0, rests=True)
+
+
+@pytest.fixture(scope="module")
+def url(resting: Drawing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(resting, tmp_path_factory.mktemp("server")) as address:
         yield address
 
 
 @pytest.mark.slow
 @needs_browser
 def test_it_plays_before_it_is_whole_and_the_finished_one_goes_on_from_there(
-    chromium: Browser, url: str, portrait_file: Path, speech_of_six: Path, tmp_path: Path
+    chromium: Browser, url: str, resting: Drawing, portrait_file: Path, speech_of_six: Path, tmp_path: Path
 ) -> None:
     page = chromium.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(60_000)
@@ -125,6 +137,7 @@ def test_it_plays_before_it_is_whole_and_the_finished_one_goes_on_from_there(
     page.wait_for_function("document.querySelector('#growing video')?.currentTime > 0.5")
     assert page.locator("#status").get_by_text("Done").count() == 0, "it did not wait for the whole"
     page.screenshot(path=tmp_path / "growing.png")
+    resting.released.set()
     page.locator("#status").get_by_text("Done").wait_for()
     page.wait_for_function("document.querySelector('#result video')?.currentTime > 0.5")
     assert page.locator("#growing video").count() == 0
