@@ -116,6 +116,20 @@ class Keyframes:
                 np.maximum(there, held, out=there)
         return raised
 
+    def untouched(self) -> list[np.ndarray]:
+        """The landmarks of the parts, lips and expression, that no key is about: they stay as they were."""
+        done = {key.do for key in self._keys}
+        parts = (_LIPS, LIP_BRANCH), (_BROWS, OTHER_BRANCH)
+        return [points for actions, points in parts if not actions & done]
+
+    def keeps_head(self) -> bool:
+        """Whether no key is about the head."""
+        return not any(key.do in _HEAD for key in self._keys)
+
+    def keeps_blinks(self) -> bool:
+        """Whether no key is about the lids."""
+        return not any(key.do == "blink" or key.do in _EYES for key in self._keys)
+
     def turned(self, pose: np.ndarray) -> np.ndarray:
         """Pose (T, 6) that no network has sampled, with what the keys turn the head by."""
         turned = pose.copy()

@@ -88,7 +88,9 @@ def spoken_motion(
         residual = samplers.residual(samplers.stepped("motion"), None)
         held = keyframes.residual(residual)
         if held is not None:
-            residual = samplers.residual(samplers.stepped("motion"), held)
+            free, residual = residual, samplers.residual(samplers.stepped("motion"), held)
+            for points in keyframes.untouched():
+                residual[:, points] = free[:, points]
         residual = rest_lips(residual, face.shape, keyframes.awake(task.activity, "lips"))
         residual = scale_lips(residual, face.shape, options.lip_scale)
         residual = scale_expression(residual, options.expression_scale)
@@ -102,7 +104,9 @@ def spoken_motion(
         if closure is not None:
             held = keyframes.head(pose, closure)
             if held is not None:
-                pose, closure = samplers.head(samplers.stepped("head"), held)
+                turned, closed = samplers.head(samplers.stepped("head"), held)
+                pose = pose if keyframes.keeps_head() else turned
+                closure = closure if keyframes.keeps_blinks() else closed
         pose = rest_head(pose, keyframes.awake(task.activity, "head"))
         video = driving_video(task.head_motion)
         if video is not None:

@@ -120,6 +120,11 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         from moditalker.training.objectives.train_regression import train_regression
 
         return train_regression(data, config, options.batch or 1536, options.encoder)
+    if network.endswith("-part"):
+        from moditalker.training.objectives.train_parts import train_part
+
+        part = network.removesuffix("-part")
+        return train_part(part, data, config, options.batch or 3072, options.encoder, options.start)
     from moditalker.training.objectives.train_head import train_head
 
     return train_head(data, config, options.batch or 3072, options.encoder, options.start)

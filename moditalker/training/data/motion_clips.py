@@ -24,17 +24,18 @@ class MotionClips(NamedTuple):
     validation: list[PreparedClip]
 
 
-def motion_clips(data: Path, encoder: str | None) -> MotionClips:
+def motion_clips(data: Path, encoder: str | None, *, variants: bool = True) -> MotionClips:
     """Both splits of prepared clips.
 
     Args:
         data: folder that ``prepare`` wrote.
         encoder: whose speech features are taken; None for those that ``prepare`` made last.
+        variants: of the speech of the training clips.
     Raises:
         InputError: there are no such clips or features.
     """
     encoder = encoder or encoder_of(data)
-    training = load_clips(data, "train", encoder=encoder, variants=True)
+    training = load_clips(data, "train", encoder=encoder, variants=variants)
     return MotionClips(encoder, training, load_clips(data, "val", encoder=encoder))
 
 

@@ -1,0 +1,82 @@
+"""Each control of the motion turned alone: python -m moditalker.benchmark.control_table PORTRAIT AUDIO
+
+Printed is how far each part of the motion goes from where it was: root mean square, in thousandths of an eye distance
+for lips and brows, in degrees for the head, in percent of a whole blink for the lids. 0 means equal to the last bit.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moditalker.atom.motion import Motion
+from moditalker.loading import load_pipeline
+
+CONTROLS: dict[str, dict[str, Any]] = {
+    "lip_seed": {"lip_seed": 1},
+    "lip_scale 1.5": {"lip_scale": 1.5},
+    "expression_seed": {"expression_seed": 1},
+    "expression_guidance 3": {"expression_guidance": 3.0},
+    "expression_scale 2": {"expression_scale": 2.0},
+    "head_seed": {"head_seed": 1},
+    "head_guidance 2": {"head_guidance": 2.0},
+    "head_scale 1.5": {"head_scale": 1.5},
+    "blink_scale 0": {"blink_scale": 0.0},
+    "emotion happy": {"emotion": "happy"},
+    "emotion sad": {"emotion": "sad"},
+    "key close-mouth": {"keys": [{"time": 0.5, "do": "close-mouth"}]},
+    "key raise-brows": {"keys": [{"time": 0.5, "do": "raise-brows"}]},
+    "key nod": {"keys": [{"time": 0.5, "do": "nod"}]},
+    "key wink-left": {"keys": [{"time": 0.5, "do": "wink-left"}]},
+}
+_UNITS = {"lips": 1000.0, "expression": 1000.0, "head": float(np.degrees(1)), "blinks": 100.0}
+
+
+def moved(one: Motion, other: Motion) -> dict[str, float]:
+    """How far each part is from that of another motion, see the module; of the head only its rotation counts."""
+    found = {}
+    for part, unit in _UNITS.items():
+        difference = getattr(one, part) - getattr(other, part)
+        if part == "head":
+            difference = difference[:, :3]
+        axes = (-1,) if part != "blinks" else ()
+        found[part] = unit * float(np.sqrt((difference**2).sum(axes).mean()))
+    return found
+
+
+def control_table(pipeline: Any, portrait: Any, audio: Any, seed: int = 0) -> str:
+    """Markdown, a row for each of ``CONTROLS``.
+
+    Raises:
+        InputError: input that cannot be used.
+    """
+    encoded = pipeline.encode_portrait(portrait)
+
+    def made(**control: Any) -> Motion:
+        motion = pipeline.motion(encoded, audio, seed=seed, **control).motion
+        assert isinstance(motion, Motion)
+        return motion
+
+    plain = made()
+    lines = ["| control | lips, 1/1000 | brows, 1/1000 | head, degrees | lids, % |", "|---|---|---|---|---|"]
+    for name, control in CONTROLS.items():
+        cells = [f"{value:.3g}" for value in moved(made(**control), plain).values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = sys.stdout.write) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("portrait", type=Path)
+    parser.add_argument("audio", type=Path)
+    parser.add_argument("--weights", default="compact")
+    options = parser.parse_args(arguments)
+    say(control_table(load_pipeline(options.weights), options.portrait, options.audio))
+
+
+if __name__ == "__main__":
+    main()

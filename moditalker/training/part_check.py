@@ -1,0 +1,153 @@
+"""Models of single parts against what is shipped: python -m moditalker.training.part_check --data DIR --parts RUN...
+
+Every clip of a split is made again from its own speech, by the shipped networks and by those that are named. Printed is
+how far brows, lids and head are from the real ones, with 95 % intervals over speakers.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from moditalker.atom.blinks import eye_closure
+from moditalker.atom.head import POSE
+from moditalker.atom.motion_sampling import sample_head, sample_residual
+from moditalker.atom.motion_transformer import MotionTransformer
+from moditalker.atom.schedulers import atom_scheduler
+from moditalker.atom.transformer_sampling import sample_part
+from moditalker.audio.prosody import PROSODY
+from moditalker.face.geometry import FaceFrame
+from moditalker.face.motion_controls import EXPRESSION
+from moditalker.loading import load_pipeline
+from moditalker.metrics.motion_statistics import WINDOW, beat_alignment, frechet_of_curves, spread, window_features
+from moditalker.options import DEFAULTS
+from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.training.data.clips import PreparedClip, load_clips
+from moditalker.training.objectives.train_parts import with_prosody
+
+_STEPS, _DRAWS = 15, 500
+_BROWS = [21, 22], [17, 26]
+"""The inner and the outer ends."""
+REAL, SHIPPED = "real", "shipped"
+
+
+@dataclass(frozen=True)
+class Made:
+    """Curves of one clip: ``expression`` (T, 3), heights of brows and closure; ``head`` (T, 6)."""
+
+    expression: np.ndarray
+    head: np.ndarray
+
+
+def curves_of(brows: np.ndarray, closure: np.ndarray, pose: np.ndarray) -> Made:
+    """Of residuals (T, 68, 3), closure (T,) and pose (T, 6)."""
+    heights = [brows[:, points, 1].mean(1) for points in _BROWS]
+    return Made(np.stack([*heights, closure], 1), pose)
+
+
+@torch.inference_mode()
+def made_curves(
+    pipeline: MoDiTalkerPipeline, parts: dict[str, MotionTransformer], clip: PreparedClip
+) -> dict[str, Made]:
+    """Real, shipped, and with the given parts in place of the shipped ones; a third of the clip in is its portrait."""
+    frame, speech = FaceFrame(clip.landmarks[len(clip) // 3]), clip.speech(0, len(clip))
+    residual, pose = frame.analyse(clip.landmarks)
+    made = {REAL: curves_of(residual, eye_closure(clip.landmarks, clip.open_eyes), pose)}
+    scheduler, content = atom_scheduler(), np.ascontiguousarray(speech[:, :-PROSODY])
+
+    def noise(number: int) -> torch.Generator:
+        return torch.Generator().manual_seed(number)
+
+    shipped = sample_residual(
+        pipeline.atom, scheduler, content, frame.shape, steps=_STEPS, guidance=DEFAULTS.guidance, generator=noise(0)
+    )
+    turned, closure = sample_head(pipeline.head, scheduler, content, steps=_STEPS, generator=noise(1))
+    made[SHIPPED] = curves_of(shipped, closure, turned)
+    for name, network in parts.items():
+        drawn = sample_part(network, scheduler, speech, frame.shape, steps=_STEPS, generator=noise(2))
+        if network.config["part"] == "head":
+            made[name] = Made(made[SHIPPED].expression, drawn[:, :POSE])
+        elif network.config["part"] == "expression":
+            brows = np.zeros_like(shipped)
+            brows[:, EXPRESSION] = drawn[:, :-1].reshape(len(drawn), -1, 3)
+            made[name] = Made(curves_of(brows, drawn[:, -1], turned).expression, turned)
+    return made
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the measures need of one system's curves of one clip, by part."""
+
+    features: dict[str, np.ndarray]
+    spread: dict[str, np.ndarray]
+    beats: float
+
+    @classmethod
+    def of(cls, made: Made, loudness: np.ndarray) -> "Summary":
+        """Of curves, and of the (T,) loudness of what is said."""
+        curves = {"expression": made.expression, "head": made.head}
+        return cls(
+            {part: window_features(one) for part, one in curves.items()},
+            {part: spread(one) for part, one in curves.items()},
+            beat_alignment(made.head[:, :3], loudness),
+        )
+
+
+def measures(clips: list[dict[str, Summary]], name: str) -> dict[str, float]:
+    """Of some clips, of one system."""
+    found = {}
+    for part in ("expression", "head"):
+        real, made = (np.concatenate([clip[one].features[part] for clip in clips], 1) for one in (REAL, name))
+        wide, own = (np.mean([clip[one].spread[part] for clip in clips], 0) for one in (REAL, name))
+        found[f"{part}: distance"] = frechet_of_curves(real, made)
+        found[f"{part}: spread"] = float(np.mean(own / wide))
+    found["head: beats"] = float(np.nanmean([clip[name].beats for clip in clips]))
+    return found
+
+
+def table(clips: list[PreparedClip], made: list[dict[str, Made]]) -> str:
+    """Markdown, a row for each system; in brackets 95 % of ``_DRAWS`` draws of speakers with replacement."""
+    loudness = [clip.features[::2, -PROSODY].astype(np.float64)[: len(clip)] for clip in clips]
+    summaries = [
+        {name: Summary.of(curves, heard) for name, curves in systems.items()}
+        for systems, heard in zip(made, loudness, strict=True)
+    ]
+    speakers = sorted({clip.speaker for clip in clips})
+    of = {one: [i for i, clip in enumerate(clips) if clip.speaker == one] for one in speakers}
+    rng = np.random.default_rng(0)
+    draws = [[i for one in rng.choice(speakers, len(speakers)) for i in of[one]] for _ in range(_DRAWS)]
+    lines = []
+    for name in made[0]:
+        whole = measures(summaries, name)
+        drawn = [measures([summaries[i] for i in chosen], name) for chosen in draws]
+        cells = []
+        for measure, value in whole.items():
+            low, high = np.quantile([one[measure] for one in drawn], [0.025, 0.975])
+            cells.append(f"{value:.3f} ({low:.3f} to {high:.3f})")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    head = ["system", *measures(summaries, REAL)]
+    return "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines]) + "\n"
+
+
+def main(arguments: list[str] | None = None, say: Callable[[str], object] = sys.stdout.write) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder that 'prepare' wrote")
+    parser.add_argument("--parts", type=Path, nargs="*", default=[], help="run folders of 'train NAME-part'")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--weights", default="compact")
+    options = parser.parse_args(arguments)
+    pipeline = load_pipeline(options.weights)
+    assert isinstance(pipeline, MoDiTalkerPipeline)
+    parts = {run.name: MotionTransformer.from_pretrained(run / "model").float().eval() for run in options.parts}
+    clips = with_prosody([clip for clip in load_clips(options.data, options.split) if len(clip) >= WINDOW])
+    say(f"{len(clips)} clips of {len({clip.speaker for clip in clips})} speakers\n\n")
+    say(table(clips, [made_curves(pipeline, parts, clip) for clip in clips]))
+
+
+if __name__ == "__main__":
+    main()
