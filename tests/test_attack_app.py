@@ -199,7 +199,8 @@ def test_the_page_s_functions_take_only_true_for_consent_too(stranger: httpx.Cli
     dependencies = stranger.get("/config").json()["dependencies"]
     [animate] = [one for one in dependencies if one["api_name"] == "animate"]
     for consent in ("no", 1):
-        data = [file(uploaded), None, "Hello.", consent, "natural", None, "full", 1, 1, 1, 1, 1, 1, "neutral", 1, 1, 0]
+        controls = ["natural", None, "full", 1, 1, 1, 1, 1, 1, "neutral", 1, 1, 0, "heart"]
+        data = [file(uploaded), None, "Hello.", consent, *controls]
         body = {"data": data, "fn_index": animate["id"], "session_hash": f"consent-{consent}"}
         assert stranger.post(f"{API}/queue/join", json=body).status_code == 200
         with stranger.stream("GET", f"{API}/queue/data?session_hash=consent-{consent}") as events:

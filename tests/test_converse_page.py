@@ -30,6 +30,7 @@ class Talker:
     def converse(self, pictures: list[str], script: Any, output: Path, **options: Any) -> dict[str, Any]:
         self.asked = {"pictures": pictures, "script": script, **options}
         options["progress"]("video", 1, 2)
+        time.sleep(0.5)  # Of reports that come together the page hears the newest alone.
         while self.endless:
             options["progress"]("video", 1, 2)
             time.sleep(0.01)

@@ -24,9 +24,14 @@ from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import CANCEL_SECONDS
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
+from moditalker.ui.shared.work import (
+    BEAT_SECONDS,
+    Events,
+    do_work,
+    raise_if_cancelled,
+    raise_if_it_failed,
+)
 from moditalker.ui.shared.workspace import Workspace
-from moditalker.utils.errors import InputError
 from moditalker.video.write import VideoWriter
 
 PIECE_FRAMES = FPS
@@ -90,10 +95,7 @@ class StreamStudio:
             job = accept(request, self._settings)
             yield from place.wait(BEAT_SECONDS)
             for kind, content in self._produce(job, folder):
-                if kind == "refused":
-                    raise InputError(content)
-                if kind == "failed":
-                    raise MachineError(content)
+                raise_if_it_failed(kind, content)
                 yield PieceEvent(folder / content["file"], content["report"]) if kind == "piece" else None
             self._metrics.made("stream", {}, job.seconds)
 

@@ -24,9 +24,16 @@ from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.memory import release_memory
 from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
+from moditalker.ui.shared.work import (
+    BEAT_SECONDS,
+    Events,
+    MachineError,
+    do_work,
+    raise_if_cancelled,
+    raise_if_it_failed,
+)
 from moditalker.ui.shared.workspace import Workspace, at_work, mark_busy
-from moditalker.utils.errors import AbandonedError, InputError
+from moditalker.utils.errors import AbandonedError
 from moditalker.video.write import VideoWriter
 
 logger = logging.getLogger(__name__)
@@ -180,12 +187,9 @@ class Studio:
         countdown = Countdown(self.speeds.predict(job.request, job.seconds))
         report: dict[str, Any] = {}
         for kind, content in produced:
+            raise_if_it_failed(kind, content)
             if kind == "progress":
                 countdown.update(*content)
-            elif kind == "refused":
-                raise InputError(content)
-            elif kind == "failed":
-                raise MachineError(content)
             elif kind == "preview":
                 yield Preview(folder / content)
             elif kind == "growing":

@@ -25,9 +25,14 @@ from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.memory import release_memory
 from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
+from moditalker.ui.shared.work import (
+    BEAT_SECONDS,
+    Events,
+    do_work,
+    raise_if_cancelled,
+    raise_if_it_failed,
+)
 from moditalker.ui.shared.workspace import Workspace
-from moditalker.utils.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -142,11 +147,8 @@ class CompareStudio:
             job = accept(request.spoken, self._settings)
             yield from place.wait(BEAT_SECONDS)
             for kind, content in self._produce(job, names, request, folder):
-                if kind == "refused":
-                    raise InputError(content)
-                elif kind == "failed":
-                    raise MachineError(content)
-                elif kind == "beat":
+                raise_if_it_failed(kind, content)
+                if kind == "beat":
                     yield Working(-1, len(names), "", "", 0, 1)
                 else:
                     if kind == "column" and content.outcome.video is not None:

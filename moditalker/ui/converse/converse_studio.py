@@ -17,9 +17,14 @@ from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.memory import release_memory
 from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
+from moditalker.ui.shared.work import (
+    BEAT_SECONDS,
+    Events,
+    do_work,
+    raise_if_cancelled,
+    raise_if_it_failed,
+)
 from moditalker.ui.shared.workspace import Workspace
-from moditalker.utils.errors import InputError
 
 _GPU_SECONDS = 120
 """Asked of a ZeroGPU Space: three faces for half a minute."""
@@ -95,10 +100,7 @@ class ConverseStudio:
             seed = secrets.randbelow(MAX_SEED + 1) if request.seed == NEW_SEED else request.seed
             yield from place.wait(BEAT_SECONDS)
             for kind, content in self._produce(request, seed, folder):
-                if kind == "refused":
-                    raise InputError(content)
-                if kind == "failed":
-                    raise MachineError(content)
+                raise_if_it_failed(kind, content)
                 if kind == "done":
                     self._metrics.made("converse", content["seconds"], content["audio_seconds"])
                     yield _result(folder, seed, content)

@@ -17,9 +17,14 @@ from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.memory import release_memory
 from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.work import BEAT_SECONDS, Events, MachineError, do_work, raise_if_cancelled
+from moditalker.ui.shared.work import (
+    BEAT_SECONDS,
+    Events,
+    do_work,
+    raise_if_cancelled,
+    raise_if_it_failed,
+)
 from moditalker.ui.shared.workspace import Workspace
-from moditalker.utils.errors import InputError
 
 _STAGES = ("track", "speech", "motion", "head", "video")
 """Of a dub, in order."""
@@ -100,12 +105,9 @@ class DubStudio:
             countdown = Countdown(_predicted(job), _STAGES)
             report: dict[str, Any] = {}
             for kind, content in self._produce(job, folder):
+                raise_if_it_failed(kind, content)
                 if kind == "progress":
                     countdown.update(*content)
-                elif kind == "refused":
-                    raise InputError(content)
-                elif kind == "failed":
-                    raise MachineError(content)
                 elif kind == "done":
                     report = content
                 yield ProgressEvent.of(countdown)

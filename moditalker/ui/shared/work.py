@@ -23,6 +23,19 @@ class MachineError(RuntimeError):
     """Something failed here for a reason that is not the visitor's; the log has it."""
 
 
+def raise_if_it_failed(kind: str, content: Any) -> None:
+    """Raise what ended the work of `do_work`, in the place that follows its events.
+
+    Raises:
+        InputError: the work was refused.
+        MachineError: it failed.
+    """
+    if kind == "refused":
+        raise InputError(content)
+    if kind == "failed":
+        raise MachineError(content)
+
+
 def raise_if_cancelled(folder: Path) -> None:
     """Raise an `AbandonedError` when nobody waits any more for what is made in a folder."""
     if not is_wanted(folder):
