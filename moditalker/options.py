@@ -183,3 +183,15 @@ def choices_of(name: str) -> tuple[str, ...] | None:
 
 DEFAULTS = AnimateOptions()
 """Of the compact preset."""
+
+CONVERSATION_OPTIONS = (
+    "atom_steps",
+    "mtov_steps",
+    "guidance",
+    "lip_scale",
+    "head_scale",
+    "blink_scale",
+    "seed",
+    "max_seconds",
+)
+"""Fields that somebody who asks for a conversation may choose."""

@@ -4,18 +4,8 @@ import argparse
 from pathlib import Path
 
 from moditalker.cli.parsing import Commands, add_option
+from moditalker.options import CONVERSATION_OPTIONS
 from moditalker.utils.errors import InputError
-
-_OPTIONS = (
-    "atom_steps",
-    "mtov_steps",
-    "guidance",
-    "lip_scale",
-    "head_scale",
-    "blink_scale",
-    "seed",
-    "max_seconds",
-)
 
 
 def add_commands(commands: Commands) -> None:
@@ -46,7 +36,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--layout", choices=("side", "cut"), help="several portraits side by side, or cut (side)")
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
     command.add_argument("--mark", action="store_true", help='write "AI-generated" into a corner of the picture')
-    for name in _OPTIONS:
+    for name in CONVERSATION_OPTIONS:
         add_option(command, name)
     command.set_defaults(run=_converse)
 
@@ -74,7 +64,7 @@ def _converse(options: argparse.Namespace) -> None:
             mixed=options.diarize,
             layout=options.layout,
             mark=options.mark or None,
-            **{name: value for name in _OPTIONS if (value := getattr(options, name)) is not None},
+            **{name: value for name in CONVERSATION_OPTIONS if (value := getattr(options, name)) is not None},
             progress=bars,
         )
     print(f"{report['output']}: {report['frames']} frames, {report['faces']} faces, seed {report['seed']}; ", end="")

@@ -19,7 +19,7 @@ from moditalker.conversation.script import Script, Turn, check_faces, read_scrip
 from moditalker.conversation.shots import in_turn, together
 from moditalker.conversation.stage import Seat, Stage, faces_of_one_picture, faces_of_portraits
 from moditalker.conversation.timeline import Timeline, timeline
-from moditalker.options import MAX_SEED, AnimateOptions
+from moditalker.options import CONVERSATION_OPTIONS, MAX_SEED, AnimateOptions
 from moditalker.portrait import PortraitSource
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, unasked
@@ -33,17 +33,7 @@ from moditalker.video.write import VideoWriter
 logger = logging.getLogger(__name__)
 
 LAYOUTS = ("side", "cut")
-OPTIONS = (
-    "atom_steps",
-    "mtov_steps",
-    "guidance",
-    "lip_scale",
-    "head_scale",
-    "blink_scale",
-    "seed",
-    "max_seconds",
-    "mark",
-)
+OPTIONS = (*CONVERSATION_OPTIONS, "mark")
 """Fields of ``AnimateOptions`` that a conversation takes."""
 
 
