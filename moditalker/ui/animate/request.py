@@ -83,6 +83,22 @@ class Job:
         return self.recording.seconds
 
 
+def check_speech(audio: str | None, text: str, voice: str, settings: Settings) -> None:
+    """A recording or a text, and a voice for the text.
+
+    Raises:
+        InputError: there is neither or both, the text is too long, or there is no such voice.
+    """
+    if audio is not None and text.strip():
+        raise InputError("There is a recording and a text: keep one of them.")
+    if audio is None and not text.strip():
+        raise InputError("There is no speech: upload a recording, speak into the microphone, or type a text.")
+    if len(text) > settings.max_text:
+        raise InputError(f"The text has {len(text)} characters and at most {settings.max_text} are spoken: shorten it.")
+    if audio is None:
+        find_voice(voice)
+
+
 def check_before_start(request: Request, settings: Settings) -> None:
     """What can be said in an instant, in the order in which a visitor fills the page in.
 
@@ -91,16 +107,7 @@ def check_before_start(request: Request, settings: Settings) -> None:
     """
     if request.portrait is None:
         raise InputError("There is no portrait: add a picture of a face seen from the front.")
-    if request.audio is not None and request.text.strip():
-        raise InputError("There is a recording and a text: keep one of them.")
-    if request.audio is None and not request.text.strip():
-        raise InputError("There is no speech: upload a recording, speak into the microphone, or type a text.")
-    if len(request.text) > settings.max_text:
-        raise InputError(
-            f"The text has {len(request.text)} characters and at most {settings.max_text} are spoken: shorten it."
-        )
-    if request.audio is None:
-        find_voice(request.voice)
+    check_speech(request.audio, request.text, request.voice, settings)
     if request.head_motion == "video" and request.head_video is None:
         raise InputError("There is no video to take the head motion from: add one, or choose natural or still.")
     # "no" and "false" are true to Python.

@@ -94,7 +94,9 @@ class StreamStudio:
         with self._metrics.request("stream"), self._line.place() as place, self._workspace.folder() as folder:
             job = accept(request, self._settings)
             yield from place.wait(BEAT_SECONDS)
-            for kind, content in self._produce(job, folder):
+            # Named, so that a visitor who leaves gives the folder up before the iterator ends, see `do_work`.
+            produced = self._produce(job, folder)
+            for kind, content in produced:
                 raise_if_it_failed(kind, content)
                 yield PieceEvent(folder / content["file"], content["report"]) if kind == "piece" else None
             self._metrics.made("stream", {}, job.seconds)

@@ -1,6 +1,5 @@
 """Carries requests out: knows the pipeline and the folders, and nothing of the page."""
 
-import json
 import logging
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -31,6 +30,7 @@ from moditalker.ui.shared.work import (
     do_work,
     raise_if_cancelled,
     raise_if_it_failed,
+    write_report,
 )
 from moditalker.ui.shared.workspace import Workspace, at_work, mark_busy
 from moditalker.utils.errors import AbandonedError
@@ -176,8 +176,7 @@ class Studio:
         with self._metrics.request("animate"), self._line.place() as place, self._workspace.folder(keep) as folder:
             job = accept(request, self._settings)
             yield from place.wait(BEAT_SECONDS)
-            # Named, so that a visitor who leaves gives the folder up first and the iterator ends after that: on a
-            # ZeroGPU Space its end waits for the forked process, which looks at the folder.
+            # Named, so that a visitor who leaves gives the folder up before the iterator ends, see `do_work`.
             produced = self._produce(job, folder)
             yield from self._made(produced, job, folder)
         release_memory()
@@ -232,10 +231,7 @@ class Studio:
         motion, plot = video.with_name(f"{video.stem}-landmarks.mp4"), video.with_name(f"{video.stem}-motion.png")
         write_landmark_video(motion, landmarks, job.recording, lambda done, total: raise_if_cancelled(folder))
         write_motion_plot(plot, landmarks, job.recording.samples)
-        shown = {**report, "output": video.name}
-        report_file = video.with_suffix(".json")
-        report_file.write_text(json.dumps(shown, indent=1))
-        return Result(video, motion, plot, report_file, shown)
+        return Result(video, motion, plot, *write_report(video, report))
 
     def _produce_here(self, job: Job, folder: Path) -> Generator[tuple[str, Any], None, None]:
         """Run the pipeline in a thread and pass on what it reports; plain values only, as they may be pickled.

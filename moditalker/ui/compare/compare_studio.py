@@ -146,7 +146,9 @@ class CompareStudio:
         with self._metrics.request("compare"), self._line.place() as place, self._workspace.folder(keep) as folder:
             job = accept(request.spoken, self._settings)
             yield from place.wait(BEAT_SECONDS)
-            for kind, content in self._produce(job, names, request, folder):
+            # Named, so that a visitor who leaves gives the folder up before the iterator ends, see `do_work`.
+            produced = self._produce(job, names, request, folder)
+            for kind, content in produced:
                 raise_if_it_failed(kind, content)
                 if kind == "beat":
                     yield Working(-1, len(names), "", "", 0, 1)

@@ -1,6 +1,5 @@
 """Carries conversations out: knows the pipeline and the folders, and nothing of the page."""
 
-import json
 import secrets
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from moditalker.ui.shared.work import (
     do_work,
     raise_if_cancelled,
     raise_if_it_failed,
+    write_report,
 )
 from moditalker.ui.shared.workspace import Workspace
 
@@ -99,7 +99,9 @@ class ConverseStudio:
             # Drawn here: the forked processes of a ZeroGPU Space all start from one state of the random generators.
             seed = secrets.randbelow(MAX_SEED + 1) if request.seed == NEW_SEED else request.seed
             yield from place.wait(BEAT_SECONDS)
-            for kind, content in self._produce(request, seed, folder):
+            # Named, so that a visitor who leaves gives the folder up before the iterator ends, see `do_work`.
+            produced = self._produce(request, seed, folder)
+            for kind, content in produced:
                 raise_if_it_failed(kind, content)
                 if kind == "done":
                     self._metrics.made("converse", content["seconds"], content["audio_seconds"])
@@ -143,7 +145,4 @@ def _video(folder: Path, seed: int) -> Path:
 
 def _result(folder: Path, seed: int, report: dict[str, Any]) -> Conversation:
     video = _video(folder, seed)
-    shown = {**report, "output": video.name}
-    report_file = video.with_suffix(".json")
-    report_file.write_text(json.dumps(shown, indent=1))
-    return Conversation(video, report_file, shown)
+    return Conversation(video, *write_report(video, report))

@@ -7,9 +7,9 @@ from typing import Any
 from moditalker.audio.load import load_recording
 from moditalker.audio.recording import Recording
 from moditalker.audio.text_to_speech import synthesize
-from moditalker.audio.voices.registry import DEFAULT_VOICE, find_voice
+from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.options import DEFAULTS, MAX_SEED
-from moditalker.ui.animate.request import LARGEST, NEW_SEED
+from moditalker.ui.animate.request import LARGEST, NEW_SEED, check_speech
 from moditalker.ui.shared.settings import Settings
 from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video
@@ -78,16 +78,7 @@ def check_dub(request: DubRequest, settings: Settings) -> None:
     """
     if request.video is None:
         raise InputError("There is no video: add one of a person who is seen from the front.")
-    if request.audio is not None and request.text.strip():
-        raise InputError("There is a recording and a text: keep one of them.")
-    if request.audio is None and not request.text.strip():
-        raise InputError("There is no speech: upload a recording, speak into the microphone, or type a text.")
-    if request.audio is None:
-        find_voice(request.voice)
-    if len(request.text) > settings.max_text:
-        raise InputError(
-            f"The text has {len(request.text)} characters and at most {settings.max_text} are spoken: shorten it."
-        )
+    check_speech(request.audio, request.text, request.voice, settings)
     # "no" and "false" are true to Python.
     if request.consent is not True:
         raise InputError(

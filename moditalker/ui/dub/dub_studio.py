@@ -1,6 +1,5 @@
 """Carries dubs out: knows the pipeline and the folders, and nothing of the page."""
 
-import json
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from moditalker.ui.shared.work import (
     do_work,
     raise_if_cancelled,
     raise_if_it_failed,
+    write_report,
 )
 from moditalker.ui.shared.workspace import Workspace
 
@@ -104,7 +104,9 @@ class DubStudio:
             yield from place.wait(BEAT_SECONDS)
             countdown = Countdown(_predicted(job), _STAGES)
             report: dict[str, Any] = {}
-            for kind, content in self._produce(job, folder):
+            # Named, so that a visitor who leaves gives the folder up before the iterator ends, see `do_work`.
+            produced = self._produce(job, folder)
+            for kind, content in produced:
                 raise_if_it_failed(kind, content)
                 if kind == "progress":
                     countdown.update(*content)
@@ -113,10 +115,7 @@ class DubStudio:
                 yield ProgressEvent.of(countdown)
             self._metrics.made("dub", report["seconds"], report["frames"] / report["fps"])
             video = _video_of(job, folder)
-            shown = {**report, "output": video.name}
-            report_file = video.with_suffix(".json")
-            report_file.write_text(json.dumps(shown, indent=1))
-            yield Dub(video, report_file, shown)
+            yield Dub(video, *write_report(video, report))
         release_memory()
 
     def _produce_here(self, job: DubJob, folder: Path) -> Generator[tuple[str, Any], None, None]:

@@ -1,5 +1,6 @@
 """Work for a request in a thread of its own: its events on the way, and how it ended."""
 
+import json
 import logging
 import queue
 from collections.abc import Callable, Generator
@@ -21,6 +22,18 @@ Events = queue.SimpleQueue[tuple[str, Any]]
 
 class MachineError(RuntimeError):
     """Something failed here for a reason that is not the visitor's; the log has it."""
+
+
+def write_report(video: Path, report: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """Write what is told of a video beside it.
+
+    Returns:
+        The JSON file, and what is in it: the report without a path of this machine.
+    """
+    shown = {**report, "output": video.name}
+    file = video.with_suffix(".json")
+    file.write_text(json.dumps(shown, indent=1))
+    return file, shown
 
 
 def raise_if_it_failed(kind: str, content: Any) -> None:
@@ -46,6 +59,10 @@ def do_work(
     engine: Executor, folder: Path, what: str, work: Callable[[Events], None]
 ) -> Generator[tuple[str, Any], None, None]:
     """Do a request's work in a thread and pass on its events.
+
+    Whoever follows them names the iterator and does not write it into the head of a loop: an iterator without a name
+    ends before the `with` around the loop, and on a ZeroGPU Space its end waits for the forked process, which works on
+    until the folder is given up.
 
     Args:
         engine: whose thread.
