@@ -8,6 +8,7 @@ import imageio_ffmpeg
 
 from moditalker.study.build import build_study
 from moditalker.study.definition import Study
+from moditalker.study.makers import Given
 from moditalker.study.parts import Method
 from moditalker.study.recipe import read_recipe
 from moditalker.utils.progress import Progress
@@ -43,10 +44,10 @@ def silent(what: str, done: int, total: int) -> None:
 class NoMaker:
     """For studies whose videos are all ready."""
 
-    def check(self, method: Method) -> None:
+    def check(self, method: Method, given: Sequence[Given]) -> None:
         raise AssertionError(f"{method.id} is there as files")
 
-    def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path, progress: Progress) -> str:
+    def make(self, method: Method, given: Given, output: Path, progress: Progress) -> str:
         raise AssertionError(f"{method.id} is there as files")
 
 

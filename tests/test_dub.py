@@ -217,6 +217,17 @@ def test_a_video_without_a_face_is_refused(pipeline: MoDiTalkerPipeline, speech:
     assert not (tmp_path / "out.mp4").exists()
 
 
+def test_a_face_in_shots_that_are_all_too_short_is_refused(
+    pipeline: MoDiTalkerPipeline, small_picture: np.ndarray, speech: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "flashes.mp4"
+    with VideoWriter(path, (256, 256), 25, None) as writer:
+        for index in range(16):
+            writer.write(small_picture if index % 8 < 4 else np.full((256, 256, 3), 230, np.uint8))
+    with pytest.raises(InputError, match="Nowhere in the video can the lips be changed"):
+        pipeline.dub(path, speech, tmp_path / "out.mp4", **FEW)
+
+
 def test_a_bench_sees_a_pixel_that_changed_and_a_border_that_boils(film: np.ndarray) -> None:
     source = film[:FACE]
     inside = np.zeros(source.shape[1:3], bool)

@@ -1,6 +1,6 @@
 """From a recipe to files that tell raters nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from moditalker.cli.main import main
 from moditalker.study.build import build_study
 from moditalker.study.check import PLACEHOLDER, check_study
 from moditalker.study.definition import Study, read_study
+from moditalker.study.makers import Given
 from moditalker.study.media import traces
 from moditalker.study.parts import Method
 from moditalker.study.recipe import read_recipe
@@ -135,10 +136,10 @@ def test_a_broken_build_goes_on_where_it_was(tmp_path: Path) -> None:
     recipe.write_text(recipe.read_text().replace('label = "Method warp-alone"', 'source = "breaks"'))
 
     class Breaks(NoMaker):
-        def check(self, method: Method) -> None:
-            assert method.id == METHODS[1]
+        def check(self, method: Method, given: Sequence[Given]) -> None:
+            assert (method.id, [one.item for one in given]) == (METHODS[1], ["item-1"])
 
-        def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path, progress: Progress) -> str:
+        def make(self, method: Method, given: Given, output: Path, progress: Progress) -> str:
             raise InputError("No face was found.")
 
     with pytest.raises(InputError, match="needs a portrait and an audio"):
@@ -157,7 +158,7 @@ def test_a_broken_build_goes_on_where_it_was(tmp_path: Path) -> None:
     told: list[str] = []
 
     class Makes(Breaks):
-        def make(self, method: Method, portrait: Path, audio: Path, seed: int, output: Path, progress: Progress) -> str:
+        def make(self, method: Method, given: Given, output: Path, progress: Progress) -> str:
             progress("drawing", 1, 2)
             write_video(output, "blue", 0.2)
             return "weights 1234"

@@ -13,7 +13,7 @@ from moditalker.constants import FPS
 from moditalker.pipeline import frame_count
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress
-from moditalker.video.read import probe_video, read_video
+from moditalker.video.read import even_frames, probe_video, read_video
 
 MAX_SIDE = 1024
 """Pixels; what is larger is scaled down, as portraits are."""
@@ -38,8 +38,8 @@ def conform(video: Path, audio: Path, output: Path, options: Options, progress: 
     samples = load_audio(audio)
     count = frame_count(samples)
     missing = count - round(probe_video(video).duration * FPS)
-    frames = _held(_even(read_video(video, fps=FPS, max_side=MAX_SIDE)), count)
-    write_frames(output, frames, samples, count, options, progress, {})
+    frames = _held(even_frames(read_video(video, fps=FPS, max_side=MAX_SIDE)), count)
+    write_frames(output, (frame[None] for frame in frames), samples, count, options, progress, {})
     if missing <= TOLERATED:
         return []
     return [f"The video is {missing / FPS:.1f} s shorter than the recording: its last frame is held."]
@@ -70,12 +70,6 @@ class DroppedVideo:
         if missing:
             raise InputError(missing)
         return Made({}, conform(self._video, audio, output, options, progress))
-
-
-def _even(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """(1, H, W, 3) with even sides, which H.264 asks for; a row or column at the edge is left out."""
-    for frame in frames:
-        yield frame[None, : frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
 
 
 def _held(frames: Iterator[np.ndarray], count: int) -> Iterator[np.ndarray]:

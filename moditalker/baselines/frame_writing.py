@@ -12,7 +12,7 @@ from moditalker.face.geometry import ALIGNED_SIZE
 from moditalker.portrait import Portrait, composer_of
 from moditalker.render.warp import FrameWarp
 from moditalker.utils.progress import Progress
-from moditalker.video.provenance import TAGS, add_provenance
+from moditalker.video.provenance import DUB_TAGS, TAGS, add_provenance
 from moditalker.video.watermark import Watermark
 from moditalker.video.write import VideoWriter
 
@@ -28,6 +28,8 @@ def write_frames(
     options: Options,
     progress: Progress,
     made_by: dict[str, str],
+    *,
+    dubbed: bool = False,
 ) -> str:
     """Write frames with their sound, the mark and the provenance.
 
@@ -39,6 +41,7 @@ def write_frames(
         options: whether there is a mark, and the seed that the file tells.
         progress: told the stage ``video``.
         made_by: names and hashes of the networks, for the provenance.
+        dubbed: whether the file says that only a part of each frame was made.
     Returns:
         ``VideoWriter.frames_sha256``.
     Raises:
@@ -49,13 +52,13 @@ def write_frames(
     height, width = first.shape[1:3]
     mark = Watermark((width, height)) if options.mark else None
     done = 0
-    with VideoWriter(output, (width, height), FPS, samples, metadata=TAGS) as writer:
+    with VideoWriter(output, (width, height), FPS, samples, metadata=DUB_TAGS if dubbed else TAGS) as writer:
         for piece in chain([first], pieces):
             for frame in piece if mark is None else mark(piece):
                 writer.write(frame)
             done += len(piece)
             progress("video", done, count)
-    add_provenance(output, seed=options.seed, weights=made_by)
+    add_provenance(output, seed=options.seed, weights=made_by, composite=dubbed)
     return writer.frames_sha256
 
 

@@ -1,8 +1,11 @@
-"""What a method is: a portrait and a recording in, a video and its timings out."""
+"""What a method is: a portrait or a video, and a recording in; a video and its timings out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from moditalker.options import DEFAULTS
 from moditalker.utils.progress import Progress
@@ -53,6 +56,7 @@ class Facts:
         licence: of its code and weights.
         needs: what it needs to run.
         sent_to: the machine that the portrait and the recording are sent to; empty when they stay here.
+        dubs: whether it changes the lips in a video, instead of animating a portrait.
     """
 
     name: str
@@ -61,10 +65,11 @@ class Facts:
     licence: str
     needs: str = "nothing more"
     sent_to: str = ""
+    dubs: bool = False
 
 
 class Method(Protocol):
-    """Makes a portrait speak."""
+    """Makes a portrait, or the person in a video, speak."""
 
     @property
     def facts(self) -> Facts: ...
@@ -73,16 +78,38 @@ class Method(Protocol):
         """None when it can run here, or the sentence that says what is missing; quick, and loads nothing."""
         ...
 
-    def make(self, portrait: Path, audio: Path, output: Path, options: Options, progress: Progress) -> Made:
+    def make(self, source: Path, audio: Path, output: Path, options: Options, progress: Progress, /) -> Made:
         """Write a video.
 
         Args:
-            portrait: PNG, RGB, even sides.
+            source: portrait, PNG, RGB, even sides; for a method that dubs a video, MP4, even sides, 25 frames a second,
+                as long as the recording.
             audio: WAV, 16 kHz mono.
             output: ``.mp4``, 25 frames a second, as long as the recording, which is its sound.
             options: see ``Options``.
             progress: see ``Progress``.
         Raises:
             InputError: it cannot be made, in one sentence.
+        """
+        ...
+
+
+class DubMethod(Method, Protocol):
+    """A method that dubs, and shows its frames before they are compressed."""
+
+    def make(
+        self,
+        source: Path,
+        audio: Path,
+        output: Path,
+        options: Options,
+        progress: Progress,
+        /,
+        on_frame: Callable[[np.ndarray], None] | None = None,
+    ) -> Made:
+        """See ``Method.make``; where the lengths differ, the shorter one counts.
+
+        Args:
+            on_frame: called with each (H, W, 3) uint8 in order.
         """
         ...

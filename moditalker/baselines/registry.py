@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from moditalker.baselines.built_in import LOCAL
-from moditalker.baselines.protocol import Method
+from moditalker.baselines.dubs import DUBS
+from moditalker.baselines.protocol import DubMethod, Method
 from moditalker.baselines.spaces.space_file import SHIPPED, find_descriptions
 from moditalker.baselines.spaces.space_method import RemoteSpace
+from moditalker.baselines.wav2lip.wav2lip_dub import Wav2LipDub
 from moditalker.baselines.wav2lip.wav2lip_method import Wav2LipMethod
 from moditalker.utils.errors import InputError
 
 GROUP = "moditalker.baselines"
 """Entry points of other packages: each a function that takes the pipeline and gives a method, or several."""
 DEFAULT = ("still", "rules", "regression", "warp", "ours")
+DEFAULT_DUBS = ("still-mouth", "ours-dub")
+"""What is compared when nothing is chosen: of portraits, and of videos."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def find_methods(pipeline: Any, sources: Sources | None = None, tracker: str = "
     folders = [SHIPPED] if sources.spaces is None else [SHIPPED, sources.spaces]
     found: list[Method] = [kind(pipeline) for kind in LOCAL]
     found.append(Wav2LipMethod(sources.wav2lip, tracker))
+    found += find_dubs(pipeline, sources)
     found += [RemoteSpace(description) for description in find_descriptions(*folders)]
     for entry in entry_points(group=GROUP):
         given = entry.load()(pipeline)
@@ -64,6 +69,11 @@ def find_methods(pipeline: Any, sources: Sources | None = None, tracker: str = "
             raise InputError(f"Two methods are called {name}: rename one of them.")
         methods[name] = method
     return methods
+
+
+def find_dubs(pipeline: Any, sources: Sources | None = None) -> list[DubMethod]:
+    """The methods of this project that dub a video, see ``find_methods``."""
+    return [*(kind(pipeline) for kind in DUBS), Wav2LipDub((sources or Sources()).wav2lip)]
 
 
 def choose(methods: dict[str, Method], names: Iterable[str]) -> list[Method]:
@@ -93,6 +103,7 @@ def listing(methods: Iterable[Method]) -> list[dict[str, str]]:
             "licence": method.facts.licence,
             "needs": method.facts.needs,
             "sent to": method.facts.sent_to,
+            "takes": "video" if method.facts.dubs else "portrait",
             "missing": missing or "",
         }
         for method, missing in zip(asked, answers, strict=True)

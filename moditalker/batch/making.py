@@ -151,6 +151,8 @@ class RowMaker:
         if self._methods is None:
             self._methods = find_methods(self._pipeline, self._sources, self._pipeline.config["tracker"])
         method = choose(self._methods, [row.method])[0]
+        if method.facts.dubs:
+            raise InputError(f"{row.method} changes the lips in a video, and a batch animates portraits: use compare.")
         missing = method.available()
         if missing:
             raise InputError(missing)

@@ -5,27 +5,30 @@ Frames are looked at before they are compressed, so that a pixel that stays the 
 """
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from time import process_time
 from typing import Any
 
 import cv2
 import numpy as np
+import soundfile
 
-from moditalker.audio.recording import Recording
+from moditalker.baselines.protocol import DubMethod, Options
 from moditalker.benchmark.clip_offsets import settle_offsets
 from moditalker.benchmark.columns import Column
 from moditalker.benchmark.footage import Footage, donor_of, find_footage
 from moditalker.benchmark.judge import Judge, Reference
-from moditalker.constants import FPS
+from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.face.tracker import FaceTracker
 from moditalker.metrics.talking_video import MAX_SIDE, TalkingVideo
 from moditalker.utils.errors import InputError
+from moditalker.utils.progress import unasked
 from moditalker.video.read import read_video
 from moditalker.video.write import VideoWriter
 
-METHODS = ("still mouth", "ours")
-"""A dub whose lips stay shut, and ours."""
+STILL = "still-mouth"
+"""The method whose lips ignore the sound, and which is therefore not given another's."""
 DUB_COLUMNS = (
     Column("mouth_lpips", "LPIPS mouth", 4),
     Column("mouth_psnr", "PSNR mouth, dB", 2),
@@ -43,7 +46,7 @@ _BORDER = 0.02
 
 
 def bench_dub(
-    pipeline: Any,
+    methods: Sequence[DubMethod],
     data: Path,
     tracker: FaceTracker,
     *,
@@ -56,7 +59,7 @@ def bench_dub(
     """Dub the clips of a split, and measure.
 
     Args:
-        pipeline: a ``MoDiTalkerPipeline``.
+        methods: see ``find_dubs``.
         data, split, every: see ``find_footage``; each clip's own offset is taken away.
         tracker: finds the faces in what came out.
         clips: at most so many, the longest ones.
@@ -73,14 +76,14 @@ def bench_dub(
         footage = settle_offsets(footage, tracker, Path(folder) / "offsets.json")
         for index, clip in enumerate(footage):
             try:
-                rows += _rows_of(pipeline, clip, donor_of(footage, index), judge, tracker, seconds, seed, Path(folder))
+                rows += _rows_of(methods, clip, donor_of(footage, index), judge, tracker, seconds, seed, Path(folder))
             except InputError as error:
-                rows += [{"clip": clip.name, "method": method, "failed": str(error)} for method in METHODS]
-    return _table(rows), rows
+                rows += [{**_named(method), "clip": clip.name, "failed": str(error)} for method in methods]
+    return _table(rows, ["real", *(method.facts.name for method in methods)]), rows
 
 
 def _rows_of(
-    pipeline: Any,
+    methods: Sequence[DubMethod],
     clip: Footage,
     donor: Footage,
     judge: Judge,
@@ -91,7 +94,9 @@ def _rows_of(
 ) -> list[dict[str, Any]]:
     length = round(seconds * FPS)
     real, spoken = (one.read(tracker).part(0, length) for one in (clip, donor))
-    own, other = Recording.of_samples(real.audio), Recording.of_samples(spoken.audio)
+    own, other = (folder / name for name in ("own.wav", "other.wav"))
+    for sound, heard in ((own, real), (other, spoken)):
+        soundfile.write(sound, heard.audio, SAMPLE_RATE, subtype="FLOAT")
     path = folder / "clip.mp4"
     height, width = (side // 2 * 2 for side in real.frames.shape[1:3])
     with VideoWriter(path, (width, height), FPS, None) as writer:
@@ -99,19 +104,18 @@ def _rows_of(
             writer.write(np.ascontiguousarray(frame[:height, :width]))
     reference = Reference(real)
     values = judge(real, reference, groups=("sync",)).values
-    rows: list[dict[str, Any]] = [{"clip": clip.name, "method": "real", **_chosen(values)}]
-    for method in METHODS:
-        scale = 0.0 if method == "still mouth" else 1.0
-        row: dict[str, Any] = {"clip": clip.name, "method": method}
-        sounds = (("own", own),) if method == "still mouth" else (("own", own), ("other", other))
-        for which, recording in sounds:
+    rows: list[dict[str, Any]] = [{"clip": clip.name, "method": "real", "title": "Real clip", **_chosen(values)}]
+    for method in methods:
+        row: dict[str, Any] = {"clip": clip.name, **_named(method)}
+        sounds = (("own", own, real), ("other", other, spoken))
+        for which, sound, heard in sounds[:1] if method.facts.name == STILL else sounds:
             started = process_time()
-            frames, source = _dubbed(pipeline, path, recording, folder, seed, scale)
+            frames, source = _dubbed(method, path, sound, folder, seed)
             if which == "own":
                 row["cpu"] = (process_time() - started) / (len(frames) / FPS)
                 row |= places(frames, source)
             count = min(len(frames), len(real)) if which == "own" else len(frames)
-            made = TalkingVideo(frames[:count], tracker.track(frames[:count]), recording.samples)
+            made = TalkingVideo(frames[:count], tracker.track(frames[:count]), heard.audio)
             if which == "own":
                 cut = Reference(real.part(0, count))
                 row |= _chosen(judge(made, cut, asked=cut.aligner, groups=_GROUPS).values)
@@ -122,12 +126,14 @@ def _rows_of(
     return rows
 
 
-def _dubbed(
-    pipeline: Any, video: Path, recording: Recording, folder: Path, seed: int, lip_scale: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _named(method: DubMethod) -> dict[str, Any]:
+    return {"method": method.facts.name, "title": method.facts.title}
+
+
+def _dubbed(method: DubMethod, video: Path, sound: Path, folder: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Frames of a dub before they are compressed, and the video's own as they are read; (T, H, W, 3) uint8 each."""
     frames: list[np.ndarray] = []
-    pipeline.dub(video, recording, folder / "dub.mp4", seed=seed, lip_scale=lip_scale, on_frame=frames.append)
+    method.make(video, sound, folder / "dub.mp4", Options(seed), unasked, on_frame=frames.append)
     source = [frame for frame, _ in zip(read_video(video, fps=FPS, max_side=MAX_SIDE), frames, strict=False)]
     return np.stack(frames[: len(source)]), np.stack(source)
 
@@ -151,17 +157,18 @@ def _chosen(values: dict[str, float]) -> dict[str, float]:
     return {column.key: values[column.key] for column in DUB_COLUMNS if column.key in values}
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def _table(rows: list[dict[str, Any]], names: Sequence[str]) -> str:
     """Means by method, as Markdown."""
     lines = [
         "| method | clips | " + " | ".join(column.title for column in DUB_COLUMNS) + " |",
         "|---" * (len(DUB_COLUMNS) + 2) + "|",
     ]
-    for method in ("real", *METHODS):
-        own = [row for row in rows if row["method"] == method and "failed" not in row]
+    titles = {row["method"]: row["title"] for row in rows}
+    for name in names:
+        own = [row for row in rows if row["method"] == name and "failed" not in row]
         cells = []
         for column in DUB_COLUMNS:
             found = [row[column.key] for row in own if row.get(column.key) is not None]
             cells.append(f"{np.mean(found):.{column.digits}f}" if found else "")
-        lines.append(f"| {method} | {len(own)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {titles.get(name, name)} | {len(own)} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

@@ -14,7 +14,10 @@ def add_commands(commands: Commands) -> None:
     """Add ``compare``, ``baseline`` and ``baselines`` to the parser."""
     compare = commands.add_parser("compare", help="several methods side by side on the same portraits and recordings")
     compare.add_argument(
-        "folder", type=Path, nargs="?", help="of NAME.png (or .jpg), NAME.wav (or .mp3 ...), and NAME.mp4"
+        "folder",
+        type=Path,
+        nargs="?",
+        help="of NAME.png (or .jpg), NAME.wav (or .mp3 ...), and NAME.mp4; where there is no NAME.png, it is dubbed",
     )
     compare.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="folder of videos, tables, a page"
@@ -31,9 +34,9 @@ def add_commands(commands: Commands) -> None:
     _add_options(compare)
     compare.set_defaults(run=_compare)
 
-    baseline = commands.add_parser("baseline", help="make a portrait speak by one method")
+    baseline = commands.add_parser("baseline", help="make a portrait, or a video's person, speak by one method")
     baseline.add_argument("name", help="'baselines' lists them")
-    baseline.add_argument("portrait", type=Path)
+    baseline.add_argument("source", type=Path, metavar="PORTRAIT_OR_VIDEO", help="a video for a method that dubs")
     baseline.add_argument("audio", type=Path)
     baseline.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     baseline.add_argument("--crop", choices=("face", "full"), default="full")
@@ -92,7 +95,7 @@ def _making(options: argparse.Namespace) -> Any:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from moditalker.baselines.registry import DEFAULT, choose
+    from moditalker.baselines.registry import DEFAULT, DEFAULT_DUBS, choose
     from moditalker.compare.comparison_table import markdown_of, shown_columns
     from moditalker.compare.pairs import compare_pairs, find_pairs, mean_rows
     from moditalker.compare.split import compare_split
@@ -102,7 +105,8 @@ def _compare(options: argparse.Namespace) -> None:
         raise InputError("Name either a folder of portraits and recordings, or --data with real clips.")
     pairs = [] if options.folder is None else find_pairs(options.folder)
     here = _here(options)
-    methods = choose(here.methods, options.methods or DEFAULT)
+    only_videos = bool(pairs) and all(pair.portrait is None for pair in pairs)
+    methods = choose(here.methods, options.methods or (DEFAULT_DUBS if only_videos else DEFAULT))
     if options.data is not None:
         table = compare_split(
             methods,
@@ -142,7 +146,7 @@ def _baseline(options: argparse.Namespace) -> None:
     from moditalker.utils.progress import StageBars
     from moditalker.utils.targets import check_targets
 
-    check_targets({"video": options.output}, {"portrait": options.portrait, "recording": options.audio})
+    check_targets({"video": options.output}, {"portrait": options.source, "recording": options.audio})
     here = _here(options)
     method = choose(here.methods, [options.name])[0]
     missing = method.available()
@@ -150,8 +154,10 @@ def _baseline(options: argparse.Namespace) -> None:
         raise InputError(missing)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, StageBars() as bars:
-        inputs = prepare_inputs(options.portrait, options.audio, Path(scratch), here.tracker, options.crop)
-        made = method.make(inputs.portrait, inputs.audio, options.output, _making(options), bars)
+        dubs, folder = method.facts.dubs, Path(scratch)
+        portrait, video = (None, options.source) if dubs else (options.source, None)
+        inputs = prepare_inputs(portrait, options.audio, folder, here.tracker, options.crop, video=video)
+        made = method.make(inputs.video or inputs.portrait, inputs.audio, options.output, _making(options), bars)
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in made.seconds.items())
     _say(f"{options.output}: {inputs.frames} frames by {method.facts.title}; {stages}")
 
@@ -162,7 +168,7 @@ def _list(options: argparse.Namespace) -> None:
     for told in listing(_here(options).methods.values()):
         _say(f"{told['name']}: {told['title']}. {told['what']}")
         where = f" Sends both to {told['sent to']}." if told["sent to"] else ""
-        _say(f"    Licence: {told['licence']}. Needs {told['needs']}.{where}")
+        _say(f"    Takes a {told['takes']} and a recording. Licence: {told['licence']}. Needs {told['needs']}.{where}")
         _say(f"    {told['missing'] or 'It can run here.'}")
 
 

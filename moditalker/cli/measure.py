@@ -56,6 +56,7 @@ def _add_bench(commands: Commands) -> None:
     dub.add_argument("--dub", type=Path, metavar="DATA", help="real clips, dubbed with their own and with other sounds")
     dub.add_argument("--split", default="val", help="of the clips (val)")
     dub.add_argument("--clips", type=whole(2, 10_000), default=10, help="at most so many, the longest (10)")
+    dub.add_argument("--wav2lip", type=Path, metavar="FILE.pth", help="Wav2Lip's checkpoint, for a row of its own")
     batch = command.add_argument_group("throughput")
     batch.add_argument("--batch", action="store_true", help="videos by a bare loop, by one worker and by two")
     batch.add_argument("--videos", type=whole(2, 10_000), default=12, help="of a second each (12)")
@@ -109,14 +110,19 @@ def _bench_compact(options: argparse.Namespace) -> None:
 
 
 def _bench_dub(options: argparse.Namespace) -> None:
+    from moditalker.baselines.registry import Sources, find_dubs
     from moditalker.benchmark.dub_bench import bench_dub
     from moditalker.face.tracker import make_tracker
     from moditalker.utils.targets import check_targets
 
     check_targets({"report": options.output}, {})
-    pipeline = load(options.preset or "compact")
+    wav2lip = options.wav2lip or Sources.of_environment().wav2lip
+    if wav2lip is not None and not wav2lip.is_file():
+        raise InputError(f"There is no Wav2Lip checkpoint at {wav2lip}: name one that is there.")
+    found = find_dubs(load(options.preset or "compact"), Sources(wav2lip))
+    methods = [method for method in found if method.available() is None]
     table, rows = bench_dub(
-        pipeline, options.dub, make_tracker(), split=options.split, clips=options.clips, seconds=options.seconds
+        methods, options.dub, make_tracker(), split=options.split, clips=options.clips, seconds=options.seconds
     )
     if options.output is not None:
         options.output.write_text(json.dumps(rows, indent=1))

@@ -1,4 +1,4 @@
-"""``compare DIR -o OUT``: every portrait in a folder with the recording of its name, through every method."""
+"""``compare DIR -o OUT``: the portraits and videos of a folder with the recordings of their names, by every method."""
 
 import json
 import logging
@@ -30,24 +30,30 @@ REAL = ".mp4"
 
 @dataclass(frozen=True)
 class Pair:
-    """A portrait and a recording of one name.
+    """A portrait or a video, and a recording, of one name.
 
     Attributes:
         name: of the files, without their ending.
-        portrait, audio: files.
-        real: the real clip, where there is ``NAME.mp4``.
+        portrait: file; None where ``NAME.mp4`` alone is there, to be dubbed.
+        audio: file.
+        real: the real clip of the recording, where there is one.
         made: videos made elsewhere, ``NAME.METHOD.mp4``: title and file.
+        video: that is dubbed: ``NAME.mp4``, where it is there.
     """
 
     name: str
-    portrait: Path
+    portrait: Path | None
     audio: Path
     real: Path | None
     made: tuple[tuple[str, Path], ...] = ()
+    video: Path | None = None
 
 
 def find_pairs(folder: Path) -> list[Pair]:
     """The pairs in a folder, in the order of their names.
+
+    ``NAME.mp4`` is dubbed by the methods that dub. Beside a portrait it is the real clip. Without one it is dubbed with
+    ``NAME.wav``; without that too, with its own sound, and then it is the real clip again.
 
     Raises:
         InputError: there are none, a portrait has no recording, or a name has two portraits.
@@ -56,23 +62,40 @@ def find_pairs(folder: Path) -> list[Pair]:
         raise InputError(f"There is no folder {folder}: name one with NAME.png and NAME.wav in it.")
     files = sorted(path for path in folder.iterdir() if path.is_file())
     portraits = [path for path in files if path.suffix.lower() in PICTURES]
-    if not portraits:
-        raise InputError(
-            f"{folder} has no portraits: put NAME.png (or .jpg, .webp) and NAME.wav (or .mp3 ...) into it."
-        )
+    videos = [path for path in files if path.suffix == REAL]
+    names = {path.stem for path in [*portraits, *videos]}
+    alone = [path for path in videos if not any(path.stem.startswith(f"{name}.") for name in names)]
     pairs: dict[str, Pair] = {}
     for portrait in portraits:
         name = portrait.stem
         if name in pairs:
             raise InputError(f"{folder} has two portraits called {name}: rename one of them, and its recording.")
-        sounds = [path for path in files if path.stem == name and path.suffix.lower() in SOUNDS]
-        real = folder / f"{name}{REAL}"
-        if not sounds and not real.is_file():
+        sound, real = _sound_of(name, files), folder / f"{name}{REAL}"
+        if sound is None and not real.is_file():
             raise InputError(f"{portrait.name} has no recording: add {name}.wav.")
-        made = [path for path in files if path.suffix == REAL and path.stem.startswith(f"{name}.")]
-        titled = tuple((path.stem.removeprefix(f"{name}."), path) for path in made)
-        pairs[name] = Pair(name, portrait, sounds[0] if sounds else real, real if real.is_file() else None, titled)
-    return list(pairs.values())
+        known = real if real.is_file() else None
+        pairs[name] = Pair(name, portrait, sound or real, known, _made_of(name, videos), known)
+    for video in alone:
+        if video.stem not in pairs:
+            sound = _sound_of(video.stem, files)
+            real_clip = video if sound is None else None
+            made = _made_of(video.stem, videos)
+            pairs[video.stem] = Pair(video.stem, None, sound or video, real_clip, made, video)
+    if not pairs:
+        raise InputError(
+            f"{folder} has no portraits: put NAME.png (or .jpg, .webp) and NAME.wav (or .mp3 ...) into it, or NAME.mp4 "
+            "and NAME.wav to dub a video."
+        )
+    return [pairs[name] for name in sorted(pairs)]
+
+
+def _sound_of(name: str, files: Sequence[Path]) -> Path | None:
+    return next((path for path in files if path.stem == name and path.suffix.lower() in SOUNDS), None)
+
+
+def _made_of(name: str, videos: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
+    """Title and file of the videos of a name that were made elsewhere."""
+    return tuple((path.stem.removeprefix(f"{name}."), path) for path in videos if path.stem.startswith(f"{name}."))
 
 
 def compare_pairs(
@@ -85,7 +108,7 @@ def compare_pairs(
     crop: str = "full",
     tell: Tell,
 ) -> list[dict[str, Any]]:
-    """Run every method on every pair.
+    """Run every method on every pair; of a video without a portrait, its first face is the portrait.
 
     OUTPUT gets a folder of videos for each pair, ``table.csv``, ``table.json`` and ``index.html``; they are written
     anew after each pair, so that what is done is there when a later one cannot be.
@@ -110,7 +133,10 @@ def compare_pairs(
     for pair in pairs:
         folder = output / pair.name
         try:
-            inputs = prepare_inputs(pair.portrait, pair.audio, folder, tracker, crop)
+            dubbed = pair.portrait is None or any(method.facts.dubs for method in methods)
+            inputs = prepare_inputs(
+                pair.portrait, pair.audio, folder, tracker, crop, video=pair.video if dubbed else None
+            )
             real = None if pair.real is None else read_real(pair.real, tracker, inputs.frames)
         except InputError as error:
             logger.warning("%s is left out. %s", pair.name, error)

@@ -15,6 +15,7 @@ from moditalker.utils.errors import AbandonedError, InputError
 logger = logging.getLogger(__name__)
 
 FAILED = "It failed here, for a reason that is not yours; the log has it."
+NO_VIDEO = "It changes the lips in a video, and none was given."
 _MEASURING = "measuring"
 
 
@@ -113,8 +114,11 @@ def _made(
         missing = None if facts.sent_to else method.available()
         if missing:
             return Outcome(facts, None, failed=missing)
+        source = inputs.video if facts.dubs else inputs.portrait
+        if source is None:
+            return Outcome(facts, None, failed=NO_VIDEO)
         before = process_time()
-        made = method.make(inputs.portrait, inputs.audio, target, options, progress)
+        made = method.make(source, inputs.audio, target, options, progress)
         busy = process_time() - before
     except AbandonedError:
         raise

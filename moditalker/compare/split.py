@@ -43,7 +43,7 @@ def compare_split(
     """Run every method on the clips of a split and write the table; a run that was interrupted goes on.
 
     A clip's first frame is the portrait, its sound the recording (each clip's own offset removed), and the clip itself
-    what the columns are held against. Videos are not kept.
+    what the columns are held against, and what methods that dub are given. Videos are not kept.
 
     Args:
         methods: the rows of the table.
@@ -90,7 +90,8 @@ def _rows_of(
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             samples = video.audio[: len(video) * SAMPLES_A_FRAME]
-            inputs = prepare_inputs(video.frames[0], samples, folder, tracker)
+            dubbed = video.frames if any(method.facts.dubs for method in methods) else None
+            inputs = prepare_inputs(video.frames[0], samples, folder, tracker, video=dubbed)
             measurer = Measurer(judge, tracker, inputs, RealClip(video))
             outcomes = run_methods(methods, inputs, folder, options, measurer, _ignore_progress, _ignore)
             return [{**REAL, **measurer.of(video)}, *map(row_of, outcomes)]

@@ -28,7 +28,7 @@ from moditalker.utils.progress import Progress, unasked
 from moditalker.utils.stopwatch import Stopwatch
 from moditalker.utils.targets import check_targets
 from moditalker.video.provenance import DUB_TAGS, add_provenance
-from moditalker.video.read import MAX_SECONDS, VideoInfo, probe_video, read_video
+from moditalker.video.read import MAX_SECONDS, VideoInfo, even_frames, probe_video, read_video
 from moditalker.video.watermark import Watermark
 from moditalker.video.write import VideoWriter
 
@@ -113,7 +113,7 @@ def dub(
     warnings: list[str] = []
     with clock("track"), Follower(options.face, IdentityEncoder()) as follower:
         expected = max(1, round(info.duration * info.fps))
-        frames = _even(read_video(video, fps=info.fps))
+        frames = even_frames(read_video(video, fps=info.fps))
         tracks = track(frames, follower, info.fps, lambda done: report("track", done, max(done, expected)))
     source = sources(len(tracks), info.fps, recording.seconds, when_longer, when_shorter)
     warnings += _told(tracks, len(source) / info.fps, recording, info, when_longer, when_shorter, options.face)
@@ -141,7 +141,7 @@ def dub(
         clock("video"),
         VideoWriter(output, size, info.fps, sound, recording.original_rate, DUB_TAGS) as writer,
     ):
-        pictures = _even(shown(source, lambda first: read_video(video, fps=info.fps, first=first)))
+        pictures = even_frames(shown(source, lambda first: read_video(video, fps=info.fps, first=first)))
         for done, picture in enumerate(
             _dubbed(pipeline, tracks, pictures, stretches, options.mtov_steps, motion.seed), start=1
         ):
@@ -278,12 +278,3 @@ def _faceless(frame: FaceFrame) -> Portrait:
 
 def _even_size(size: tuple[int, int]) -> tuple[int, int]:
     return size[0] // 2 * 2, size[1] // 2 * 2
-
-
-def _even(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Frames (H, W, 3) without an odd last row or column."""
-    for frame in frames:
-        height, width = frame.shape[:2]
-        yield (
-            frame if height % 2 == width % 2 == 0 else np.ascontiguousarray(frame[: height // 2 * 2, : width // 2 * 2])
-        )

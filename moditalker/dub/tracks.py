@@ -99,11 +99,7 @@ def track(
     if not seen:
         raise InputError("The video has no frame: save it again as MP4 (H.264).")
     if space is None:
-        counted = {reason: reasons.count(reason) for reason in set(reasons)}
-        raise InputError(
-            f"Nowhere in the video can the lips be changed ({max(counted, key=lambda one: counted[one])}); use one "
-            "that shows a face from the front, in good light and not too small."
-        )
+        raise _nowhere(reasons)
     shot_of = np.array(shots)
     for shot in range(len(references)):
         indices = [index for index in colours if shots[index] == shot]
@@ -112,7 +108,18 @@ def track(
             for index in np.array(indices)[hidden].tolist():
                 reasons[index] = "mouth covered"
     landmarks = _steadied(seen, shot_of)
-    return Tracks(landmarks, _settled(reasons, landmarks, shot_of, fps), shot_of, references, space, follower.faces)
+    settled = _settled(reasons, landmarks, shot_of, fps)
+    if not (settled == "").any():
+        raise _nowhere(settled.tolist())
+    return Tracks(landmarks, settled, shot_of, references, space, follower.faces)
+
+
+def _nowhere(reasons: list[str]) -> InputError:
+    """The sentence about a video in which no lips can be changed, with the most frequent reason."""
+    return InputError(
+        f"Nowhere in the video can the lips be changed ({max(set(reasons), key=reasons.count)}); use one that shows a "
+        "face from the front, in good light and not too small."
+    )
 
 
 def _unusable(frame: np.ndarray, landmarks: np.ndarray) -> str:

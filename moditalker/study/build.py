@@ -13,7 +13,7 @@ from typing import Any
 import tomlkit
 
 from moditalker.study.definition import Study, read_study
-from moditalker.study.makers import FILES, Maker
+from moditalker.study.makers import FILES, Given, Maker
 from moditalker.study.media import write_digits, write_reference, write_spoilt, write_stimulus
 from moditalker.study.parts import PAIRED, Check, Item, Method, SoundCheck, Stimulus, Training
 from moditalker.study.recipe import Recipe, RecipeItem
@@ -50,8 +50,9 @@ def build_study(recipe: Recipe, folder: Path, maker: Maker, tell: Progress, prog
     steps = len(jobs) + 2
     tell("see whether the methods can run", 0, steps)
     for method in recipe.methods:
-        if method.source != FILES and any(method.id not in item.videos for item in recipe.build.items):
-            maker.check(method)
+        wanted = [_given(item) for item in recipe.build.items if method.id not in item.videos]
+        if method.source != FILES and wanted:
+            maker.check(method, wanted)
     (folder / "stimuli").mkdir(parents=True, exist_ok=True)
     ledger = _Ledger(folder / _LEDGER)
     stimuli = []
@@ -64,6 +65,12 @@ def build_study(recipe: Recipe, folder: Path, maker: Maker, tell: Progress, prog
     sound = _sound_check(folder, ledger) if recipe.build.sound_check else None
     _write(recipe, target, items, [*stimuli, *spoilt], checks, training, sound)
     return read_study(target)
+
+
+def _given(item: RecipeItem) -> Given:
+    """What an item that is not ready gives a method; that it is whole, the recipe has checked."""
+    assert item.audio is not None
+    return Given(item.id, item.portrait, item.video, item.audio, item.seed)
 
 
 class _Ledger:
@@ -101,18 +108,16 @@ def _stimulus(
             write_stimulus(ready, target, recipe.build.encode)
             return _facts(target) | {"revision": f"file {file_sha256(ready)[:16]}"}
     else:
-        assert item.portrait is not None
-        assert item.audio is not None
-        portrait, audio = item.portrait, item.audio
+        given = _given(item)
+        sources = [file_sha256(path) for path in (given.portrait, given.video, given.audio) if path is not None]
         made_from = [
-            "made", method.id, method.source, method.options, item.id, item.seed,
-            file_sha256(portrait), file_sha256(audio), recipe.build.encode,
+            "made", method.id, method.source, method.options, item.id, item.seed, *sources, recipe.build.encode
         ]  # fmt: skip
 
         def make(target: Path) -> dict[str, Any]:
             with tempfile.TemporaryDirectory() as scratch:
                 video = Path(scratch) / "video.mp4"
-                revision = make_video(method, portrait, audio, item.seed, video)
+                revision = make_video(method, given, video)
                 write_stimulus(video, target, recipe.build.encode)
             return _facts(target) | {"revision": revision}
 
@@ -159,9 +164,9 @@ def _spoil(
 
 
 def _item(item: RecipeItem, folder: Path, ledger: _Ledger) -> Item:
-    audio = file_sha256(item.audio) if item.audio is not None else ""
+    audio, video = (file_sha256(path) if path is not None else "" for path in (item.audio, item.video))
     if item.portrait is None:
-        return Item(item.id, "", audio)
+        return Item(item.id, "", audio, video_sha256=video)
     portrait = item.portrait
 
     def make(target: Path) -> dict[str, Any]:
@@ -169,7 +174,7 @@ def _item(item: RecipeItem, folder: Path, ledger: _Ledger) -> Item:
         return {}
 
     made = ledger(["reference", item.id, file_sha256(portrait)], ".jpg", make)
-    return Item(item.id, file_sha256(portrait), audio, made["file"], made["sha256"])
+    return Item(item.id, file_sha256(portrait), audio, made["file"], made["sha256"], video)
 
 
 def _sound_check(folder: Path, ledger: _Ledger) -> SoundCheck:

@@ -142,9 +142,10 @@ class Study(Frame):
         told = asdict(self)
         del told["folder"]
         for item in told["items"]:
-            # A study without references keeps the hash that it had before references had theirs.
-            if not item["reference_sha256"]:
-                del item["reference_sha256"]
+            # A study without references, or without dubs, keeps the hash that it had before these had theirs.
+            for later in ("reference_sha256", "video_sha256"):
+                if not item[later]:
+                    del item[later]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     @cached_property

@@ -81,13 +81,14 @@ class Method:
 
 @dataclass(frozen=True, config=WHOLE)
 class Item:
-    """What the methods were given: a portrait and a recording.
+    """What the methods were given: a portrait or a video, and a recording.
 
     Attributes:
         id: in the file and in reports.
         portrait_sha256, audio_sha256: of what was read; empty for an item of ready videos.
         reference: file of the portrait as raters see it, relative to the study's folder; empty for none.
         reference_sha256: of that file.
+        video_sha256: of the video that was dubbed; empty for none.
     """
 
     id: Text
@@ -95,6 +96,7 @@ class Item:
     audio_sha256: str = ""
     reference: str = ""
     reference_sha256: str = ""
+    video_sha256: str = ""
 
     @model_validator(mode="after")
     def _hashed(self) -> Self:

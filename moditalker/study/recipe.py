@@ -26,17 +26,18 @@ ExistingFile = Annotated[Path, AfterValidator(_existing)]
 
 @dataclass(frozen=True, config=WHOLE)
 class RecipeItem:
-    """A portrait and a recording, or videos that are ready.
+    """A portrait or a video to dub, and a recording; or videos that are ready.
 
     Attributes:
         id: in the study.
-        portrait, audio: None where all videos are ready.
+        portrait, video, audio: None where all videos are ready; ``video`` is for methods that dub.
         seed: for whatever makes the others.
         videos: ready ones, by the method's id.
     """
 
     id: Text
     portrait: ExistingFile | None = None
+    video: ExistingFile | None = None
     audio: ExistingFile | None = None
     seed: Whole = 0
     videos: dict[str, ExistingFile] = Field(default_factory=dict)
@@ -89,9 +90,10 @@ class Recipe(Frame):
                         f"the item {item.id!r} lacks the video of {method.id!r} under 'videos'; add it, or give the "
                         "method a 'source' that can make it."
                     )
-                if item.portrait is None or item.audio is None:
+                if (item.portrait is None and item.video is None) or item.audio is None:
                     raise InputError(
-                        f"the item {item.id!r} needs a portrait and an audio for {method.id!r} to work with."
+                        f"the item {item.id!r} needs a portrait and an audio for {method.id!r} to work with; a method "
+                        "that dubs needs a video in place of the portrait."
                     )
         return self
 

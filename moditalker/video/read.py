@@ -1,7 +1,7 @@
 """Read the picture of a video file as RGB frames at a constant rate."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +96,15 @@ def probe_video(path: str | Path, max_seconds: float = MAX_SECONDS) -> VideoInfo
         facts["pixels"],
         facts["sound"],
     )
+
+
+def even_frames(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Frames (H, W, 3) without an odd last row or column, as H.264 asks for even sides."""
+    for frame in frames:
+        height, width = frame.shape[:2]
+        if height % 2 or width % 2:
+            frame = np.ascontiguousarray(frame[: height // 2 * 2, : width // 2 * 2])
+        yield frame
 
 
 def _frames(source: Path, fps: float, max_side: int | None, max_seconds: float, first: int) -> Iterator[np.ndarray]:

@@ -24,7 +24,7 @@ class CompareRequest:
         methods: names.
         video: a file made elsewhere, as a column of its own.
         video_title: what that column is called.
-        real: the real clip that the recording was taken from.
+        real: the real clip that the recording was taken from; methods that dub are given it.
         share: that portrait and recording may be sent to the machines that the chosen methods name.
         blind: names are hidden and the columns come in an order of chance.
     """
@@ -66,6 +66,9 @@ def columns_of(request: CompareRequest, methods: dict[str, Method], settings: Se
             f"The portrait and the recording would be sent to {', '.join(machines)}: tick that they may be, or choose "
             "other methods."
         )
+    dubs = [method.facts.title for method in chosen if method.facts.dubs]
+    if dubs and request.real is None:
+        raise InputError(f"{dubs[0]} changes the lips in a video: add the real clip, or choose other methods.")
     for path, what in ((request.video, "The video made elsewhere"), (request.real, "The real clip")):
         limit = settings.max_video_seconds
         if path is not None and probe_video(path, max_seconds=limit).duration > limit:

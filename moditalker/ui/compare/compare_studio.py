@@ -192,8 +192,15 @@ class CompareStudio:
         asked = job.request
         assert asked.portrait is not None
         tracker = make_tracker(self._tracker)
+        dubbed = request.real if any(method.facts.dubs for method in columns) else None
         inputs = prepare_inputs(
-            asked.portrait, job.recording, folder / "inputs", tracker, asked.crop, self._settings.max_audio_seconds
+            asked.portrait,
+            job.recording,
+            folder / "inputs",
+            tracker,
+            asked.crop,
+            self._settings.max_audio_seconds,
+            None if dubbed is None else Path(dubbed),
         )
         real = None if request.real is None else read_real(Path(request.real), tracker, inputs.frames)
         options = Options(seed=asked.seed, head_motion=asked.head_motion, mark=self._settings.mark)

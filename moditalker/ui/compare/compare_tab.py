@@ -161,7 +161,7 @@ class CompareTab:
             share: true says that portrait and recording may be sent to the machines that the chosen methods run on.
             video: a video made elsewhere, as a column of its own.
             video_title: what that column is called.
-            real: the real clip that the recording was taken from, for measures against it.
+            real: the real clip that the recording was taken from, for measures against it; methods that dub need it.
             crop: "full" for the whole picture, "face" for the face alone.
             seed: the same seed gives the same videos; -1 draws a new one.
             voice: name of the synthetic voice.

@@ -69,7 +69,7 @@ def build_files(settings: Settings) -> tuple[gr.Image, gr.Audio, gr.Textbox, gr.
 def build_more(settings: Settings) -> tuple[gr.Video, gr.Radio, gr.Number]:
     """Add the real clip, the crop and the seed."""
     real = gr.Video(
-        label=f"The real clip, for measures against it, up to {settings.max_video_seconds:.0f} seconds",
+        label=f"The real clip, to measure against and to dub, up to {settings.max_video_seconds:.0f} seconds",
         sources=["upload"],
         height=200,
         elem_id="compare-real",
