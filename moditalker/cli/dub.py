@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from moditalker.cli.parsing import Commands, Number, add_option
+from moditalker.options import bounds
 from moditalker.utils.errors import InputError
 
-_OPTIONS = ("atom_steps", "mtov_steps", "guidance", "lip_scale", "seed", "face", "max_seconds")
+_OPTIONS = ("atom_steps", "mtov_steps", "guidance", "lip_scale", "seed", "max_seconds")
+_ACTIVE = "active"
 
 
 def add_commands(commands: Commands) -> None:
@@ -19,6 +21,12 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
     for name in _OPTIONS:
         add_option(command, name)
+    command.add_argument(
+        "--face",
+        type=_face,
+        metavar="N",
+        help="who is dubbed, counted from the left, or 'active', whoever speaks by the video's own sound (the largest)",
+    )
     command.add_argument("--mark", action="store_true", help='write "AI-generated" into a corner')
     command.add_argument(
         "--when-longer",
@@ -47,6 +55,11 @@ def add_commands(commands: Commands) -> None:
     command.set_defaults(run=_dub)
 
 
+def _face(text: str) -> int | str:
+    """A face's number, or the word for whoever speaks."""
+    return _ACTIVE if text == _ACTIVE else int(Number(*bounds("face"), whole=True)(text))
+
+
 def _dub(options: argparse.Namespace) -> None:
     if options.offset_only:
         _offset(options)
@@ -60,7 +73,7 @@ def _dub(options: argparse.Namespace) -> None:
     targets = {"video": options.output, "report": options.output.with_suffix(".json")}
     check_targets(targets, {"video to dub": options.video, "recording": options.audio})
     pipeline = load_pipeline(options.preset)
-    given = {name: value for name in _OPTIONS if (value := getattr(options, name)) is not None}
+    given = {name: value for name in (*_OPTIONS, "face") if (value := getattr(options, name)) is not None}
     with StageBars() as bars:
         report = pipeline.dub(
             options.video,
@@ -80,6 +93,8 @@ def _tell(report: dict[str, Any]) -> None:
     print(f"{report['output']}: {report['frames']} frames at {report['fps']:g} a second, ", end="")
     print(f"lips changed in {report['dubbed_seconds']:.1f} s, seed {report['seed']}; ", end="")
     print(f"{report['real_time_factor']:.2f} seconds of work a second of video")
+    for one in report["followed"]:
+        print(f"  {one['from']:.2f} to {one['to']:.2f} s: face {one['face']} speaks")
     for one in report["kept"]:
         print(f"  {one['from']:.2f} to {one['to']:.2f} s is left as it is: {one['reason']}")
 
@@ -91,6 +106,8 @@ def _offset(options: argparse.Namespace) -> None:
 
     if options.audio is not None:
         raise InputError("--offset-only measures the video's own sound: leave the recording out.")
+    if options.face == _ACTIVE:
+        raise InputError("--offset-only follows one person: give --face a number, or leave it out.")
     with StageBars() as bars:
         found = measured_offset(options.video, bars, options.face)
     comes = "late" if found.frames > 0 else "early"

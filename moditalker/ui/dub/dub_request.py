@@ -8,11 +8,15 @@ from moditalker.audio.load import load_recording
 from moditalker.audio.recording import Recording
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.audio.voices.registry import DEFAULT_VOICE
+from moditalker.dub.people import ACTIVE
 from moditalker.options import DEFAULTS, MAX_SEED
 from moditalker.ui.animate.request import LARGEST, NEW_SEED, check_speech
 from moditalker.ui.shared.settings import Settings
 from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video
+
+SPEAKING = -1
+"""Stands for whoever speaks where a number is asked for."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class DubRequest:
         text: what is to be said, in a language of ``voice``.
         consent: that the person in the video and the voice agree.
         when_longer, when_shorter, original_level: see ``moditalker.dub.dub``.
-        face: which face, counted from the left and from 1; or ``LARGEST``.
+        face: which face, counted from the left and from 1; or ``LARGEST``, or ``SPEAKING``.
         atom_steps, mtov_steps, guidance, lip_scale: see ``AnimateOptions``.
         seed: ``NEW_SEED`` for a new one.
         voice: that speaks the text, see ``audio.voices.registry``.
@@ -50,7 +54,8 @@ class DubRequest:
         """Keyword arguments of ``MoDiTalkerPipeline.dub``."""
         names = ("atom_steps", "mtov_steps", "guidance", "lip_scale", "seed")
         own = ("when_longer", "when_shorter", "original_level")
-        return {**{name: getattr(self, name) for name in (*names, *own)}, "face": int(self.face) or None}
+        face = ACTIVE if self.face == SPEAKING else int(self.face) or None
+        return {**{name: getattr(self, name) for name in (*names, *own)}, "face": face}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import spaces
 
 from moditalker.audio.recording import Recording
-from moditalker.ui.animate.estimate import FIRST_GUESS, Countdown
+from moditalker.ui.animate.estimate import Countdown
 from moditalker.ui.animate.studio import ProgressEvent
+from moditalker.ui.dub.dub_estimate import STAGES, dub_rates, dub_work
 from moditalker.ui.dub.dub_request import DubJob, DubRequest, accept_dub
 from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.memory import release_memory
@@ -25,11 +26,6 @@ from moditalker.ui.shared.work import (
     write_report,
 )
 from moditalker.ui.shared.workspace import Workspace
-
-_STAGES = ("track", "speech", "motion", "head", "video")
-"""Of a dub, in order."""
-_TRACK_SECONDS, _DRAW_SECONDS = 0.05, 0.2
-"""First guess for a frame on two CPU cores."""
 
 
 class Dubber(Protocol):
@@ -83,9 +79,14 @@ class DubStudio:
     ) -> None:
         self._pipeline, self._settings, self._workspace = pipeline, settings, workspace
         self._line, self._metrics = line, metrics
+        self._rates = dub_rates()
         self._engine = ThreadPoolExecutor(settings.running, "dub")
         # A bound method: on a ZeroGPU Space it runs in a forked process, which has `self` and gets the rest pickled.
         self._produce = spaces.GPU(duration=gpu_seconds)(self._produce_here)
+
+    def predicted_seconds(self, request: DubRequest, frames: int, fps: float, seconds: float) -> float:
+        """About how long a dub would take, see ``dub_work``."""
+        return sum(self._rates.seconds_of(dub_work(request, frames, fps, seconds)).values())
 
     def make(self, request: DubRequest, keep: bool = False) -> Generator[Waiting | ProgressEvent | Dub, None, None]:
         """Carry a request out; closing the iterator, or dropping it, gives the request up.
@@ -102,7 +103,8 @@ class DubStudio:
         with self._metrics.request("dub"), self._line.place() as place, self._workspace.folder(keep) as folder:
             job = accept_dub(request, self._settings)
             yield from place.wait(BEAT_SECONDS)
-            countdown = Countdown(_predicted(job), _STAGES)
+            units = dub_work(job.request, job.frames, job.fps, job.recording.seconds)
+            countdown = Countdown(self._rates.seconds_of(units), STAGES)
             report: dict[str, Any] = {}
             # Named, so that a visitor who leaves gives the folder up before the iterator ends, see `do_work`.
             produced = self._produce(job, folder)
@@ -113,6 +115,7 @@ class DubStudio:
                 elif kind == "done":
                     report = content
                 yield ProgressEvent.of(countdown)
+            self._rates.note(units, report["seconds"])
             self._metrics.made("dub", report["seconds"], report["frames"] / report["fps"])
             video = _video_of(job, folder)
             yield Dub(video, *write_report(video, report))
@@ -140,18 +143,6 @@ class DubStudio:
             **request.options(),
         )
         events.put(("done", report))
-
-
-def _predicted(job: DubJob) -> dict[str, float]:
-    """Seconds a stage."""
-    steps, seconds = job.request.atom_steps, job.recording.seconds
-    return {
-        "track": _TRACK_SECONDS * job.frames,
-        "speech": FIRST_GUESS["speech"] * seconds,
-        "motion": FIRST_GUESS["motion"] * 2 * steps * seconds,
-        "head": FIRST_GUESS["head"] * steps * seconds,
-        "video": _DRAW_SECONDS * min(job.frames, seconds * job.fps),
-    }
 
 
 def _video_of(job: DubJob, folder: Path) -> Path:

@@ -4,15 +4,18 @@ import inspect
 import time
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
 
 from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.options import DEFAULTS, page_bounds
+from moditalker.ui.animate.animate_tab import CHARACTERS_A_SECOND
+from moditalker.ui.animate.recording_check import look_at_recording
 from moditalker.ui.animate.request import LARGEST, NEW_SEED
 from moditalker.ui.animate.studio import ProgressEvent
-from moditalker.ui.dub.dub_request import DubRequest, check_dub
+from moditalker.ui.dub.dub_request import SPEAKING, DubRequest, check_dub
 from moditalker.ui.dub.dub_studio import Dub, DubStudio
 from moditalker.ui.shared.jobs import Jobs
 from moditalker.ui.shared.line import Waiting
@@ -21,6 +24,8 @@ from moditalker.ui.shared.run import CANCEL_SECONDS, Run
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.status import in_words, note_html, progress_html, sentence, waiting_html
 from moditalker.ui.shared.voice_choice import build_voice_choice
+from moditalker.utils.errors import InputError
+from moditalker.video.read import probe_video
 
 CONSENT = (
     "The person in the video and the owner of the voice both agree to this, and I will say that the lips are "
@@ -86,8 +91,8 @@ class DubTab:
                     face = gr.Number(
                         LARGEST,
                         precision=0,
-                        minimum=0,
-                        label="Face, from the left; 0 is the largest",
+                        minimum=SPEAKING,
+                        label="Face, from the left; 0 is the largest, -1 is whoever speaks",
                         elem_id="dub-face",
                     )
                     atom_steps = _slider("atom_steps", "Steps, speech to motion", 1)
@@ -99,6 +104,7 @@ class DubTab:
                 with gr.Column(elem_id="dub-run"):
                     button = gr.Button("Dub", variant="primary", size="lg", elem_id="dub")
                     cancel = gr.Button("Cancel", variant="stop", size="lg", visible=False, elem_id="dub-cancel")
+                    estimate = gr.HTML(elem_id="dub-estimate")
                     status = gr.HTML(elem_id="dub-status")
             with gr.Column(scale=5, min_width=320):
                 result = gr.Video(
@@ -111,10 +117,21 @@ class DubTab:
                 )
                 with gr.Accordion("Report: every setting, and where the lips are the video's own", open=False):
                     report = gr.JSON(show_label=False, label="Report", visible=False, open=True, elem_id="dub-report")
-        inputs = [
+        inputs: list[Any] = [
             *(video, audio, text, consent, when_longer, when_shorter, original_level, face),
             *(atom_steps, mtov_steps, guidance, lip_scale, seed, voice),
         ]
+        for component in inputs:
+            component.change(
+                self.estimate,
+                inputs=inputs,
+                outputs=estimate,
+                api_visibility="private",
+                show_progress="hidden",
+                trigger_mode="always_last",
+                concurrency_limit=2,
+                concurrency_id="estimate",
+            )
         jobs = Jobs(self._settings.delete_after)
         Run(self._check, self._make, lambda: _results(None, None), "No video was made", jobs).connect(
             button, cancel, status, inputs, [result, report], "dub-run"
@@ -137,6 +154,29 @@ class DubTab:
             concurrency_limit=self._settings.running,
             concurrency_id="animate",
         )
+
+    def estimate(self, *values: Any) -> str:
+        """About how long it will take, and what is odd about the files; empty where a video or speech is missing."""
+        request, limits = _request(*values), self._settings
+        if request.video is None or (request.audio is None and not request.text.strip()):
+            return ""
+        warnings: tuple[str, ...] = ()
+        try:
+            info = probe_video(request.video, max_seconds=limits.max_video_seconds)
+            seconds = len(request.text) / CHARACTERS_A_SECOND
+            if request.audio is not None:
+                found = look_at_recording(request.audio, limits.max_audio_seconds)
+                seconds, warnings = found.seconds, found.warnings
+        except InputError as error:
+            said = str(error)
+            for path, what in ((request.video, "The video"), (request.audio, "The recording")):
+                said = said if path is None else said.replace(path, what).replace(Path(path).name, what)
+            return note_html(said, "bad")
+        frames = max(1, round(info.duration * info.fps))
+        whole = self._studio.predicted_seconds(request, frames, info.fps, seconds)
+        length = f"{info.duration:.1f} s of video and {seconds:.1f} s of speech"
+        notes = [note_html(f"{length}: about {in_words(whole)} on this machine.")]
+        return "".join([*notes, *(note_html(warning, "warning") for warning in warnings)])
 
     def _check(self, *values: Any) -> None:
         with refusals():
@@ -182,7 +222,8 @@ class DubTab:
                 frame stands ("hold").
             when_shorter: the video ends with a shorter recording ("stop"), or goes on with the lips shut ("rest").
             original_level: how loud the video's own sound stays under the recording, 0 to 1.
-            face: which face, counted from the left where the video first shows any, from 1; 0 is the largest.
+            face: which face, counted from the left where the video first shows any, from 1; 0 is the largest, and -1 is
+                whoever speaks by the video's own sound.
             atom_steps: denoising steps of the audio-to-motion model, 1 to 50.
             mtov_steps: denoising steps of the motion-to-video model, 0 to 25.
             guidance: how closely the lips follow the speech, 1 to 4.
