@@ -72,7 +72,7 @@ def test_japanese_is_spoken_where_it_is_installed() -> None:
     samples = synthesize("こんにちは。", voice=JAPANESE[0])
     assert 0.4 < len(samples) / SAMPLE_RATE < 3
     assert np.abs(samples).max() > 0.05
-    assert package._session.get_session_options().intra_op_num_threads == torch.get_num_threads()
+    assert package.core._session.get_session_options().intra_op_num_threads == torch.get_num_threads()
 
 
 def test_the_command_line_lists_voices_and_refuses_a_voice_without_a_text(

