@@ -12,6 +12,7 @@ import numpy as np
 
 from moditalker.atom.motion import Motion
 from moditalker.atom.motion_file import given_motion
+from moditalker.atom.style import StyleSource
 from moditalker.audio.load import AudioSource, recording_of
 from moditalker.audio.speech_frames import frame_count
 from moditalker.constants import FPS
@@ -42,6 +43,7 @@ def animate(
     head_motion: str | Path = "natural",
     motion: Motion | str | Path | None = None,
     keys: Keys = None,
+    style: StyleSource = None,
     on_frames: Callable[[np.ndarray], None] | None = None,
     progress: Progress | None = None,
     **given: Any,
@@ -58,6 +60,7 @@ def animate(
         head_motion: ``natural``, ``still``, or a video whose head is followed.
         motion: this one instead of a new one, or its file; its length counts as that of ``landmarks`` does.
         keys: what the face does at which moment, see ``moditalker.keys``.
+        style: a video of somebody who talks, whose manner the face takes on; see ``atom.style``.
         on_frames: called with each (n, H, W, 3) uint8 that was written, in order; may raise to cancel.
         progress: see ``Progress``; raise in it to cancel. Nothing is left behind then.
         **given: fields of ``AnimateOptions``; what is not given is the preset's own.
@@ -69,9 +72,13 @@ def animate(
     # 1. check
     options: AnimateOptions = pipeline.check_inputs(**given)
     report, clock, output = progress or unasked, Stopwatch(), Path(output)
-    files = {name: given for name, given in {"motion": motion, "keys": keys}.items() if isinstance(given, (str, Path))}
+    files = {
+        name: given
+        for name, given in {"motion": motion, "keys": keys, "style": style}.items()
+        if isinstance(given, (str, Path))
+    }
     check_places(output, save_landmarks, portrait=portrait, audio=audio, head_motion=head_motion, **files)
-    shown, asked = given_motion(motion, keys, landmarks), read_keys(keys)
+    shown, asked = given_motion(motion, keys, landmarks, style), read_keys(keys)
     started = time.perf_counter()
     # 2. read the recording and encode the portrait
     with clock("audio"):
@@ -100,6 +107,7 @@ def animate(
                 seed=seed,
                 head_motion=head_motion,
                 **({"keys": asked} if asked else {}),
+                **({} if style is None else {"style": style}),
                 **options.controls,
                 progress=progress,
             )
@@ -138,6 +146,7 @@ def animate(
         "landmarks": not own,
         "motion": shown is not None,
         "keys": [asdict(key) for key in asked],
+        "style": None if style is None else name_of(style),
     }
     written = {
         "output": str(output),
@@ -167,6 +176,7 @@ def check_places(
     landmarks: str | Path | None = None,
     motion: str | Path | None = None,
     keys: str | Path | None = None,
+    style: str | Path | None = None,
 ) -> None:
     """Make sure that nothing that is read is written over, before any work. Arguments as of `animate`.
 
@@ -185,6 +195,7 @@ def check_places(
         "file of landmarks": landmarks,
         "motion file": motion,
         "file of keys": keys,
+        "video for the style": style,
     }
     check_targets(targets, inputs)
 

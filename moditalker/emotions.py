@@ -1,4 +1,4 @@
-"""How emotions are written: ``happy:0.8``, ``happy:0.5+surprised:0.4``, ``0:neutral,2.5:happy:0.8``."""
+"""How emotions are written: ``happy:0.8``, ``happy:0.5+surprised:0.4``, ``0:neutral,2.5:happy:0.8``, ``auto``."""
 
 import math
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from moditalker.utils.errors import InputError
 
 NEUTRAL = "neutral"
+AUTO = "auto"
+"""No emotion: brows, lids and head move farther where the voice is livelier, see ``atom.arousal``."""
 EMOTIONS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted")
 STRONGEST = 1.5
 MOST_MOMENTS = 1000
@@ -18,7 +20,7 @@ class Moment:
 
     Attributes:
         start: seconds.
-        shares: intensity of each emotion that is shown, 0 to 1.5; none for neutral.
+        shares: intensity of each emotion that is shown, 0 to 1.5, and of ``AUTO``; none for neutral.
     """
 
     start: float
@@ -69,8 +71,8 @@ def _mixture(text: str) -> dict[str, float]:
     for part in text.split("+"):
         name, _, strength = part.strip().partition(":")
         intensity = _number(strength) if strength else 1.0
-        if name not in (NEUTRAL, *EMOTIONS):
-            raise InputError(f"emotion must be one of {', '.join((NEUTRAL, *EMOTIONS))}, got {name!r:.40}.")
+        if name not in (NEUTRAL, *EMOTIONS, AUTO):
+            raise InputError(f"emotion must be one of {', '.join((NEUTRAL, *EMOTIONS, AUTO))}, got {name!r:.40}.")
         if intensity is None or not 0 <= intensity <= STRONGEST:
             raise InputError(f"The intensity of an emotion is between 0 and {STRONGEST}, got {strength!r:.40}.")
         if name != NEUTRAL and intensity > 0:

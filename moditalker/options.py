@@ -61,7 +61,7 @@ class AnimateOptions:
         emotion: what the face shows while it speaks: a name, a mixture or a timeline, see ``moditalker.emotions``.
         emotion_scale: multiplies the intensities of ``emotion``.
         expression_guidance, head_guidance: as ``guidance``, for brows and nose, and for head and blinks. None is as
-            for the lips.
+            for the lips, or 1 where a model of the expression speaks, to which blinks belong then.
         lip_seed, expression_seed, head_seed: of one part alone; the others stay as they are to the last bit.
         face: which face of the portrait speaks, counted from the left and from 1; None takes the largest.
         crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
@@ -76,7 +76,9 @@ class AnimateOptions:
     lip_scale: float = _number(1.0, 0, 3, "how far the lips move", page=(0, 2))
     head_scale: float = _number(1.0, 0, 3, "how far the head moves", page=(0, 2))
     blink_scale: float = _number(1.0, 0, 3, "how far the eyes close", page=(0, 2))
-    emotion: str = _text(NEUTRAL, parse_emotion, "happy:0.8, happy:0.5+surprised:0.4, or 0:neutral,2.5:sad")
+    emotion: str = _text(
+        NEUTRAL, parse_emotion, "happy:0.8, happy:0.5+surprised:0.4, 0:neutral,2.5:sad; or auto, from the voice"
+    )
     emotion_scale: float = _number(1.0, 0, STRONGEST, "how strong the emotion is")
     expression_scale: float = _number(1.0, 0, 3, "how far brows and nose move", page=(0, 2))
     expression_guidance: float | None = _number(None, 0, 10, "guidance of brows and nose; when left out, of the lips")

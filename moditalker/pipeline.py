@@ -9,11 +9,15 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
+from moditalker.atom.arousal import ArousalMap, voice_gains
 from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
+from moditalker.atom.motion_transformer import MotionTransformer
 from moditalker.atom.part_sampling import MotionNetworks, part_samplers
+from moditalker.atom.spoken_parts import SpokenParts, style_for
 from moditalker.atom.streamed_motion import STEPS, StreamedMotion, StreamSettings
+from moditalker.atom.style import StyleSource
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.dub.dub import dub
@@ -54,11 +58,23 @@ class MoDiTalkerPipeline(TalkingPipeline):
         flow: how hair, neck and clothes go along with the head; None leaves them to the spline of the warp.
         detail: how much detail a generated mouth lacks; None leaves it as it is.
         blendshapes: between landmarks and ARKit's blendshapes; None leaves both export and emotion out.
+        lips_part, expression_part, head_part: models of single parts, in place of what ``atom`` and ``head`` say of
+            jaw and mouth, of brows, nose and lids, and of the head's pose. They take a style on.
+        arousal: how lively a voice is; None leaves the emotion ``auto`` out.
         tracker: name of the face tracker.
         mtov_start: where in the noise schedule MToV starts, see ``BlockSampler``.
+        always: which of the models of single parts speak where no style is asked for too, with commas between them.
     """
 
-    _optional_components: ClassVar[list[str]] = ["flow", "detail", "blendshapes"]
+    _optional_components: ClassVar[list[str]] = [
+        "flow",
+        "detail",
+        "blendshapes",
+        "lips_part",
+        "expression_part",
+        "head_part",
+        "arousal",
+    ]
 
     def __init__(
         self,
@@ -71,8 +87,13 @@ class MoDiTalkerPipeline(TalkingPipeline):
         flow: FlowRefiner | None = None,
         detail: DetailGains | None = None,
         blendshapes: BlendshapeMap | None = None,
+        lips_part: MotionTransformer | None = None,
+        expression_part: MotionTransformer | None = None,
+        head_part: MotionTransformer | None = None,
+        arousal: ArousalMap | None = None,
         tracker: str = "mediapipe",
         mtov_start: float = 0.25,
+        always: str = "",
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -85,8 +106,12 @@ class MoDiTalkerPipeline(TalkingPipeline):
             flow=flow,
             detail=detail,
             blendshapes=blendshapes,
+            lips_part=lips_part,
+            expression_part=expression_part,
+            head_part=head_part,
+            arousal=arousal,
         )
-        self.register_to_config(tracker=tracker, mtov_start=mtov_start)
+        self.register_to_config(tracker=tracker, mtov_start=mtov_start, always=always)
 
     def encode_face(self, picture: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
         """Picture (H, W, 3) uint8 and landmarks (68, 3) in it -> the aligned face and its planes."""
@@ -104,6 +129,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         generator: torch.Generator | None = None,
         head_motion: str | Path = "natural",
         keys: Keys = None,
+        style: StyleSource = None,
         callback_on_step_end: StepEnd | None = None,
         progress: Progress | None = None,
         **controls: Unpack[MotionControls],
@@ -116,14 +142,18 @@ class MoDiTalkerPipeline(TalkingPipeline):
         options = self.check_inputs(atom_steps=atom_steps, guidance=guidance, seed=seed, **controls)
         report, clock = progress or unasked, Stopwatch()
         face = self.encode_portrait(portrait).frame
+        told: list[str] = []
+        manner = style_for(self, style, told.append, report)
         seed, generators = generators_of(seed, generator, options.own_seeds)
         samples = samples_of(audio)
         frames = frame_count(samples)
+        gains = voice_gains(self.arousal, options, samples, frames)
         with clock("speech"):
             report("speech", 0, 1)
             encoder = self.atom.config["speech_encoder"]
             speech = speech_features(samples, frames, encoder, lambda done, pieces: report("speech", done, pieces))
         networks = MotionNetworks(self.atom, self.head, self.atom_scheduler)
+        parts = SpokenParts.of(self, self.atom_scheduler, speech, samples, face.shape, options, manner)
         samplers = part_samplers(
             networks,
             speech,
@@ -131,8 +161,9 @@ class MoDiTalkerPipeline(TalkingPipeline):
             options,
             generators,
             lambda stage: stepped(self, stage, report, callback_on_step_end),
+            parts,
         )
-        return self._spoken(face, samples, samplers, options, head_motion, keys, seed, clock, report)
+        return self._spoken(face, samples, samplers, options, head_motion, keys, seed, clock, report, gains, told)
 
     def render(  # type: ignore[override]
         self,
@@ -210,9 +241,10 @@ class MoDiTalkerPipeline(TalkingPipeline):
     ) -> Iterator[np.ndarray]:
         """Animate a portrait while the sound is still being made: frames come as soon as they are known.
 
-        Motion looks ``LOOK_AHEAD`` frames ahead. Lips are drawn without ``render.lip_correction``,
-        which renders everything twice. Motion, drawing and compositing run side by side. Memory stays the same however
-        long the sound lasts. To end it early, close the iterator.
+        Motion looks ``LOOK_AHEAD`` frames ahead. It is AToM's and the head network's: no model of a single part speaks.
+        Lips are drawn without ``render.lip_correction``, which renders everything twice. Motion, drawing and
+        compositing run side by side. Memory stays the same however long the sound lasts. To end it early, close the
+        iterator.
 
         Args:
             portrait: see ``encode_portrait``.
@@ -233,7 +265,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         _, generators = generators_of(seed, None)
         settings = StreamSettings(options, motion_steps, head_motion == "still", idle)
         networks = self.atom, self.head, self.atom_scheduler
-        motion = StreamedMotion(*networks, encoded.frame, generators, settings, self.blendshapes)
+        motion = StreamedMotion(*networks, encoded.frame, generators, settings, self.blendshapes, self.arousal)
         pieces = [samples_of(sound)] if isinstance(sound, AudioSource) else sound
 
         def targets() -> Iterator[FaceMotion]:

@@ -15,6 +15,7 @@ from moditalker.animate import animate
 from moditalker.atom.motion import Motion
 from moditalker.atom.motion_file import given_motion
 from moditalker.atom.spoken_motion import MotionSamplers, MotionTask, spoken_motion
+from moditalker.atom.style import StyleSource
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count
 from moditalker.audio.voice_activity import listen
@@ -135,10 +136,12 @@ class TalkingPipeline(DiffusionPipeline):
         seed: int,
         clock: Stopwatch,
         report: Progress,
+        gains: np.ndarray | None = None,
+        told: Sequence[str] = (),
     ) -> MotionOutput:
         """The end of ``motion``: what the samplers make of (N,) samples, see ``spoken_motion``, with its warnings."""
         heard = listen(samples)
-        activity, warnings = heard.activity(frame_count(samples), FPS), heard.warnings
+        activity, warnings = heard.activity(frame_count(samples), FPS), [*told, *heard.warnings]
         task = MotionTask(
             face,
             activity,
@@ -147,6 +150,7 @@ class TalkingPipeline(DiffusionPipeline):
             self.config["tracker"],
             tuple(read_keys(keys)),
             getattr(self, "blendshapes", None),
+            gains,
         )
         motion = spoken_motion(task, samplers, clock, report, warnings.append)
         return MotionOutput(motion.landmarks(face), seed, clock.seconds, warnings, motion)
@@ -180,6 +184,7 @@ class TalkingPipeline(DiffusionPipeline):
         head_motion: str | Path = "natural",
         motion: Motion | str | Path | None = None,
         keys: Keys = None,
+        style: StyleSource = None,
         face: int | None = None,
         crop: str = "full",
         output_type: str = "np",
@@ -195,6 +200,7 @@ class TalkingPipeline(DiffusionPipeline):
             head_motion: ``natural``, ``still``, or a video whose head is followed.
             motion: this one instead of a new one, or its file; the shorter of it and the recording sets the length.
             keys: what the face does at which moment, see ``moditalker.keys``.
+            style: a video of somebody who talks, whose manner the face takes on; see ``atom.style``.
             generator: on the CPU, instead of a seed.
             output_type: ``np`` or ``pil``.
             callback_on_step_end: as in every diffusers pipeline; the tensors it gets are empty.
@@ -207,7 +213,7 @@ class TalkingPipeline(DiffusionPipeline):
         # 1. check
         steps = {"atom_steps": atom_steps, "guidance": guidance, "seed": seed}
         self.check_inputs(output_type, mtov_steps=mtov_steps, face=face, crop=crop, **steps, **controls)
-        given = given_motion(motion, keys)
+        given = given_motion(motion, keys, style=style)
         # 2. encode the portrait and the speech
         clock = Stopwatch()
         with clock("face"):
@@ -223,6 +229,7 @@ class TalkingPipeline(DiffusionPipeline):
                 generator=generator,
                 head_motion=head_motion,
                 keys=keys,
+                style=style,
                 callback_on_step_end=callback_on_step_end,
                 progress=progress,
             )

@@ -278,12 +278,15 @@ def test_every_parameter_reaches_the_pipeline(client: Client, portrait: Path, sp
         "emotion_scale": 0.8,
     }
     write_video(tmp_path / "nod.mp4", brightness=9)
+    write_video(tmp_path / "manner.mp4", brightness=9)
     _, seed, report, *_ = animate(
         client, portrait, speech, seed=7, head_motion="video",
-        head_video={"video": handle_file(str(tmp_path / "nod.mp4"))}["video"], **options,
+        head_video={"video": handle_file(str(tmp_path / "nod.mp4"))}["video"],
+        style={"video": handle_file(str(tmp_path / "manner.mp4"))}["video"], **options,
     )  # fmt: skip
     assert seed == 7
     assert Path(report["parameters"].pop("head_motion")).name == "nod.mp4"
+    assert Path(report["parameters"].pop("style")).name == "manner.mp4"
     assert report["parameters"] == {**options, "face": None}
 
 
@@ -543,8 +546,9 @@ def test_the_endpoints_describe_their_parameters(client: Client) -> None:
         names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
         assert [parameter for parameter in names if f"{parameter}: " not in endpoint["description"]] == [], name
     parameters = {parameter["parameter_name"]: parameter for parameter in endpoints["/animate"]["parameters"]}
-    shown = {"portrait", "audio", "text", "voice", "consent", "head_video", "seed", "face", *DEFAULTS}
+    shown = {"portrait", "audio", "text", "voice", "consent", "head_video", "seed", "face", "style", *DEFAULTS}
     assert set(parameters) == shown
+    assert list(parameters)[-1] == "style", "callers by position keep theirs"
     required = [name for name, parameter in parameters.items() if not parameter["parameter_has_default"]]
     assert required == ["portrait"]
     defaults = {name: parameter["parameter_default"] for name, parameter in parameters.items() if name in DEFAULTS}

@@ -340,6 +340,9 @@ def test_the_card_says_what_was_trained_and_measured(tmp_path: Path) -> None:
     learnt = {"means": {"r2": 0.8, "correlation": 0.9}, "moved": {"lips": 0.85}, "jawOpen": jaw}
     (tmp_path / "blendshapes").mkdir()
     (tmp_path / "blendshapes" / "measures.json").write_text(json.dumps(learnt))
+    lively = {"correlation": 0.155, "low": 0.05, "high": 0.276, "deviation": 0.064}
+    (tmp_path / "arousal").mkdir()
+    (tmp_path / "arousal" / "measures.json").write_text(json.dumps({"expression": lively}))
     measures = tmp_path / "in.json"
     rows = {"real": {"identity": 0.9}, "ours": {"opening_correlation": 0.512, "identity": 0.88}}
     summary = {"clips": 9, "settings": {"split": "val"}, "rows": rows, "left_out": []}
@@ -348,5 +351,6 @@ def test_the_card_says_what_was_trained_and_measured(tmp_path: Path) -> None:
     assert "| atom | 6.3 M | 45 | 5659 | 0.0006 | 1024 | 0 | 0.3005 |" in card
     assert markdown(summary) in card
     assert "| jawOpen | 0.91 | 0.97 | 0.031 | 0.70 |" in card
+    assert "| expression | 0.15 | 0.05 to 0.28 | 6% |" in card
     assert f"| {ROWS['ours'].title} | 0.51 | 0.880 |" in card
     assert json.loads((tmp_path / "measures.json").read_text())["clips"] == 9

@@ -18,7 +18,8 @@ ASSETS = Path(__file__).parent.parent / "assets"
 
 def test_the_shipped_card_of_the_preset_is_what_its_template_and_its_measures_say(tmp_path: Path) -> None:
     shutil.copy(ASSETS / "compact" / "training.json", tmp_path)
-    shutil.copytree(ASSETS / "compact" / "blendshapes", tmp_path / "blendshapes")
+    for network in ("blendshapes", "arousal"):
+        shutil.copytree(ASSETS / "compact" / network, tmp_path / network)
     measures = tmp_path / "benchmark.json"
     shutil.copy(ASSETS / "compact" / "measures.json", measures)
     assert write_card(tmp_path, measures).read_text() == (ASSETS / "compact" / "README.md").read_text()

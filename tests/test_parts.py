@@ -17,7 +17,7 @@ from moditalker.metrics.motion_statistics import beat_alignment, frechet_of_curv
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 from moditalker.training.data.clips import load_clips
-from moditalker.training.objectives.train_parts import with_prosody
+from moditalker.training.objectives.train_parts import clips_with_prosody
 from moditalker.training.part_check import REAL, WINDOW, Made, table
 
 
@@ -77,7 +77,7 @@ def test_a_head_that_nods_to_the_beat_is_aligned() -> None:
 
 
 def test_parts_are_measured_against_real_ones_with_intervals(prepared: Path) -> None:
-    clips = with_prosody(load_clips(prepared, "train"))
+    clips = clips_with_prosody(load_clips(prepared, "train"))
     clips = [clip for clip in clips if len(clip) >= WINDOW]
     rng = np.random.default_rng(0)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from moditalker.atom.blendshapes import BlendshapeMap, logit
 from moditalker.constants import FPS
-from moditalker.emotions import Moment, parse_emotion
+from moditalker.emotions import AUTO, Moment, parse_emotion
 from moditalker.face.blendshapes import INDEX
 from moditalker.face.layout import (
     LOWER_INNER_LIP,
@@ -147,7 +147,7 @@ class ShownEmotion:
             InputError: there is an emotion and no network that moves a face for it.
         """
         moments = parse_emotion(options.emotion)
-        if options.emotion_scale == 0 or not any(moment.shares for moment in moments):
+        if options.emotion_scale == 0 or not any(moment.shares.keys() - {AUTO} for moment in moments):
             return None
         if network is None:
             raise InputError("These weights know no emotions; leave the emotion out, or use the preset compact.")
@@ -159,7 +159,11 @@ class ShownEmotion:
 
 
 def emotion_curves(moments: list[Moment], frames: int, first: int = 0) -> dict[str, np.ndarray]:
-    """Intensity of each emotion that is shown, (T,) float32; changes are eased over ``_CHANGE`` from their time on."""
+    """Intensity of each emotion that is shown, and of ``AUTO``, where there is any.
+
+    Returns:
+        (T,) float32 each; changes are eased over ``_CHANGE`` from their time on.
+    """
     times = np.arange(first, first + frames) / FPS
     curves: dict[str, np.ndarray] = {}
     for name in sorted({name for moment in moments for name in moment.shares}):
@@ -182,7 +186,8 @@ def mixed(expressions: dict[str, Expression], curves: dict[str, np.ndarray], sca
     """
 
     def sum_of(part: str) -> np.ndarray:
-        shares = (scale * curve[:, None, None] * getattr(expressions[name], part) for name, curve in curves.items())
+        shown = ((expressions[name], curve) for name, curve in curves.items() if name != AUTO)
+        shares = (scale * curve[:, None, None] * getattr(expression, part) for expression, curve in shown)
         return np.stack(list(shares)).sum(0).astype(np.float32)
 
     return Expression(sum_of("face"), sum_of("jaw"))

@@ -88,14 +88,20 @@ def read_motion(path: Path) -> Motion:
     return Motion(**parts)
 
 
-def given_motion(motion: Motion | str | Path | None, keys: Keys = None, landmarks: object = None) -> Motion | None:
+def given_motion(
+    motion: Motion | str | Path | None, keys: Keys = None, landmarks: object = None, style: object = None
+) -> Motion | None:
     """A motion that is to be rendered as it is, read where it is a file; None where a new one is to be made.
 
     Raises:
         InputError: no motion is in the file, or it comes with what only a new motion can have.
     """
+    if style is not None and landmarks is not None:
+        raise InputError("A style is for a motion that is made: leave the landmarks out, or leave it out.")
     if motion is None:
         return None
+    if style is not None:
+        raise InputError("A motion is drawn as it is: leave the style out, or leave the motion out.")
     if keys is not None or landmarks is not None:
         raise InputError("A motion is drawn as it is: leave the keys and the landmarks out, or leave it out.")
     return motion if isinstance(motion, Motion) else read_motion(Path(motion))

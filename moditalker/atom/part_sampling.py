@@ -11,6 +11,7 @@ from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_sampling import Imposed, StepCallback, sample_head, sample_residual
 from moditalker.atom.spoken_motion import MotionSamplers
+from moditalker.atom.spoken_parts import SpokenParts
 from moditalker.face.layout import OTHER_BRANCH
 from moditalker.options import AnimateOptions
 
@@ -31,6 +32,7 @@ def part_samplers(
     options: AnimateOptions,
     generators: Mapping[str, torch.Generator],
     stepped: Callable[[str], StepCallback],
+    parts: SpokenParts,
 ) -> MotionSamplers:
     """Samplers of a recording's motion.
 
@@ -44,10 +46,13 @@ def part_samplers(
         options: steps and guidance.
         generators: see ``utils.seeds.generators_of``.
         stepped: makes the callback of a stage.
+        parts: models of single parts, which take the place of what is said of these here.
     """
     starts: dict[str, torch.Generator] = {}
     expression_guidance = options.guidance if options.expression_guidance is None else options.expression_guidance
     apart = generators["expression"] is not generators["lips"] or expression_guidance != options.guidance
+    apart = apart and "expression" not in parts
+    parts.start(generators)
 
     def drawn(part: str, held: Imposed | None) -> torch.Generator:
         """Of a first draw the generator itself; of one that holds to something, as it was before that."""
@@ -76,10 +81,12 @@ def part_samplers(
             own = generators["expression"] is not generators["lips"]
             generator = drawn("expression", held) if own else starts["lips"].clone_state()
             made[:, OTHER_BRANCH] = draw(generator, expression_guidance)[:, OTHER_BRANCH]
-        return made
+        return parts.residual(made, held)
 
     def head(call: StepCallback, held: Imposed | None) -> tuple[np.ndarray, np.ndarray]:
-        return sample_head(
+        if "head" in parts and "expression" in parts:
+            return parts.pose(held), parts.closure(held)
+        pose, closure = sample_head(
             networks.head,
             networks.scheduler,
             speech,
@@ -89,5 +96,7 @@ def part_samplers(
             callback=call,
             imposed=held,
         )
+        pose = parts.pose(held) if "head" in parts else pose
+        return pose, parts.closure(held) if "expression" in parts else closure
 
     return MotionSamplers(residual, head, stepped)

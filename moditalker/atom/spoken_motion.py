@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moditalker.atom.arousal import GAINED, ranged
 from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.blinks import settle_closure
 from moditalker.atom.emotion import ShownEmotion, express
@@ -53,6 +54,7 @@ class MotionTask:
         tracker: name of the face tracker, for that video.
         keys: in order.
         blendshapes: moves the face for an emotion or a key.
+        gains: (T, 3) see ``atom.arousal``; None changes nothing.
     """
 
     face: FaceFrame
@@ -62,6 +64,11 @@ class MotionTask:
     tracker: str = "mediapipe"
     keys: tuple[Key, ...] = ()
     blendshapes: BlendshapeMap | None = None
+    gains: np.ndarray | None = None
+
+    def gain(self, part: str) -> np.ndarray | None:
+        """(T,) of one of ``GAINED``."""
+        return None if self.gains is None else self.gains[:, GAINED.index(part)]
 
 
 def spoken_motion(
@@ -93,7 +100,7 @@ def spoken_motion(
                 residual[:, points] = free[:, points]
         residual = rest_lips(residual, face.shape, keyframes.awake(task.activity, "lips"))
         residual = scale_lips(residual, face.shape, options.lip_scale)
-        residual = scale_expression(residual, options.expression_scale)
+        residual = scale_expression(residual, options.expression_scale, task.gain("expression"))
         emotion = ShownEmotion.of(options, task.blendshapes, face.shape)
         if emotion is not None:
             residual = express(residual, face.shape, emotion.between(0, frames))
@@ -107,6 +114,8 @@ def spoken_motion(
                 turned, closed = samplers.head(samplers.stepped("head"), held)
                 pose = pose if keyframes.keeps_head() else turned
                 closure = closure if keyframes.keeps_blinks() else closed
+        livelier = task.gain("head")
+        pose = pose if livelier is None else ranged(pose, livelier)
         pose = rest_head(pose, keyframes.awake(task.activity, "head"))
         video = driving_video(task.head_motion)
         if video is not None:
@@ -114,6 +123,8 @@ def spoken_motion(
             pose = keyframes.turned(pose)
         elif task.head_motion == "still":
             pose = keyframes.turned(np.zeros((frames, 6), np.float32))
+        livelier = task.gain("lids")
+        closure = closure if closure is None or livelier is None else livelier * closure
         settled = np.zeros(frames, np.float32) if closure is None else settle_closure(closure)
         blinks = keyframes.winked(options.blink_scale * settled)
         return Motion.of(residual, blinks, settle_pose(pose, options.head_scale), keyframes.gaze())

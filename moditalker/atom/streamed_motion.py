@@ -2,7 +2,8 @@
 
 Every ``HOP`` frames a window is sampled that ends ``LOOK_AHEAD`` frames later. What was shown already is imposed on it
 at every denoising step, as between the windows of a whole recording, and each frame keeps its noise. Everything that
-looks at the whole of a recording elsewhere (loudness, rest, the head's middle) looks at the last seconds here.
+looks at the whole of a recording elsewhere (loudness, rest, the head's middle) looks at the last seconds here. AToM and
+the head network speak here; models of single parts (``atom.spoken_parts``), and so styles, are for whole recordings.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from diffusers import SchedulerMixin
 
+from moditalker.atom.arousal import GAINED, ArousalMap, voice_gains
 from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.blinks import close_eyes, settle_closure
 from moditalker.atom.emotion import ShownEmotion, express
@@ -74,6 +76,7 @@ class StreamedMotion:
             the whole recording is sampled.
         settings: see ``StreamSettings``.
         blendshapes: moves the face for an emotion.
+        arousal: hears how lively the voice is, for the emotion ``auto``.
     Raises:
         InputError: there is an emotion and nothing that moves a face for it.
     """
@@ -87,10 +90,13 @@ class StreamedMotion:
         generators: dict[str, torch.Generator],
         settings: StreamSettings,
         blendshapes: BlendshapeMap | None = None,
+        arousal: ArousalMap | None = None,
     ) -> None:
         self._atom, self._head, self._scheduler, self._face = atom, head, scheduler, face
         self._generators, self._settings = generators, settings
         self._emotion = ShownEmotion.of(settings.options, blendshapes, face.shape)
+        self._arousal = arousal
+        voice_gains(arousal, settings.options, np.zeros(SAMPLES_A_FRAME, np.float32), 1)
         self._encoder = make_speech_encoder(atom.config["speech_encoder"])
         self._sound = Recent(round(_HEARD_SECONDS * SAMPLE_RATE), ())
         self._window = min(_WINDOW, atom.config["window"], head.config["window"])
@@ -127,14 +133,14 @@ class StreamedMotion:
         """The next frames, (count, 68, 3)."""
         stop = self._shown + count + ahead
         first = max(0, stop - self._window)
-        speech, activity = self._heard(first, stop)
+        speech, activity, gains = self._heard(first, stop)
         residual, head = self._sampled(speech, first, stop)
-        residual, pose = self._settled(residual, head, activity, self._shown - first, count)
+        residual, pose = self._settled(residual, head, activity, gains, self._shown - first, count)
         self._shown += count
         return self._face.compose(untangle(residual, self._face.shape), pose)
 
-    def _heard(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Speech features (2n, D) and activity (n,) of the frames from ``first`` to ``stop``."""
+    def _heard(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Speech features (2n, D), activity (n,) and gains (n, 3) of the frames from ``first`` to ``stop``."""
         sound, start = self._sound.values, self._sound.start
         # Whole features: the encoder's first one is at the first sample.
         skipped = -start % SAMPLES_A_FRAME
@@ -142,7 +148,10 @@ class StreamedMotion:
         frames = stop - start
         features = self._encoder(sound)[: FEATURE_RATE // FPS * frames]
         features = np.pad(features, ((0, max(0, FEATURE_RATE // FPS * frames - len(features))), (0, 0)), mode="edge")
-        return features[2 * (first - start) :], listen(sound).activity(frames, FPS)[first - start :]
+        gains = voice_gains(self._arousal, self._settings.options, sound, frames, start)
+        gains = np.ones((frames, len(GAINED)), np.float32) if gains is None else gains
+        activity = listen(sound).activity(frames, FPS)
+        return features[2 * (first - start) :], activity[first - start :], gains[first - start :]
 
     def _sampled(self, speech: np.ndarray, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Residual (n, 68, 3) and head (n, 7) of the frames, what was shown already as it was."""
@@ -174,7 +183,7 @@ class StreamedMotion:
         return lips, np.concatenate([pose, closure[:, None]], 1)
 
     def _settled(
-        self, lips: np.ndarray, head: np.ndarray, activity: np.ndarray, before: int, count: int
+        self, lips: np.ndarray, head: np.ndarray, activity: np.ndarray, gains: np.ndarray, before: int, count: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """What is shown: residual (count, 68, 3) and pose (count, 6), joined to the frames before."""
         settings, shape, new = self._settings, self._face.shape, slice(before, before + count)
@@ -187,14 +196,16 @@ class StreamedMotion:
         if self._closed is None or mouth_opening(closed + shape) < mouth_opening(self._closed + shape):
             self._closed = closed
         rested = scale_lips(rested, shape, settings.options.lip_scale, self._closed)
-        rested = scale_expression(rested, settings.options.expression_scale)
+        brows, lids_gain, heads = gains.T
+        rested = scale_expression(rested, settings.options.expression_scale, brows)
         start = self._shown - before
         shows = None if self._emotion is None else self._emotion.between(start, start + len(lips))
         lids = shape if shows is None else shape + shows.face
-        rested = close_eyes(rested, lids, settings.options.blink_scale * settle_closure(head[:, POSE]))
+        rested = close_eyes(rested, lids, settings.options.blink_scale * settle_closure(lids_gain * head[:, POSE]))
         if shows is not None:
             rested = express(rested, shape, shows)
-        pose = np.zeros((len(head), POSE), np.float32) if settings.still else self._posed(head, activity, before, count)
+        still = np.zeros((len(head), POSE), np.float32)
+        pose = still if settings.still else self._posed(head, activity, heads, before, count)
         if settings.idle:
             pose = pose + (1 - activity[:, None]) * self._breath(self._shown - before, len(pose))
         residual, shown = rested[new].copy(), pose[new].copy()
@@ -205,7 +216,7 @@ class StreamedMotion:
         self._last = residual[-1], shown[-1]
         return residual, shown
 
-    def _posed(self, head: np.ndarray, activity: np.ndarray, before: int, count: int) -> np.ndarray:
+    def _posed(self, head: np.ndarray, activity: np.ndarray, gains: np.ndarray, before: int, count: int) -> np.ndarray:
         """(n, 6): smooth, around the slowly moving middle, at rest where nobody speaks."""
         smooth = smooth_pose(head[:, :POSE])
         if self._middle is None:
@@ -215,7 +226,7 @@ class StreamedMotion:
         for frame in range(before, len(smooth)):
             last = middles[max(0, frame - 1)]
             middles[frame] = last + (smooth[frame] - last) / _MIDDLE_FRAMES
-        course = smooth - middles
+        course = gains[:, None] * (smooth - middles)
         start = max(0, before - 1)
         rested = course.copy()
         rested[start:] = rest_head(course[start:], activity[start:], self._away)

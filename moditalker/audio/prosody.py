@@ -49,6 +49,13 @@ def prosody(samples: np.ndarray) -> np.ndarray:
     return np.stack([loudness, _change(loudness), voicing, pitch, _change(pitch), pause], -1).astype(np.float32)
 
 
+def with_prosody(features: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Speech features with how they are said behind them: (2T, D) and (n, 6) of about as long -> (2T, D + 6)."""
+    lacking = max(0, len(features) - len(said))
+    fitted = np.pad(said[: len(features)], ((0, lacking), (0, 0)), mode="edge")
+    return np.concatenate([features, fitted.astype(features.dtype)], 1)
+
+
 def _change(curve: np.ndarray) -> np.ndarray:
     """(T,) in a tenth of a second."""
     return 5 * np.gradient(gaussian_filter1d(curve, 1.5)) if len(curve) > 1 else 0 * curve

@@ -6,7 +6,7 @@ for lips and brows, in degrees for the head, in percent of a whole blink for the
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,10 @@ def moved(one: Motion, other: Motion) -> dict[str, float]:
     return found
 
 
-def control_table(pipeline: Any, portrait: Any, audio: Any, seed: int = 0) -> str:
-    """Markdown, a row for each of ``CONTROLS``.
+def control_table(
+    pipeline: Any, portrait: Any, audio: Any, seed: int = 0, controls: Mapping[str, dict[str, Any]] = CONTROLS
+) -> str:
+    """Markdown, a row for each of the controls.
 
     Raises:
         InputError: input that cannot be used.
@@ -62,7 +64,7 @@ def control_table(pipeline: Any, portrait: Any, audio: Any, seed: int = 0) -> st
 
     plain = made()
     lines = ["| control | lips, 1/1000 | brows, 1/1000 | head, degrees | lids, % |", "|---|---|---|---|---|"]
-    for name, control in CONTROLS.items():
+    for name, control in controls.items():
         cells = [f"{value:.3g}" for value in moved(made(**control), plain).values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -74,8 +76,14 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     parser.add_argument("portrait", type=Path)
     parser.add_argument("audio", type=Path)
     parser.add_argument("--weights", default="compact")
+    parser.add_argument("--styles", type=Path, nargs="*", default=[], help="videos to take a style from, a row each")
     options = parser.parse_args(arguments)
-    say(control_table(load_pipeline(options.weights), options.portrait, options.audio))
+    pipeline = load_pipeline(options.weights)
+    controls = dict(CONTROLS)
+    if getattr(pipeline, "arousal", None) is not None:
+        controls["emotion auto"] = {"emotion": "auto"}
+    controls |= {f"style {clip.stem}": {"style": clip} for clip in options.styles}
+    say(control_table(pipeline, options.portrait, options.audio, controls=controls))
 
 
 if __name__ == "__main__":

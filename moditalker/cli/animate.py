@@ -27,6 +27,7 @@ def _add_animate(commands: Commands) -> None:
     for name in option_names():
         add_option(command, name)
     command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
+    command.add_argument("--style", type=Path, metavar="CLIP", help="ten seconds of somebody, for their way of talking")
     shown = command.add_mutually_exclusive_group()
     shown.add_argument("--keys", type=Path, metavar="FILE.json", help="what the face does at which moment")
     shown.add_argument("--motion", type=Path, metavar="FILE", help="draw this .npz or .motion.json, and no new motion")
@@ -45,7 +46,7 @@ def _animate(options: argparse.Namespace) -> None:
         raise InputError("Give either a recording or a text (--text), one of the two.")
     if options.voice and options.text is None:
         raise InputError("A voice speaks a text, and there is none: give --text, or leave --voice out.")
-    inputs = {name: getattr(options, name) for name in ("portrait", "audio", "landmarks", "motion", "keys")}
+    inputs = {name: getattr(options, name) for name in ("portrait", "audio", "landmarks", "motion", "keys", "style")}
     check_places(options.output, options.save_landmarks, **inputs, head_motion=options.head_motion)
     landmarks = read_landmarks(options.landmarks) if options.landmarks else None
     speech = options.audio if options.audio is not None else _spoken(options.text, options.voice)
@@ -58,6 +59,7 @@ def _animate(options: argparse.Namespace) -> None:
             landmarks=landmarks,
             motion=options.motion,
             keys=options.keys,
+            style=options.style,
             save_landmarks=options.save_landmarks,
             head_motion=options.head_motion,
             # What was not given is the preset's own.

@@ -32,6 +32,7 @@ def add_commands(commands: Commands) -> None:
         if name not in _NOT_HERE:
             add_option(command, name, default=_STEPS if name == "atom_steps" else None)
     command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
+    command.add_argument("--style", type=Path, metavar="CLIP", help="ten seconds of somebody, for their way of talking")
     shown = command.add_mutually_exclusive_group()
     shown.add_argument("--keys", type=Path, metavar="FILE.json", help="what the face does at which moment")
     shown.add_argument("--motion", type=Path, metavar="FILE", help="write this one and no new one")
@@ -51,6 +52,7 @@ def _motion(options: argparse.Namespace) -> None:
     if not is_motion_file(options.output):
         check_suffix(options.output)
     inputs = {"portrait": options.portrait, "recording": options.audio, "file of keys": options.keys}
+    inputs["video for the style"] = options.style
     check_targets({"animation": options.output}, {**inputs, "motion file": options.motion})
     pipeline = load_pipeline(options.preset)
     given = {
@@ -58,11 +60,11 @@ def _motion(options: argparse.Namespace) -> None:
         for name in option_names()
         if name not in _NOT_HERE and (value := getattr(options, name)) is not None
     }
-    given |= {"head_motion": options.head_motion, "keys": options.keys}
+    given |= {"head_motion": options.head_motion, "keys": options.keys, "style": options.style}
     started, fps = time.perf_counter(), int(options.fps)
     with StageBars() as bars:
         if is_motion_file(options.output):
-            shown = given_motion(options.motion)
+            shown = given_motion(options.motion, style=options.style)
             if shown is None:
                 _, shown, seed = made_motion(pipeline, options.portrait, options.audio, progress=bars, **given)
             write_motion(options.output, shown)

@@ -23,6 +23,7 @@ NETWORKS = (
     "people",
     "renderer",
     "blendshapes",
+    "arousal",
 )
 
 

@@ -68,6 +68,10 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         from moditalker.training.objectives.train_blendshapes import train_blendshapes
 
         return train_blendshapes(data, config, options.batch or 512)
+    if network == "arousal":
+        from moditalker.training.objectives.train_arousal import train_arousal
+
+        return train_arousal(data, config)
     if network == "sync":
         from moditalker.training.objectives.train_sync import train_sync
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from moditalker.atom.motion import Motion
 from moditalker.atom.motion_file import given_motion
+from moditalker.atom.style import StyleSource
 from moditalker.audio.load import AudioSource, recording_of
 from moditalker.export.face_animation import FaceAnimation, animation_of
 from moditalker.export.models import FaceModel, face_model, write_glb, write_usda
@@ -64,7 +65,7 @@ def write_animation(
     network = getattr(pipeline, "blendshapes", None)
     if network is None:
         raise InputError("These weights have no blendshapes; use the preset compact, or 'train blendshapes'.")
-    shown = given_motion(motion, given.get("keys"))
+    shown = given_motion(motion, given.get("keys"), style=given.get("style"))
     if shown is None:
         encoded, shown, seed = made_motion(pipeline, portrait, audio, **given)
     else:
@@ -87,6 +88,7 @@ def made_motion(
     *,
     head_motion: str | Path = "natural",
     keys: Keys = None,
+    style: StyleSource = None,
     progress: Progress | None = None,
     **given: Any,
 ) -> tuple[Portrait, Motion, int]:
@@ -94,7 +96,7 @@ def made_motion(
 
     Args:
         pipeline, portrait, audio: as of ``write_animation``.
-        head_motion, keys, progress: as of ``animate``.
+        head_motion, keys, style, progress: as of ``animate``.
         **given: fields of ``AnimateOptions`` that are about motion.
     Returns:
         The encoded portrait, its motion, and the seed.
@@ -115,6 +117,7 @@ def made_motion(
         seed=options.seed,
         head_motion=head_motion,
         keys=keys,
+        style=style,
         **options.controls,
         progress=progress,
     )

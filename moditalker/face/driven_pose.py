@@ -1,4 +1,4 @@
-"""Head motion that is taken from a video."""
+"""Head motion that is taken from a video, and the take of a person that other things are taken from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,21 +44,47 @@ def driven_pose(
     Raises:
         InputError: there is no such file, nothing to be tracked in it, or more than one head.
     """
+    asked = "head_motion must be 'natural', 'still' or a video file"
+    return fit_length(relative_pose(followed_take(video, "The driving video", asked, tell, tracker, progress)), frames)
+
+
+def followed_take(
+    video: Path,
+    called: str,
+    asked: str,
+    tell: Callable[[str], None],
+    tracker: str = "mediapipe",
+    progress: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """Landmarks of the person in a video, in its longest take.
+
+    A video that lies on its side is turned upright.
+
+    Args:
+        video: file.
+        called: what the user is told that it is.
+        asked: what the user is told where there is no such file.
+        tell, tracker, progress: as for ``driven_pose``.
+    Returns:
+        (T, 68, 3) at 25 fps, pixels.
+    Raises:
+        InputError: there is no such file, nothing to be tracked in it, or more than one head.
+    """
     found = make_tracker(tracker)
     try:
         looks = read_video(video, fps=LOOKS_A_SECOND, max_side=_MAX_SIDE)
         pictures = read_video(video, fps=FPS, max_side=_MAX_SIDE)
     except InputError as error:
-        raise InputError(f"head_motion must be 'natural', 'still' or a video file: {error}") from error
+        raise InputError(f"{asked}: {error}") from error
     turns = turns_of(looks, found)
     if turns:
-        tell(f"The driving video {in_words(turns)}")
+        tell(f"{called} {in_words(turns)}")
     watch = CutWatch()
     landmarks = found.track(watch.watched(turned(pictures, turns)), progress)
     take = watch.longest_take(landmarks)
     if take.stop - take.start < len(landmarks):
         tell(
-            "The driving video cuts to what may be another person; "
+            f"{called} cuts to what may be another person; "
             f"its longest take is followed, from {take.start / FPS:.1f} to {take.stop / FPS:.1f} s."
         )
-    return fit_length(relative_pose(landmarks[take]), frames)
+    return np.asarray(landmarks[take])

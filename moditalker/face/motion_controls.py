@@ -45,12 +45,18 @@ def scale_lips(residual: np.ndarray, shape: np.ndarray, scale: float, closed: np
     return scaled
 
 
-def scale_expression(residual: np.ndarray, scale: float) -> np.ndarray:
-    """(T, 68, 3) with brows and nose going further from the portrait, or less far; 1 changes nothing."""
-    if scale == 1.0:
+def scale_expression(residual: np.ndarray, scale: float, gain: np.ndarray | None = None) -> np.ndarray:
+    """(T, 68, 3) with brows and nose going further from the portrait, or less far; 1 changes nothing.
+
+    Args:
+        residual: (T, 68, 3).
+        scale: of all frames.
+        gain: (T,) of each.
+    """
+    if scale == 1.0 and gain is None:
         return residual
     scaled = residual.copy()
-    scaled[:, EXPRESSION] *= scale
+    scaled[:, EXPRESSION] *= scale if gain is None else scale * gain[:, None, None]
     return scaled
 
 

@@ -13,6 +13,7 @@ from moditalker.atom.head import HeadMotion
 from moditalker.atom.motion_sampling import StepCallback, sample_head
 from moditalker.atom.schedulers import atom_scheduler as head_scheduler
 from moditalker.atom.spoken_motion import MotionSamplers
+from moditalker.atom.style import StyleSource
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
 from moditalker.face.geometry import aligned_face
@@ -168,11 +169,14 @@ class PaperPipeline(TalkingPipeline):
         generator: torch.Generator | None = None,
         head_motion: str | Path = "natural",
         keys: Keys = None,
+        style: StyleSource = None,
         callback_on_step_end: StepEnd | None = None,
         progress: Progress | None = None,
         **given: Any,
     ) -> MotionOutput:
         """AToM alone, see ``MoDiTalkerPipeline.motion``."""
+        if style is not None:
+            raise InputError("The published networks know no styles; leave the style out, or use the preset compact.")
         options = self.check_inputs(seed=seed, **given)
         report, clock = progress or unasked, Stopwatch()
         encoded = self.encode_portrait(portrait)

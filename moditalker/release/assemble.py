@@ -1,4 +1,4 @@
-"""From seven finished runs to one pipeline folder, in half precision safetensors."""
+"""From finished runs to one pipeline folder, in half precision safetensors."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
+from moditalker.atom.arousal import ArousalMap
 from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
+from moditalker.atom.motion_transformer import MotionTransformer
 from moditalker.atom.schedulers import atom_scheduler, mtov_scheduler
 from moditalker.mtov.autoencoder import TriplaneAutoencoder
 from moditalker.mtov.denoiser import MotionToVideo
@@ -27,23 +29,27 @@ NETWORKS: dict[str, Any] = {
     "flow": FlowRefiner,
     "detail": DetailGains,
     "blendshapes": BlendshapeMap,
+    "lips_part": MotionTransformer,
+    "expression_part": MotionTransformer,
+    "head_part": MotionTransformer,
+    "arousal": ArousalMap,
 }
 """The pipeline's parts that are trained."""
-OPTIONAL = ("blendshapes",)
+OPTIONAL = ("blendshapes", "lips_part", "expression_part", "head_part", "arousal")
 """Those that a preset may lack."""
 
 
 def run_name(part: str) -> str:
     """Which run trains a part."""
-    return "mtov" if part == "denoiser" else part
+    return "mtov" if part == "denoiser" else part.replace("_", "-")
 
 
 def assemble(runs: Path, output: Path) -> int:
     """Write a pipeline folder, and ``training.json`` in it: what each run was and how it ended.
 
     Args:
-        runs: folder with the runs ``atom``, ``head``, ``autoencoder``, ``flow``, ``mtov``,
-            ``detail`` and ``blendshapes``.
+        runs: folder with the runs ``atom``, ``head``, ``autoencoder``, ``flow``, ``mtov`` and ``detail``, and those of
+            ``OPTIONAL`` that the preset is to have (``head-part`` for ``head_part``).
         output: pipeline folder.
     Returns:
         Bytes of weights.

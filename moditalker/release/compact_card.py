@@ -43,11 +43,21 @@ def blendshape_table(measured: dict[str, dict[str, float]]) -> str:
     return "\n".join(rows)
 
 
+def arousal_table(measured: dict[str, dict[str, float]]) -> str:
+    """A row for each part that moves with the voice, from what ``train arousal`` measured."""
+    rows = ["| part | correlation | 95 % over speakers | usual change of the amplitude |", "|---|---|---|---|"]
+    for name, row in measured.items():
+        interval = f"{row['low']:.2f} to {row['high']:.2f}"
+        rows.append(f"| {name} | {row['correlation']:.2f} | {interval} | {row['deviation']:.0%} |")
+    return "\n".join(rows)
+
+
 def write_card(weights: Path, measures: Path) -> Path:
     """Write ``README.md`` into a folder of weights, the benchmark's JSON beside it; returns the card's path."""
     history = json.loads((weights / "training.json").read_text())
     measured = json.loads(measures.read_text())
     blendshapes = json.loads((weights / "blendshapes" / "measures.json").read_text())
+    arousal = json.loads((weights / "arousal" / "measures.json").read_text())
     machine = next(iter(history.values()))
     card = weights / "README.md"
     text = fill_card(
@@ -58,6 +68,7 @@ def write_card(weights: Path, measures: Path) -> Path:
         trainings=training_table(history),
         measures=markdown(measured).strip(),
         blendshapes=blendshape_table(blendshapes),
+        arousal=arousal_table(arousal),
         r2=f"{blendshapes['means']['r2']:.2f}",
         correlation=f"{blendshapes['means']['correlation']:.2f}",
         moved=", ".join(f"{part} {share:.2f}" for part, share in blendshapes["moved"].items()),

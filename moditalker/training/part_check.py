@@ -1,7 +1,9 @@
 """Models of single parts against what is shipped: python -m moditalker.training.part_check --data DIR --parts RUN...
 
 Every clip of a split is made again from its own speech, by the shipped networks and by those that are named. Printed is
-how far brows, lids and head are from the real ones, with 95 % intervals over speakers.
+how far brows, lids and head are from the real ones, with 95 % intervals over speakers. A row ``NAME, own style`` is
+told the style of other clips of the same speaker. The second table says whether a style is taken on: the speech of a
+few clips is said in the styles of all speakers, and how far each movement goes is compared with those speakers.
 """
 
 import argparse
@@ -18,21 +20,27 @@ from moditalker.atom.head import POSE
 from moditalker.atom.motion_sampling import sample_head, sample_residual
 from moditalker.atom.motion_transformer import MotionTransformer
 from moditalker.atom.schedulers import atom_scheduler
+from moditalker.atom.style import MOVEMENTS, style_of, window_variances
 from moditalker.atom.transformer_sampling import sample_part
 from moditalker.audio.prosody import PROSODY
 from moditalker.face.geometry import FaceFrame
+from moditalker.face.layout import POINTS
 from moditalker.face.motion_controls import EXPRESSION
 from moditalker.loading import load_pipeline
 from moditalker.metrics.motion_statistics import WINDOW, beat_alignment, frechet_of_curves, spread, window_features
 from moditalker.options import DEFAULTS
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.training.data.clips import PreparedClip, load_clips
-from moditalker.training.objectives.train_parts import with_prosody
+from moditalker.training.data.styles import Styles
+from moditalker.training.objectives.train_parts import clips_with_prosody
 
 _STEPS, _DRAWS = 15, 500
 _BROWS = [21, 22], [17, 26]
 """The inner and the outer ends."""
-REAL, SHIPPED = "real", "shipped"
+_TAKEN = {"expression": ("inner brows", "outer brows", "lids"), "head": ("nod", "turn", "tilt")}
+_SAID, _LEAST = 10, 1e-7
+"""Clips whose speech is said in every style; variance that is as good as none."""
+REAL, SHIPPED, OWN_STYLE = "real", "shipped", ", own style"
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,19 @@ def curves_of(brows: np.ndarray, closure: np.ndarray, pose: np.ndarray) -> Made:
 
 @torch.inference_mode()
 def made_curves(
-    pipeline: MoDiTalkerPipeline, parts: dict[str, MotionTransformer], clip: PreparedClip
+    pipeline: MoDiTalkerPipeline,
+    parts: dict[str, MotionTransformer],
+    clip: PreparedClip,
+    style: np.ndarray | None = None,
 ) -> dict[str, Made]:
-    """Real, shipped, and with the given parts in place of the shipped ones; a third of the clip in is its portrait."""
+    """Real, shipped, and with the given parts in place of the shipped ones; a third of the clip in is its portrait.
+
+    Args:
+        pipeline: with the shipped networks.
+        parts: by the name of their row.
+        clip: with prosody.
+        style: of its speaker, for rows of their own.
+    """
     frame, speech = FaceFrame(clip.landmarks[len(clip) // 3]), clip.speech(0, len(clip))
     residual, pose = frame.analyse(clip.landmarks)
     made = {REAL: curves_of(residual, eye_closure(clip.landmarks, clip.open_eyes), pose)}
@@ -68,14 +86,20 @@ def made_curves(
     turned, closure = sample_head(pipeline.head, scheduler, content, steps=_STEPS, generator=noise(1))
     made[SHIPPED] = curves_of(shipped, closure, turned)
     for name, network in parts.items():
-        drawn = sample_part(network, scheduler, speech, frame.shape, steps=_STEPS, generator=noise(2))
-        if network.config["part"] == "head":
-            made[name] = Made(made[SHIPPED].expression, drawn[:, :POSE])
-        elif network.config["part"] == "expression":
-            brows = np.zeros_like(shipped)
-            brows[:, EXPRESSION] = drawn[:, :-1].reshape(len(drawn), -1, 3)
-            made[name] = Made(curves_of(brows, drawn[:, -1], turned).expression, turned)
+        for row, manner in ((name, None), (f"{name}{OWN_STYLE}", style)):
+            drawn = sample_part(network, scheduler, speech, frame.shape, steps=_STEPS, generator=noise(2), style=manner)
+            if network.config["part"] == "head":
+                made[row] = Made(made[SHIPPED].expression, drawn[:, :POSE])
+            elif network.config["part"] == "expression":
+                made[row] = Made(expression_curves(drawn), turned)
     return made
+
+
+def expression_curves(drawn: np.ndarray) -> np.ndarray:
+    """(T, 3) of what a model of the expression gives, (T, C)."""
+    brows = np.zeros((len(drawn), POINTS, 3), np.float32)
+    brows[:, EXPRESSION] = drawn[:, :-1].reshape(len(drawn), -1, 3)
+    return curves_of(brows, drawn[:, -1], np.zeros((len(drawn), POSE))).expression
 
 
 @dataclass(frozen=True)
@@ -133,6 +157,48 @@ def table(clips: list[PreparedClip], made: list[dict[str, Made]]) -> str:
     return "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines]) + "\n"
 
 
+def style_table(clips: list[PreparedClip], parts: dict[str, MotionTransformer]) -> str:
+    """Markdown: correlation over speakers of how far a movement goes in their clips, and in their style elsewhere.
+
+    Args:
+        clips: with prosody.
+        parts: by name.
+    """
+    speakers = sorted({clip.speaker for clip in clips})
+    own = {one: window_variances_of([clip for clip in clips if clip.speaker == one]) for one in speakers}
+    styles = {one: style_of(found) for one, found in own.items()}
+    lines = ["| model | movement | correlation | share of the difference that is taken on |", "|---|---|---|---|"]
+    for name, network in parts.items():
+        part = network.config["part"]
+        if part not in _TAKEN:
+            continue
+        said: dict[str, list[np.ndarray]] = {one: [] for one in speakers}
+        for clip in _spread_over(clips, _SAID):
+            speech, shape = clip.speech(0, len(clip)), FaceFrame(clip.landmarks[len(clip) // 3]).shape
+            for one, style in styles.items():
+                generator = torch.Generator().manual_seed(3)
+                drawn = sample_part(
+                    network, atom_scheduler(), speech, shape, steps=_STEPS, generator=generator, style=style
+                )
+                curves = expression_curves(drawn) if part == "expression" else drawn[:, :3]
+                said[one].append(np.log(curves[:WINDOW].var(0) + _LEAST))
+        made = np.stack([np.mean(said[one], 0) for one in speakers])
+        for index, movement in enumerate(_TAKEN[part]):
+            real = np.array([styles[one][MOVEMENTS.index(movement)] for one in speakers])
+            slope, _ = np.polyfit(real, made[:, index], 1)
+            lines.append(f"| {name} | {movement} | {np.corrcoef(real, made[:, index])[0, 1]:.2f} | {slope:.0%} |")
+    return "\n".join(lines) + "\n"
+
+
+def window_variances_of(clips: list[PreparedClip]) -> np.ndarray:
+    """(n, 26) of all their windows."""
+    return np.concatenate([window_variances(clip.landmarks) for clip in clips])
+
+
+def _spread_over(clips: list[PreparedClip], count: int) -> list[PreparedClip]:
+    return clips[:: max(1, len(clips) // count)][:count]
+
+
 def main(arguments: list[str] | None = None, say: Callable[[str], object] = sys.stdout.write) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -144,9 +210,11 @@ def main(arguments: list[str] | None = None, say: Callable[[str], object] = sys.
     pipeline = load_pipeline(options.weights)
     assert isinstance(pipeline, MoDiTalkerPipeline)
     parts = {run.name: MotionTransformer.from_pretrained(run / "model").float().eval() for run in options.parts}
-    clips = with_prosody([clip for clip in load_clips(options.data, options.split) if len(clip) >= WINDOW])
+    clips = clips_with_prosody([clip for clip in load_clips(options.data, options.split) if len(clip) >= WINDOW])
     say(f"{len(clips)} clips of {len({clip.speaker for clip in clips})} speakers\n\n")
-    say(table(clips, [made_curves(pipeline, parts, clip) for clip in clips]))
+    styles = Styles(clips)
+    say(table(clips, [made_curves(pipeline, parts, clip, styles.elsewhere(clip, 0, len(clip))) for clip in clips]))
+    say("\n" + style_table(clips, parts))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from moditalker.face.layout import MIRRORED
 from moditalker.training.data.clips import PreparedClip, landmarks_at
 from moditalker.training.data.silent_clips import make_silent, most_closed
 from moditalker.training.data.speech_files import Variant
+from moditalker.training.data.styles import Styles
 
 SHORT_WINDOW = 24
 """Frames of a window of a clip that is shorter than a long one's window."""
@@ -27,6 +28,7 @@ class MotionBatches:
         long_share: how many batches are drawn from clips of at least ``window`` frames.
         mirror: exchange left and right in half of the windows.
         silence: features of silence, see ``silence_features``; a stretch of one window in five is then made silent.
+        styles: of the clips' speakers, where batches are to have them.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class MotionBatches:
         long_share: float = 0.4,
         mirror: bool = True,
         silence: np.ndarray | None = None,
+        styles: Styles | None = None,
     ) -> None:
         self.window, self.frames, self.mirror, self.silence = window, frames, mirror, silence
+        self.styles = styles
         self.long = [clip for clip in clips if len(clip) >= window]
         self.short = [clip for clip in clips if len(clip) < window]
         self.long_share = long_share if self.short and self.long else float(bool(self.long))
@@ -49,7 +53,8 @@ class MotionBatches:
 
         Returns:
             ``residual`` (B, T, 68, 3), ``pose`` (B, T, 6), ``closure`` (B, T, 1), ``identity`` (B, 68, 3),
-            ``speech`` (B, 2T, D) and ``synchronised`` (B), whether the sound is known to fit the picture.
+            ``speech`` (B, 2T, D) and ``synchronised`` (B), whether the sound is known to fit the picture; with styles
+            also ``style`` (B, 26) of other windows of the speaker, and ``styled`` (B), whether there are any.
         """
         long = rng.random() < self.long_share
         if long:
@@ -85,6 +90,9 @@ class MotionBatches:
             "speech": variant.features[wanted].astype(np.float32),
             "synchronised": np.array(clip.offset is not None),
         }
+        if self.styles is not None:
+            shown = (np.array([first, first + length - 1]) + 0.5) * variant.speed - 0.5 + (clip.offset or 0)
+            item |= self.styles.item(clip, shown[0], shown[1], rng)
         if self.silence is not None and rng.random() < 0.2:
             closed = most_closed(clip.landmarks)
             if closed is not None:

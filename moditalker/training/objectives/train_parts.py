@@ -3,18 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
 from moditalker.atom.motion_transformer import MotionTransformer, channels_of
 from moditalker.atom.schedulers import atom_scheduler
-from moditalker.audio.prosody import prosody
+from moditalker.audio.prosody import prosody, with_prosody
 from moditalker.training.data.batch_source import Batch
 from moditalker.training.data.clips import PreparedClip
 from moditalker.training.data.motion_batches import MotionBatches
 from moditalker.training.data.motion_clips import motion_clips, sample_batches
 from moditalker.training.data.recordings import keep_sound, load_sound
+from moditalker.training.data.styles import Styles
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.diffusion import add_noise
 from moditalker.utils.errors import InputError
@@ -22,6 +22,8 @@ from moditalker.utils.errors import InputError
 LONG_SHARE = {"lips": 0.4, "expression": 0.85, "head": 0.85}
 """Of the batches: in one second brows and heads hardly move, and an eye is seldom shut."""
 DROP_SPEECH = 0.2
+DROP_STYLE = 0.4
+"""Most videos are made without a clip to take the style from."""
 IDENTITY_NOISE = 0.1
 """In standard deviations; training speakers are few."""
 
@@ -44,14 +46,17 @@ class PartObjective(nn.Module):
         clean = self.network.normalise(motion_of(self.part, batch))
         noisy, steps = add_noise(self.scheduler, clean)
         identity = batch["identity"]
-        tokens = self.network.encode_speech(batch["speech"])
+        tokens, style = self.network.encode_speech(batch["speech"]), self.network.encode_style(batch["style"])
         # A few frames between sound and picture matter to lips alone.
         heard = batch["synchronised"] if self.part == "lips" else torch.ones_like(batch["synchronised"])
+        styled = batch["styled"]
         if self.training:
             identity = identity + IDENTITY_NOISE * self.network.identity_std * torch.randn_like(identity)
             heard = heard & (torch.rand(len(heard), device=heard.device) >= DROP_SPEECH)
+            styled = styled & (torch.rand(len(styled), device=styled.device) >= DROP_STYLE)
         tokens = torch.where(heard[:, None, None], tokens, self.network.without_speech(tokens))
-        error = self.network(noisy, steps, identity, tokens) - clean
+        style = torch.where(styled[:, None], style, self.network.without_style(len(style)))
+        error = self.network(noisy, steps, identity, tokens, style) - clean
         position = error.square().mean()
         velocity = error.diff(dim=1).square().mean()
         acceleration = error.diff(dim=1, n=2).square().mean()
@@ -64,15 +69,9 @@ def motion_of(part: str, batch: Batch) -> torch.Tensor:
     return torch.cat(channels_of(part, batch["residual"], batch["closure"], batch["pose"]), -1)
 
 
-def with_prosody(clips: list[PreparedClip]) -> list[PreparedClip]:
+def clips_with_prosody(clips: list[PreparedClip]) -> list[PreparedClip]:
     """The clips with prosody behind the features of their speech, (2T, D + 6)."""
-    return [replace(clip, features=_joined(clip.features, prosody(load_sound(clip.folder)))) for clip in clips]
-
-
-def _joined(features: np.ndarray, said: np.ndarray) -> np.ndarray:
-    lacking = max(0, len(features) - len(said))
-    fitted = np.pad(said[: len(features)], ((0, lacking), (0, 0)), mode="edge")
-    return np.concatenate([features, fitted.astype(features.dtype)], 1)
+    return [replace(clip, features=with_prosody(clip.features, prosody(load_sound(clip.folder)))) for clip in clips]
 
 
 def train_part(
@@ -98,8 +97,8 @@ def train_part(
     """
     keep_sound(data)
     clips = motion_clips(data, encoder, variants=False)
-    training, validation = with_prosody(clips.training), with_prosody(clips.validation)
-    source = MotionBatches(training, frames=frames, long_share=LONG_SHARE[part])
+    training, validation = clips_with_prosody(clips.training), clips_with_prosody(clips.validation)
+    source = MotionBatches(training, frames=frames, long_share=LONG_SHARE[part], styles=Styles(training))
     if start is None:
         network = MotionTransformer(part, speech_dim=clips.training[0].features.shape[-1])
         drawn = sample_batches(source, 20)
@@ -109,9 +108,20 @@ def train_part(
         network.motion_std.copy_(motion.std(0).clamp_min(least))
         network.identity_mean.copy_(identity.mean(0))
         network.identity_std.copy_(identity.std(0).clamp_min(1e-2))
+        styles = torch.cat([batch["style"][batch["styled"]] for batch in drawn])
+        if len(styles) > 1:
+            network.style_mean.copy_(styles.mean(0))
+            network.style_std.copy_(styles.std(0).clamp_min(1e-2))
     else:
         network = MotionTransformer.from_pretrained(start)
         if network.config["part"] != part:
             raise InputError(f"{start} models the {network.config['part']}, not the {part}; name another run.")
-    held_out = MotionBatches(validation, network.config["window"], frames, long_share=LONG_SHARE[part], mirror=False)
+    held_out = MotionBatches(
+        validation,
+        network.config["window"],
+        frames,
+        long_share=LONG_SHARE[part],
+        mirror=False,
+        styles=Styles(validation),
+    )
     return fit(network, PartObjective(network), source, held_out, config)

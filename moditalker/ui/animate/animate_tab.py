@@ -85,7 +85,8 @@ class AnimateTab:
             with gr.Column(scale=5, min_width=320, elem_id="output"):
                 example_buttons: list[gr.Button] = []
                 results = build_results(between=lambda: example_buttons.extend(build_examples(self._examples)))
-        inputs = [chosen.portrait, speech.audio, speech.text, consent, *controls.inputs(), chosen.number, speech.voice]
+        *settings, style = controls.inputs()
+        inputs = [chosen.portrait, speech.audio, speech.text, consent, *settings, chosen.number, speech.voice, style]
         jobs = Jobs(self._settings.delete_after)
         Run(self._check, self._make, cleared, "No video was made", jobs).connect(
             button, cancel, status, [speech.source, *inputs], results.outputs(), "run"
@@ -151,7 +152,7 @@ class AnimateTab:
     def _make(self, *values: Any) -> Generator[list[Any], None, None]:
         request = self._request(*values)
         with (
-            refusals(request.portrait, request.audio, request.head_video),
+            refusals(request.portrait, request.audio, request.head_video, request.style),
             closing(self._studio.make(request, keep=True)) as made,
         ):
             buffered = ""
@@ -193,6 +194,7 @@ class AnimateTab:
         seed: int = NEW_SEED,
         face: int = LARGEST,
         voice: str = DEFAULT_VOICE,
+        style: str | None = None,
         progress: gr.Progress = gr.Progress(),
     ) -> Generator[list[Any], None, None]:
         """Makes the person of a portrait say a recording or a text, as a 25 fps H.264 video with its sound.
@@ -214,9 +216,11 @@ class AnimateTab:
             seed: the same seed gives the same video; -1 draws a new one.
             face: which face of the portrait speaks, counted from the left and from 1; 0 is the largest.
             emotion: "neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted"; each may have an intensity
-                (happy:0.8); a mixture (happy:0.5+surprised:0.4); or a timeline by seconds (0:neutral,2.5:happy).
+                (happy:0.8); a mixture (happy:0.5+surprised:0.4); a timeline by seconds (0:neutral,2.5:happy); or
+                "auto": brows, lids and head are as lively as the voice.
             emotion_scale: how strong the emotion is, 0 to 1.5.
             voice: name of the synthetic voice; the page lists those that are installed.
+            style: a video of somebody who talks, about ten seconds, whose manner brows, lids and head take on.
 
         Returns:
             The video.
@@ -244,8 +248,9 @@ class AnimateTab:
             emotion,
             emotion_scale,
             voice or DEFAULT_VOICE,
+            style,
         )
-        with refusals(portrait, audio, head_video), closing(self._studio.make(request)) as made:
+        with refusals(portrait, audio, head_video, style), closing(self._studio.make(request)) as made:
             # Nothing new, but Gradio can end a cancelled job only at a yield, and only after the first one. Not at each
             # event: a client's status shows the progress until the next of these.
             reported = time.monotonic()
@@ -307,7 +312,8 @@ class AnimateTab:
             text = ""
         else:
             audio = None
-        options = dict(zip([*Controls.names(), "face", "voice"], controls, strict=True))
+        *settings, last = Controls.names()
+        options = dict(zip([*settings, "face", "voice", last], controls, strict=True))
         if options["seed"] is None:
             options["seed"] = NEW_SEED
         return Request(portrait, audio, text, consent, **options)

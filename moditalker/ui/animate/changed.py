@@ -1,5 +1,6 @@
 """The settings that differ from the usual ones, shown as chips where the settings themselves are folded away."""
 
+import os
 from html import escape
 from typing import Any
 
@@ -23,6 +24,7 @@ USUAL: dict[str, Any] = {
     "emotion": DEFAULTS.emotion,
     "emotion_scale": DEFAULTS.emotion_scale,
     "seed": NEW_SEED,
+    "style": None,
 }
 """Of each control."""
 _WORDS = {
@@ -37,6 +39,7 @@ _WORDS = {
     "emotion": "emotion",
     "emotion_scale": "strength of the emotion",
     "seed": "seed",
+    "style": "style",
 }
 _VALUES = {"video": "from a video", "face": "face only"}
 
@@ -92,4 +95,6 @@ def chips_html(changes: list[str]) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, str) and os.sep in value:  # a file
+        return "of a video"
     return f"{value:g}" if isinstance(value, float) else str(_VALUES.get(value, value))

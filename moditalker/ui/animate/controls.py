@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from moditalker.emotions import EMOTIONS, NEUTRAL
+from moditalker.emotions import AUTO, EMOTIONS, NEUTRAL
 from moditalker.options import DEFAULTS, MAX_SEED, page_bounds
 from moditalker.ui.animate.presets import DEFAULT_PRESET, DIFFERENCES, PRESETS
 from moditalker.ui.animate.request import NEW_SEED
@@ -28,10 +28,11 @@ class Controls:
     emotion: gr.Dropdown
     emotion_scale: gr.Slider
     seed: gr.Number
+    style: gr.Video
 
     @classmethod
     def names(cls) -> list[str]:
-        """Of the parameters, in their order."""
+        """Of the parameters; in their order, but for the last one, which `/animate` got after all others."""
         return [field.name for field in fields(cls)]
 
     def inputs(self) -> list[Any]:
@@ -71,15 +72,21 @@ def build_controls(max_video_seconds: float) -> Controls:
             blink_scale = _number("Amount of blinking", "blink_scale", step=0.05)
         with gr.Row():
             emotion = gr.Dropdown(
-                [(name.capitalize(), name) for name in (NEUTRAL, *EMOTIONS)],
+                [(name.capitalize(), name) for name in (NEUTRAL, AUTO, *EMOTIONS)],
                 value=NEUTRAL,
                 allow_custom_value=True,
                 label="Emotion",
-                info="Or write a mixture (happy:0.5+surprised:0.4), or a timeline (0:neutral,2.5:happy).",
+                info="Auto: as lively as the voice. Or a mixture (happy:0.5+sad:0.4), or a timeline (0:sad,2.5:happy).",
                 elem_id="emotion",
                 min_width=280,
             )
             emotion_scale = _number("Strength of the emotion", "emotion_scale", step=0.05)
+        style = gr.Video(
+            label="Style: about ten seconds of somebody who talks, whose manner the face takes on",
+            sources=["upload"],
+            height=220,
+            elem_id="style",
+        )
         with gr.Row():
             atom_steps = _number("Motion steps (AToM)", "atom_steps", step=1, precision=0)
             mtov_steps = _number("Video steps (MToV)", "mtov_steps", step=1, precision=0)
@@ -124,6 +131,7 @@ def build_controls(max_video_seconds: float) -> Controls:
         emotion=emotion,
         emotion_scale=emotion_scale,
         seed=seed,
+        style=style,
     )
 
 

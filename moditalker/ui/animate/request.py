@@ -35,6 +35,7 @@ class Request:
         face: which face of the portrait speaks, counted from the left and from 1; or ``LARGEST``.
         emotion, emotion_scale: see ``MoDiTalkerPipeline.animate``.
         voice: that speaks the text, see ``audio.voices.registry``.
+        style: video file of somebody whose manner is taken on; None for nobody's.
     """
 
     portrait: str | None
@@ -55,6 +56,7 @@ class Request:
     emotion: str = DEFAULTS.emotion
     emotion_scale: float = DEFAULTS.emotion_scale
     voice: str = DEFAULT_VOICE
+    style: str | None = None
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of ``MoDiTalkerPipeline.animate``."""
@@ -62,6 +64,7 @@ class Request:
             **{name: getattr(self, name) for name in option_names() if hasattr(self, name)},
             "face": int(self.face) or None,
             "head_motion": self.head_video if self.head_motion == "video" else self.head_motion,
+            **({} if self.style is None else {"style": self.style}),
         }
 
 
@@ -122,13 +125,14 @@ def accept(request: Request, settings: Settings) -> Job:
         InputError: the request cannot be carried out.
     """
     check_before_start(request, settings)
-    if request.head_motion == "video":
-        assert request.head_video is not None
-        length = probe_video(request.head_video, max_seconds=settings.max_video_seconds).duration
-        if length > settings.max_video_seconds:
-            raise InputError(
-                f"The video for the head motion lasts more than {settings.max_video_seconds:.0f} s: cut it."
-            )
+    videos = {"head motion": request.head_video if request.head_motion == "video" else None, "style": request.style}
+    for purpose, video in videos.items():
+        if video is not None:
+            length = probe_video(video, max_seconds=settings.max_video_seconds).duration
+            if length > settings.max_video_seconds:
+                raise InputError(
+                    f"The video for the {purpose} lasts more than {settings.max_video_seconds:.0f} s: cut it."
+                )
     if request.audio is not None:
         recording = load_recording(request.audio, max_seconds=settings.max_audio_seconds)
     else:
