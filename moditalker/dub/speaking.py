@@ -21,7 +21,7 @@ _OVER_SECONDS = 0.5
 """Deviation of the Gaussian over both kinds of evidence."""
 _MOVED, _MOVED_WEIGHT = 0.03, 0.15
 """Deviation of the opening, in inter-ocular distances, of a mouth that surely moves; and what that is worth."""
-_CHANGE = 2.5
+_CHANGE = 1.0
 """What a change of the speaker costs: so many frames of evidence 1."""
 _UNSEEN = 0.2
 """What a frame costs in which the followed person is not seen."""
