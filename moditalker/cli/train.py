@@ -43,11 +43,11 @@ def _add_train(commands: Commands) -> None:
     command.add_argument(
         "--config", type=Path, metavar="FILE.json", help="paper: a recipe instead of the published one"
     )
-    command.add_argument("--autoencoder", type=Path, help="mtov, detail: model folder of the autoencoder")
+    command.add_argument("--autoencoder", type=Path, help="mtov, detail, renderer: model folder of the autoencoder")
     command.add_argument("--denoiser", type=Path, help="detail: model folder of the denoiser")
     command.add_argument("--landmark-autoencoder", type=Path, help="mtov of the paper: that of drawn landmarks")
     command.add_argument(
-        "--flow", type=Path, help="mtov, detail: model folder of the flow network (default: the spline alone)"
+        "--flow", type=Path, help="mtov, detail, renderer: model folder of the flow network (default: the spline alone)"
     )
     command.add_argument("--expert", type=Path, help="for offsets: the lip-sync expert's folder (default: the shipped)")
     command.add_argument(

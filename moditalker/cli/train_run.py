@@ -88,10 +88,18 @@ def train(options: argparse.Namespace) -> dict[str, float]:
             **weights,
         )
     if network == "renderer":
+        from moditalker.mtov.autoencoder import TriplaneAutoencoder
+        from moditalker.mtov.flow import FlowRefiner
+        from moditalker.training.data.drafts import Drafts
         from moditalker.training.objectives.train_renderer import train_renderer
 
+        # The decoder that learnt on beside the denoiser draws the drafts.
+        decoder = TriplaneAutoencoder.from_pretrained(
+            _built_on(options, "autoencoder", Path("runs/mtov/autoencoder"), trained_by="mtov")
+        )
+        drafts = Drafts(decoder, FlowRefiner.from_pretrained(options.flow).eval() if options.flow else None)
         portraits, lips = options.batch or 8, options.lips_weight
-        return train_renderer(data, config, portraits, options.start, lips_weight=lips, **weights)
+        return train_renderer(data, drafts, config, portraits, options.start, lips_weight=lips, **weights)
     if network == "flow":
         from moditalker.training.objectives.train_flow import train_flow
 
@@ -134,11 +142,11 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     return train_head(data, config, options.batch or 3072, options.encoder, options.start)
 
 
-def _built_on(options: argparse.Namespace, network: str, usual: Path) -> Path:
+def _built_on(options: argparse.Namespace, network: str, usual: Path, trained_by: str = "") -> Path:
     """The model folder of a network that another one builds on."""
     folder: Path = getattr(options, network) or usual
     if not (folder / "config.json").is_file():
-        trained_by = "mtov" if network == "denoiser" else network
+        trained_by = trained_by or ("mtov" if network == "denoiser" else network)
         raise InputError(
             f"There is no {network} in {folder}; run 'train {trained_by}' first, or name its folder with --{network}."
         )

@@ -67,6 +67,19 @@ class EncodedFace:
         return cheek_colour(picture, transform_points(self.matrix, self.landmarks))
 
 
+def in_ordinary_light(aligned: np.ndarray, points: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+    """Take a portrait's own light from it, as MToV knows ordinary light best.
+
+    Args:
+        aligned: (128, 128, 3) uint8 aligned face.
+        points: (68, 3) landmarks in its pixels.
+    Returns:
+        (3, 128, 128) float32, 0 to 255, and (3,) float32, the light.
+    """
+    light = light_on(cheek_colour(aligned, points))
+    return torch.from_numpy((aligned / light).clip(0, 255)).permute(2, 0, 1).float(), light
+
+
 def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks: np.ndarray) -> EncodedFace:
     """Encode a portrait once.
 
@@ -75,8 +88,7 @@ def encode_face(autoencoder: TriplaneAutoencoder, aligned: np.ndarray, landmarks
         landmarks: (68, 3) picture space.
     """
     matrix = aligning_matrix(landmarks)
-    light = light_on(cheek_colour(aligned, transform_points(matrix, landmarks)))
-    picture = torch.from_numpy((aligned / light).clip(0, 255)).permute(2, 0, 1).float()
+    picture, light = in_ordinary_light(aligned, transform_points(matrix, landmarks))
     with torch.inference_mode(), fast_autocast(autoencoder.device):
         identity = autoencoder.encode_still(to_unit(picture.to(autoencoder.device))[None])
     return EncodedFace(picture, landmarks, matrix, identity, light)

@@ -1,8 +1,9 @@
-"""The mouth at 256 pixels: a network that has seen many people draws it over the warped portrait.
+"""The mouth at 256 pixels, drawn by a network that has seen many people.
 
-It looks at three things: the warped portrait, features of the portrait that are warped the same way, and features of
-the portrait as it is, so that teeth keep their own size. Warped features are those of first-order motion (A. Siarohin
-et al., NeurIPS 2019). Pictures are folded four by four, so all maps are small: that is what CPUs are fast at.
+It looks at four things: the warped portrait; the draft, which is what MToV makes of it at 128 pixels; features of the
+portrait that are warped the same way; and features of the portrait as it is, so that teeth keep their own size. Warped
+features are those of first-order motion (A. Siarohin et al., NeurIPS 2019). Pictures are folded four by four, so all
+maps are small: that is what CPUs are fast at.
 """
 
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class MouthRenderer(ModelMixin, ConfigMixin):
         self.portrait_features = nn.Conv2d(quarter, features, 1)
         self.portrait_down = nn.Conv2d(quarter, eighth, 4, stride=2, padding=1)
         self.portrait_deep = nn.Sequential(PlainBlock(eighth), PlainBlock(eighth))
-        self.stem = nn.Conv2d(2 * folded + features + 2, quarter, 3, padding=1)
+        self.stem = nn.Conv2d(3 * folded + features + 2, quarter, 3, padding=1)
         self.before = nn.Sequential(*(PlainBlock(quarter) for _ in range(depths[0])))
         self.down = nn.Conv2d(quarter, eighth, 4, stride=2, padding=1)
         self.middle = nn.Sequential(*(PlainBlock(eighth) for _ in range(depths[1])))
@@ -79,12 +80,12 @@ class MouthRenderer(ModelMixin, ConfigMixin):
         self.after = nn.Sequential(*(PlainBlock(quarter) for _ in range(depths[2])))
         # Enlarged smoothly and not by shuffled pixels: those begin as a grid of dots, and teeth keep it for long.
         self.to_fine = nn.Conv2d(quarter, fine_width, 3, padding=1)
-        self.fine_stem = nn.Conv2d(12, fine_width, 3, padding=1)
+        self.fine_stem = nn.Conv2d(24, fine_width, 3, padding=1)
         self.fine = nn.Sequential(*(PlainBlock(fine_width) for _ in range(fine_depth)))
         self.to_whole = nn.Conv2d(fine_width, whole_width, 3, padding=1)
-        self.whole_stem = nn.Conv2d(3, whole_width, 3, padding=1)
-        # What is seen gets brighter or darker; what was hidden is covered with a colour. Both say where, too.
-        self.out = nn.Conv2d(whole_width, 6, 3, padding=1)
+        self.whole_stem = nn.Conv2d(6, whole_width, 3, padding=1)
+        # Warp or draft; what is seen gets brighter or darker; what was hidden is covered with a colour. All say where.
+        self.out = nn.Conv2d(whole_width, 7, 3, padding=1)
         # Nothing is normalised, so the variance is brought to about one here and kept there.
         gains = ((self.portrait_stem, 3.0), (self.portrait_down, 1.0), (self.stem, 3.0), (self.down, 1.0))
         for convolution, gain in (
@@ -113,13 +114,19 @@ class MouthRenderer(ModelMixin, ConfigMixin):
         return PortraitFeatures(self.portrait_features(x), self.portrait_deep(self.portrait_down(x)))
 
     def forward(
-        self, portrait: PortraitFeatures, warped: torch.Tensor, landmark_map: torch.Tensor, displacement: torch.Tensor
+        self,
+        portrait: PortraitFeatures,
+        warped: torch.Tensor,
+        draft: torch.Tensor,
+        landmark_map: torch.Tensor,
+        displacement: torch.Tensor,
     ) -> torch.Tensor:
         """Draw frames.
 
         Args:
             portrait: features of N portraits, or of one.
             warped: (N, 3, 96, 128) ``WINDOW`` of the warped portraits, in [-1, 1].
+            draft: (N, 3, 96, 128) the same with what MToV added.
             landmark_map: (N, 3, 96, 128) of the frames, in [0, 1].
             displacement: (N, 2, 24, 32) how far to the right and below each quarter was taken from, pixels.
         Returns:
@@ -127,20 +134,25 @@ class MouthRenderer(ModelMixin, ConfigMixin):
         """
         # Features are few, so what lies between them is looked up at full precision.
         moved = sample(portrait.quarter.float(), displacement.permute(0, 2, 3, 1) / FOLD)
-        seen = self.fold(torch.cat([warped, landmark_map], 1).contiguous(memory_format=torch.channels_last))
-        given = torch.cat([seen, moved.to(seen.dtype), displacement / _PIXELS_A_UNIT], 1)
+        seen, drafted = (
+            self.fold(x.contiguous(memory_format=torch.channels_last))
+            for x in (torch.cat([warped, landmark_map], 1), draft)
+        )
+        given = torch.cat([seen, moved.to(seen.dtype), displacement / _PIXELS_A_UNIT, drafted], 1)
         at_quarter = self.before(self.stem(given.contiguous(memory_format=torch.channels_last)))
         x = self.middle(self.down(at_quarter) + portrait.eighth)
         x = self.after(self.up(F.interpolate(x, scale_factor=2.0)) + at_quarter)
-        fine = self.to_fine(_twice(F.silu(x))) + self.fine_stem(F.pixel_unshuffle(warped, 2))
-        whole = self.to_whole(_twice(F.silu(self.fine(fine)))) + self.whole_stem(warped)
+        both = torch.cat([warped, draft], 1)
+        fine = self.to_fine(_twice(F.silu(x))) + self.fine_stem(F.pixel_unshuffle(both, 2))
+        whole = self.to_whole(_twice(F.silu(self.fine(fine)))) + self.whole_stem(both)
         out = self.out(F.silu(whole)).float()
         # The masks start open: one that closes over the first garbage never opens again.
         light = torch.sigmoid(_OUTPUT_SCALE * out[:, 1:2] + 1) * 2 * torch.tanh(_OUTPUT_SCALE * out[:, :1])
-        hidden = torch.sigmoid(_COVER_SCALE * out[:, 5:] - 2)
+        hidden = torch.sigmoid(_COVER_SCALE * out[:, 5:6] - 2)
         cover = torch.tanh(_COVER_SCALE * out[:, 2:5])
         # A colour that is added to red lips turns green where it misses them by a pixel; one that covers them cannot.
-        mended = warped + calmed(light.expand(-1, 3, -1, -1)[:, :, None])[:, :, 0]
+        taken = torch.sigmoid(_COVER_SCALE * out[:, 6:] - 2)
+        mended = warped + taken * (draft - warped) + calmed(light.expand(-1, 3, -1, -1)[:, :, None])[:, :, 0]
         return mended + hidden * (calmed(cover[:, :, None])[:, :, 0] - mended)
 
 

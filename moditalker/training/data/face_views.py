@@ -27,6 +27,8 @@ from moditalker.engine.schedule import run_jobs
 from moditalker.face.geometry import aligned_face, aligning_matrix, transform_points
 from moditalker.face.layout import mouth_opening
 from moditalker.face.tracker import make_tracker
+from moditalker.mtov.mouth_conditions import MARGIN
+from moditalker.mtov.mouth_renderer import SIDE
 from moditalker.training.data.prepare import Clip, read_clip_list
 from moditalker.training.people.pairs import PeoplePairs
 from moditalker.training.people.shards import SPLITS
@@ -35,8 +37,6 @@ from moditalker.video.read import read_video
 
 logger = logging.getLogger(__name__)
 
-SIDE, MARGIN = 256, 32
-"""Of the aligned face, and how much of the picture is kept around it; pixels."""
 _FROM_A_CLIP = 32
 
 

@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 import torch
 
-from moditalker.face.geometry import FaceFrame, transform_points
+from moditalker.face.geometry import ALIGNED_SIZE, FaceFrame
 from moditalker.face.layout import NOSE_TIP, mouth_opening
-from moditalker.mtov.mouth_renderer import FOLD, SIDE, WINDOW
-from moditalker.render.grid import Grid, looked_up
-from moditalker.render.landmark_map import draw_landmarks
+from moditalker.mtov.mouth_conditions import MARGIN, WarpedWindow, in_window, landmark_maps, window_matrices
+from moditalker.mtov.mouth_renderer import SIDE, WINDOW
 from moditalker.render.warp import FrameWarp
 from moditalker.training.data.augmentation import recolouring, relighting, resharpening
 from moditalker.training.data.clips import speaker_weights
-from moditalker.training.data.face_views import MARGIN, Views, read_views
+from moditalker.training.data.drafts import Drafts
+from moditalker.training.data.face_views import Views, read_views
 
 _KINDS = {"people": 0.35, "clips_hd": 0.4, "clips": 0.25}
 """How often each kind of person is drawn. Few clips are sharp at 256 pixels; drawn people are, but do not speak: their
@@ -35,6 +35,7 @@ class ViewPairs:
     Args:
         folder: that ``pack_views`` wrote.
         split: ``train``, ``val`` or ``test``.
+        drafts: draws what the frames are made from.
         portraits: of a batch.
         frames: of each portrait.
         vary: other colours, light and sharpness.
@@ -45,11 +46,13 @@ class ViewPairs:
         self,
         folder: Path,
         split: str,
+        drafts: Drafts,
         portraits: int = 8,
         frames: int = 2,
         vary: bool = False,
         kinds: dict[str, float] | None = None,
     ) -> None:
+        self.drafts = drafts
         self.portraits, self.frames, self.vary = portraits, frames, vary
         views = read_views(folder, split)
         wanted = _KINDS if kinds is None else kinds
@@ -63,8 +66,8 @@ class ViewPairs:
         """A batch of B portraits with n frames each.
 
         Returns:
-            uint8: ``portrait`` and ``portrait_map`` (B, 3, 96, 128), ``warped``, ``landmark_map`` and ``real``
-            (B, n, 3, 96, 128), ``face`` (B, n, 3, 128, 128) the whole face of 128 pixels; ``displacement``
+            uint8: ``portrait`` and ``portrait_map`` (B, 3, 96, 128), ``warped``, ``draft``, ``landmark_map`` and
+            ``real`` (B, n, 3, 96, 128), ``face`` (B, n, 3, 128, 128) the whole face of 128 pixels; ``displacement``
             (B, n, 2, 24, 32) float32, pixels.
         """
         cv2.setNumThreads(1)
@@ -80,7 +83,7 @@ class ViewPairs:
             for change in (resharpening(rng), relighting(rng, pictures.shape[1]), recolouring(rng)):
                 if rng.random() < 0.6:
                     pictures = change(pictures)
-        item = conditions(pictures[0], landmarks[0], landmarks[1:])
+        item = conditions(pictures[0], landmarks[0], landmarks[1:], self.drafts)
         window = slice(MARGIN, MARGIN + SIDE)
         real = torch.from_numpy(np.ascontiguousarray(pictures[1:, window, window])).permute(0, 3, 1, 2)
         face = np.stack(
@@ -109,35 +112,29 @@ class ViewPairs:
         return rng.permutation(len(views))[: self.frames + 1].tolist()
 
 
-def conditions(portrait: np.ndarray, own: np.ndarray, landmarks: np.ndarray) -> dict[str, torch.Tensor]:
+def conditions(portrait: np.ndarray, own: np.ndarray, landmarks: np.ndarray, drafts: Drafts) -> dict[str, torch.Tensor]:
     """What the mouth renderer is given.
 
     Args:
         portrait: (320, 320, 3) uint8, see ``face_views``.
         own: (68, 3) its landmarks, pixels of it.
         landmarks: (n, 68, 3) the frames' landmarks, pixels of such pictures.
+        drafts: see ``ViewPairs``.
     Returns:
-        See ``ViewPairs``: ``portrait``, ``portrait_map``, ``warped``, ``landmark_map``, ``displacement``.
+        See ``ViewPairs``: ``portrait``, ``portrait_map``, ``warped``, ``draft``, ``landmark_map``, ``displacement``.
     """
-    place = np.array([[1.0, 0, -MARGIN], [0, 1, -MARGIN]])
+    aligned = np.array([[1.0, 0, -MARGIN], [0, 1, -MARGIN]]) * (ALIGNED_SIZE / SIDE)
     frame = FaceFrame(own)
-    motion = frame.motion(landmarks, np.broadcast_to(place, (len(landmarks), 2, 3)))
-    corner = np.array([WINDOW.left + MARGIN, WINDOW.top + MARGIN], np.float32)
-    shift = np.array([[1.0, 0, -corner[0]], [0, 1, -corner[1]]])
-    x, y = ((np.arange(n // FOLD) + 0.5) * FOLD - 0.5 for n in (WINDOW.width, WINDOW.height))
-    grid = Grid(WINDOW.width, WINDOW.height, x, y, shift[None], shift)
-    displacement = np.stack(list(FrameWarp(frame, motion).displacements(grid)))
-    warped = np.stack([looked_up(portrait, cv2.split(grid.pixels + corner + one)) for one in displacement])
-    drawn = draw_landmarks(transform_points(place, np.concatenate([own[None], landmarks])), SIDE)
-    maps = WINDOW.cut(torch.from_numpy(drawn))
-    quarter = np.stack(
-        [cv2.resize(d, None, fx=1 / FOLD, fy=1 / FOLD, interpolation=cv2.INTER_AREA) for d in displacement]
-    )
-    own_window = np.ascontiguousarray(portrait[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE])
+    motion = frame.motion(landmarks, np.broadcast_to(aligned, (len(landmarks), 2, 3)))
+    places = window_matrices(np.broadcast_to(aligned, (len(landmarks) + 1, 2, 3)))
+    warped, displacement = WarpedWindow(portrait, places[0])(FrameWarp(frame, motion), places[1:])
+    maps = landmark_maps(np.concatenate([own[None], landmarks]), places)
+    drafts_of = drafts(portrait, own, landmarks, aligned)
     return {
-        "portrait": WINDOW.cut(torch.from_numpy(own_window).permute(2, 0, 1)),
+        "portrait": in_window(portrait, places[0]),
         "portrait_map": maps[0],
-        "warped": torch.from_numpy(warped).permute(0, 3, 1, 2),
+        "warped": warped,
+        "draft": torch.stack([in_window(*pair) for pair in zip(drafts_of, places[1:], strict=True)]),
         "landmark_map": maps[1:],
-        "displacement": torch.from_numpy(quarter).permute(0, 3, 1, 2),
+        "displacement": displacement,
     }

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import torch
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -10,6 +12,7 @@ from moditalker.metrics.perceptual import PerceptualLoss
 from moditalker.mtov.autoencoder import Window, to_unit
 from moditalker.mtov.mouth_renderer import WINDOW, MouthRenderer
 from moditalker.training.data.batch_source import Batch
+from moditalker.training.data.drafts import Drafts
 from moditalker.training.data.view_pairs import ViewPairs
 from moditalker.training.loop import TrainingConfig, fit
 from moditalker.training.losses.lips import LipsLoss
@@ -41,11 +44,12 @@ class RendererObjective(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         count = batch["real"].shape[1]
-        real, warped = to_unit(batch["real"]).flatten(0, 1), to_unit(batch["warped"]).flatten(0, 1)
+        real, draft = to_unit(batch["real"]).flatten(0, 1), to_unit(batch["draft"]).flatten(0, 1)
+        warped = to_unit(batch["warped"]).flatten(0, 1)
         marks = (batch["landmark_map"].float() / 255).flatten(0, 1)
         portrait = self.renderer.encode_portrait(to_unit(batch["portrait"]), batch["portrait_map"].float() / 255)
         portrait = type(portrait)(*(x.repeat_interleave(count, 0) for x in (portrait.quarter, portrait.eighth)))
-        drawn = self.renderer(portrait, warped, marks, batch["displacement"].flatten(0, 1))
+        drawn = self.renderer(portrait, warped, draft, marks, batch["displacement"].flatten(0, 1))
         lips, inside = (marks[:, 2:] > 0).float(), (marks[:, 2:] > _INSIDE).float()
         weight = 1 + 2 * F.avg_pool2d(lips, 17, 1, 8) + 4 * F.avg_pool2d(inside, 5, 1, 2)
         apart = (drawn - real).abs() * weight
@@ -59,6 +63,7 @@ class RendererObjective(nn.Module):
             losses["l1_warp"] = ((warped - real).abs() * weight).mean()
             if not self.training:
                 losses["lpips_warp"] = self.perceptual(warped[cut], real[cut]).mean()
+                losses["lpips_draft"] = self.perceptual(draft[cut], real[cut]).mean()
         loss = 2 * losses["l1"] + 4 * losses["l2"] + self.perceptual_weight * losses["lpips"]
         if self.lips is not None:
             small = F.avg_pool2d(drawn, 2).unflatten(0, (-1, count)).transpose(1, 2)
@@ -67,8 +72,23 @@ class RendererObjective(nn.Module):
         return {"loss": loss, **losses}
 
 
+def load_widened(folder: Path) -> MouthRenderer:
+    """A trained renderer, also one that knew no drafts: what is new to it has no weight at first."""
+    trained, _ = MouthRenderer.from_pretrained(
+        folder, ignore_mismatched_sizes=True, low_cpu_mem_usage=False, output_loading_info=True
+    )
+    known = load_file(folder / SAFETENSORS_WEIGHTS_NAME)
+    with torch.no_grad():
+        for name, parameter in trained.named_parameters():
+            if parameter.shape != known[name].shape:
+                parameter.zero_()
+                parameter[tuple(slice(size) for size in known[name].shape)] = known[name]
+    return trained
+
+
 def train_renderer(
     data: Path,
+    drafts: Drafts,
     config: TrainingConfig,
     portraits: int = 8,
     start: Path | None = None,
@@ -79,17 +99,18 @@ def train_renderer(
 
     Args:
         data: folder that ``views`` wrote.
+        drafts: draws what the mouths are drawn over.
         portraits: of a batch, with two frames each.
         start: folder of a renderer to go on from.
         perceptual_weight, lips_weight: see ``RendererObjective``.
     Returns:
         Validation losses.
     """
-    renderer = MouthRenderer.from_pretrained(start) if start else MouthRenderer()
+    renderer = load_widened(start) if start else MouthRenderer()
     return fit(
         renderer,
         RendererObjective(renderer, perceptual_weight, lips_weight),
-        ViewPairs(data, "train", portraits, vary=True),
-        ViewPairs(data, "val", portraits),
+        ViewPairs(data, "train", drafts, portraits, vary=True),
+        ViewPairs(data, "val", drafts, portraits),
         config,
     )
