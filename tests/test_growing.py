@@ -20,9 +20,10 @@ from moditalker.audio.recording import Recording
 from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.face.landmark_file import write_landmarks
 from moditalker.ui.animate.estimate import Speeds
+from moditalker.ui.animate.events import Growing, Result
 from moditalker.ui.animate.growing import address_of, growing_route, seconds_to_wait
 from moditalker.ui.animate.request import Request
-from moditalker.ui.animate.studio import Growing, Result, Studio
+from moditalker.ui.animate.studio import Studio
 from moditalker.ui.shared.line import Line
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.workspace import Workspace

@@ -15,10 +15,11 @@ from moditalker.audio import load
 from moditalker.audio.recording import Recording
 from moditalker.face.landmark_file import write_landmarks
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.ui.animate import estimate, studio
+from moditalker.ui.animate import estimate, first_second, studio
 from moditalker.ui.animate.estimate import Countdown, Speeds
+from moditalker.ui.animate.events import Preview, ProgressEvent, Result
 from moditalker.ui.animate.request import Request
-from moditalker.ui.animate.studio import Preview, ProgressEvent, Result, Studio
+from moditalker.ui.animate.studio import Studio
 from moditalker.ui.shared.line import Line
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.workspace import Workspace
@@ -80,7 +81,7 @@ def test_a_recording_is_decoded_once_and_every_video_carries_it(
     request = Request(
         str(portrait_file), str(tmp_path / "speech.wav"), consent=True, atom_steps=1, mtov_steps=1, guidance=1.0
     )
-    monkeypatch.setattr(studio, "PREVIEW_SECONDS", 0.2)
+    monkeypatch.setattr(first_second, "PREVIEW_SECONDS", 0.2)
     shown: list[Path] = []
     for event in Studio(pipeline, Settings(), Workspace(tmp_path / "work"), Speeds(), Line(1, 8)).make(request):
         if isinstance(event, Preview):

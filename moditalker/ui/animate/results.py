@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from moditalker.ui.animate.events import Result
 from moditalker.ui.animate.examples import OPENING, Example
 from moditalker.ui.animate.growing import address_of
-from moditalker.ui.animate.studio import Result
 
 
 @dataclass(frozen=True)

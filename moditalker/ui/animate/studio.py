@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,14 +11,15 @@ import numpy as np
 import spaces
 
 from moditalker.audio.recording import Recording
-from moditalker.constants import FPS
 from moditalker.face.landmark_file import read_landmarks
 from moditalker.render.landmark_video import write_landmark_video
 from moditalker.ui.animate.estimate import Countdown, Speeds
+from moditalker.ui.animate.events import Event, Growing, Preview, ProgressEvent, Result
+from moditalker.ui.animate.first_second import FirstSecond
 from moditalker.ui.animate.growing import GrowingVideo
 from moditalker.ui.animate.motion_plot import write_motion_plot
 from moditalker.ui.animate.request import Job, Request, accept
-from moditalker.ui.shared.line import Line, Waiting
+from moditalker.ui.shared.line import Line
 from moditalker.ui.shared.memory import release_memory
 from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.settings import Settings
@@ -34,11 +34,8 @@ from moditalker.ui.shared.work import (
 )
 from moditalker.ui.shared.workspace import Workspace, at_work, mark_busy
 from moditalker.utils.errors import AbandonedError
-from moditalker.video.write import VideoWriter
 
 logger = logging.getLogger(__name__)
-
-PREVIEW_SECONDS = 1.0
 
 
 class Animator(Protocol):
@@ -56,67 +53,6 @@ class Animator(Protocol):
         progress: Callable[[str, int, int], None] | None,
         **options: Any,
     ) -> dict[str, Any]: ...
-
-
-@dataclass(frozen=True)
-class ProgressEvent:
-    """Where a request is: ``done`` of ``total`` of a stage, seconds since the start and to go, done 0 to 1."""
-
-    stage: str
-    done: int
-    total: int
-    elapsed: float
-    left: float
-    share: float
-
-    @classmethod
-    def of(cls, countdown: Countdown) -> "ProgressEvent":
-        """What a countdown says now."""
-        return cls(countdown.stage, countdown.done, countdown.total, countdown.elapsed, countdown.left, countdown.share)
-
-
-@dataclass(frozen=True)
-class Preview:
-    """The first second, while the rest is made."""
-
-    video: Path
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a request ends with; the files live as long as the request's folder.
-
-    Attributes:
-        video: with the recording as its sound.
-        landmarks: the motion alone, as a video.
-        plot: mouth opening over the waveform, a picture.
-        report_file: ``report`` as JSON.
-        report: seed, every parameter, seconds a stage, warnings; no path of this machine.
-    """
-
-    video: Path
-    landmarks: Path
-    plot: Path
-    report_file: Path
-    report: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Growing:
-    """A video that grows while it is drawn.
-
-    Attributes:
-        video: the file; see `growing.growing_route`.
-        left: seconds until it can be played to its end without a stop; 0 when it can.
-        speed: seconds of it that are drawn in a second.
-    """
-
-    video: Path
-    left: float
-    speed: float
-
-
-Event = Waiting | ProgressEvent | Preview | Growing | Result
 
 
 def gpu_seconds(job: Job, folder: Path) -> int:
@@ -268,37 +204,6 @@ class Studio:
                 **request.options(),
             )
         events.put(("done", report))
-
-
-class FirstSecond:
-    """Collects the frames of the first second and writes them as a video, for `animate`'s ``on_frames``.
-
-    Recordings that last hardly longer get none.
-    """
-
-    def __init__(self, job: Job, folder: Path, events: Events) -> None:
-        self._job, self._folder, self._events = job, folder, events
-        self._frames: list[np.ndarray] = []
-        self._missing = round(PREVIEW_SECONDS * FPS) if job.seconds >= 2 * PREVIEW_SECONDS else 0
-
-    def __call__(self, frames: np.ndarray) -> None:
-        if self._missing == 0:
-            return
-        taken = frames[: self._missing].copy()
-        self._frames.append(taken)
-        self._missing -= len(taken)
-        if self._missing == 0:
-            self._write(np.concatenate(self._frames))
-            self._frames.clear()
-
-    def _write(self, frames: np.ndarray) -> None:
-        sound = self._job.recording.part(0, PREVIEW_SECONDS)
-        path = self._folder / "first-second.mp4"
-        height, width = frames.shape[1:3]
-        with VideoWriter(path, (width, height), FPS, sound.original, sound.original_rate) as writer:
-            for frame in frames:
-                writer.write(frame)
-        self._events.put(("preview", path.name))
 
 
 def _video_of(job: Job, folder: Path) -> Path:

@@ -10,7 +10,7 @@ import spaces
 
 from moditalker.audio.recording import Recording
 from moditalker.ui.animate.estimate import Countdown
-from moditalker.ui.animate.studio import ProgressEvent
+from moditalker.ui.animate.events import ProgressEvent
 from moditalker.ui.dub.dub_estimate import STAGES, dub_rates, dub_work
 from moditalker.ui.dub.dub_request import DubJob, DubRequest, accept_dub
 from moditalker.ui.shared.line import Line, Waiting

@@ -12,9 +12,9 @@ import gradio as gr
 from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.options import DEFAULTS, page_bounds
 from moditalker.ui.animate.animate_tab import CHARACTERS_A_SECOND
+from moditalker.ui.animate.events import ProgressEvent
 from moditalker.ui.animate.recording_check import look_at_recording
 from moditalker.ui.animate.request import LARGEST, NEW_SEED
-from moditalker.ui.animate.studio import ProgressEvent
 from moditalker.ui.dub.dub_request import SPEAKING, DubRequest, check_dub
 from moditalker.ui.dub.dub_studio import Dub, DubStudio
 from moditalker.ui.shared.jobs import Jobs

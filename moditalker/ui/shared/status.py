@@ -2,7 +2,7 @@
 
 from html import escape
 
-from moditalker.ui.animate.studio import Growing, ProgressEvent
+from moditalker.ui.animate.events import Growing, ProgressEvent
 from moditalker.ui.shared.line import Waiting
 from moditalker.utils.progress import STAGE_UNITS, STAGE_WORDS
 
