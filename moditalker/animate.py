@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from moditalker.atom.motion import Motion
-from moditalker.atom.motion_file import given_motion
+from moditalker.atom.motion_file import check_motion_use, given_motion, write_motion
 from moditalker.atom.style import StyleSource
 from moditalker.audio.load import AudioSource, recording_of
 from moditalker.audio.speech_frames import frame_count
@@ -44,6 +44,8 @@ def animate(
     motion: Motion | str | Path | None = None,
     keys: Keys = None,
     style: StyleSource = None,
+    part_scales: Mapping[str, float] | None = None,
+    save_motion: str | Path | None = None,
     on_frames: Callable[[np.ndarray], None] | None = None,
     progress: Progress | None = None,
     **given: Any,
@@ -61,6 +63,8 @@ def animate(
         motion: this one instead of a new one, or its file; its length counts as that of ``landmarks`` does.
         keys: what the face does at which moment, see ``moditalker.keys``.
         style: a video of somebody who talks, whose manner the face takes on; see ``atom.style``.
+        part_scales: how far parts of the motion go, see ``Motion.scaled``; of a given motion too.
+        save_motion: file to write the motion to, as it was before ``part_scales``; see ``atom.motion_file``.
         on_frames: called with each (n, H, W, 3) uint8 that was written, in order; may raise to cancel.
         progress: see ``Progress``; raise in it to cancel. Nothing is left behind then.
         **given: fields of ``AnimateOptions``; what is not given is the preset's own.
@@ -77,7 +81,9 @@ def animate(
         for name, given in {"motion": motion, "keys": keys, "style": style}.items()
         if isinstance(given, (str, Path))
     }
-    check_places(output, save_landmarks, portrait=portrait, audio=audio, head_motion=head_motion, **files)
+    kept = None if save_motion is None else Path(save_motion)
+    check_places(output, save_landmarks, portrait=portrait, audio=audio, head_motion=head_motion, kept=kept, **files)
+    check_motion_use(landmarks is not None, part_scales, kept)
     shown, asked = given_motion(motion, keys, landmarks, style), read_keys(keys)
     started = time.perf_counter()
     # 2. read the recording and encode the portrait
@@ -88,14 +94,15 @@ def animate(
         encoded: Portrait = pipeline.encode_portrait(portrait, options.crop, face=options.face)
         report("face", 1, 1)
     warnings = _warned(encoded.warnings)
-    own, seed = landmarks is None, options.seed
+    own, seed, scales = landmarks is None, options.seed, part_scales or {}
     if shown is not None:
-        landmarks = shown.landmarks(encoded.frame)
+        landmarks = shown.scaled(scales).landmarks(encoded.frame)
     height, width = encoded.picture.shape[:2]
     watermark = Watermark((width, height)) if options.mark else None
     if landmarks is not None:
         frames = min(frame_count(recording.samples), len(landmarks))
         recording, landmarks = recording.part(0, frames / FPS), landmarks[:frames]
+        shown = None if shown is None else shown[:frames]
     with VideoWriter(output, (width, height), FPS, recording.original, recording.original_rate, TAGS) as writer:
         # 3. speech to motion
         if landmarks is None:
@@ -111,7 +118,8 @@ def animate(
                 **options.controls,
                 progress=progress,
             )
-            landmarks, seed = made.landmarks, made.seed
+            shown, seed = made.motion, made.seed
+            landmarks = shown.scaled(scales).landmarks(encoded.frame) if scales else made.landmarks
             warnings += _warned(made.warnings)
             clock.seconds.update(made.timings)
         else:
@@ -135,6 +143,8 @@ def animate(
         # Still inside: when this fails, no video without its landmarks and report is left behind.
         if save_landmarks is not None:
             write_landmarks(Path(save_landmarks), landmarks)
+        if kept is not None and shown is not None:
+            write_motion(kept, shown)
     # 5. say how it was made
     spent = time.perf_counter() - started
     add_provenance(output, seed=seed, weights=pipeline.weight_hashes())
@@ -144,7 +154,8 @@ def animate(
         **{name: value for name, value in asdict(options).items() if name not in ("seed", "max_seconds")},
         "head_motion": Path(head_motion).name,
         "landmarks": not own,
-        "motion": shown is not None,
+        "motion": motion is not None,
+        "part_scales": dict(scales),
         "keys": [asdict(key) for key in asked],
         "style": None if style is None else name_of(style),
     }
@@ -177,6 +188,7 @@ def check_places(
     motion: str | Path | None = None,
     keys: str | Path | None = None,
     style: str | Path | None = None,
+    kept: Path | None = None,
 ) -> None:
     """Make sure that nothing that is read is written over, before any work. Arguments as of `animate`.
 
@@ -187,6 +199,7 @@ def check_places(
         "video": output,
         "report": output.with_suffix(".json"),
         "landmark file": None if save_landmarks is None else Path(save_landmarks),
+        "kept motion": kept,
     }
     inputs = {
         "portrait": portrait,

@@ -23,6 +23,8 @@ from gradio_client.utils import QueueError
 from PIL import Image
 
 import app
+from moditalker.atom.motion import SHAPES, Motion
+from moditalker.atom.motion_file import write_motion
 from moditalker.audio.recording import Recording
 from moditalker.face.landmark_file import write_landmarks
 from moditalker.options import DEFAULTS
@@ -61,6 +63,7 @@ class FakePipeline:
     def __init__(self) -> None:
         self.outputs: list[Path] = []
         self.heard: list[float] = []
+        self.drawn: list[dict[str, Any]] = []
         self.running = 0
         self.most_at_once = 0
         self.released = threading.Event()
@@ -74,6 +77,7 @@ class FakePipeline:
         *,
         seed: int,
         save_landmarks: str | Path | None,
+        save_motion: str | Path,
         mark: bool,
         on_frames: Callable[[np.ndarray], None] | None,
         progress: Callable[[str, int, int], None] | None,
@@ -95,6 +99,9 @@ class FakePipeline:
             write_video(Path(output), brightness=seed % 256)
             on_frames(np.zeros((12, 64, 64, 3), np.uint8))
             write_landmarks(Path(str(save_landmarks)), np.random.default_rng(0).uniform(0, 64, (12, 68, 3)))
+            self.drawn.append(dict(options))
+            options.pop("keys", None)
+            write_motion(Path(save_motion), options.pop("motion", resting(12)))
             progress("video", 12, 12)
             return {
                 "output": str(output),
@@ -134,6 +141,11 @@ class FakePipeline:
             "kept": [{"from": 0.0, "to": 0.1, "reason": "no face"}],
             "warnings": [],
         }
+
+
+def resting(frames: int) -> Motion:
+    """A face that does nothing."""
+    return Motion(*(np.zeros((frames, *shape), np.float32) for shape in SHAPES.values()))
 
 
 def write_video(path: Path, brightness: int) -> None:
@@ -541,7 +553,9 @@ def test_the_page_takes_portraits_and_speech_from_everywhere_and_keeps_no_histor
 
 def test_the_endpoints_describe_their_parameters(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/animate", "/compare", "/converse", "/dub", "/inspect", "/stream"}
+    assert set(endpoints) == {
+        "/animate", "/compare", "/converse", "/dub", "/inspect", "/motion", "/render", "/stream"
+    }  # fmt: skip
     for name, endpoint in endpoints.items():
         names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
         assert [parameter for parameter in names if f"{parameter}: " not in endpoint["description"]] == [], name
@@ -559,5 +573,5 @@ def test_the_endpoints_describe_their_parameters(client: Client) -> None:
 def test_assistants_find_all_endpoints_as_tools(url: str) -> None:
     with urllib.request.urlopen(f"{url}gradio_api/mcp/schema") as answer:
         tools = {tool["name"].split("_")[-1]: tool for tool in json.load(answer)}
-    assert set(tools) == {"animate", "compare", "converse", "dub", "inspect", "stream"}
+    assert set(tools) == {"animate", "compare", "converse", "dub", "inspect", "motion", "render", "stream"}
     assert "nothing is made without it" in json.dumps(tools["animate"])

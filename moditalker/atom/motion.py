@@ -1,13 +1,16 @@
 """``Motion``: all that a portrait does in a video, as curves that can be looked at, changed and kept."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
 from moditalker.atom.blinks import LID_POINTS, close_eyes
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import LIP_BRANCH, OTHER_BRANCH, POINTS
-from moditalker.face.motion_controls import untangle
+from moditalker.face.motion_controls import limit_pose, untangle
+from moditalker.utils.errors import InputError
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "lips": (len(LIP_BRANCH), 3),
@@ -17,6 +20,22 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "gaze": (2,),
 }
 """Of each part, without the axis of the frames."""
+FARTHEST = 3.0
+"""The largest scale of a part."""
+
+
+def check_scales(scales: Mapping[str, Any]) -> None:
+    """Make sure that parts can be scaled so.
+
+    Raises:
+        InputError: no such part, or a scale that is no number between 0 and ``FARTHEST``.
+    """
+    for name, scale in scales.items():
+        if name not in SHAPES:
+            raise InputError(f"A motion has the parts {', '.join(SHAPES)}, and no {name!r:.40}.")
+        number = isinstance(scale, (int, float)) and not isinstance(scale, bool)
+        if not number or not 0 <= scale <= FARTHEST:
+            raise InputError(f"The scale of {name} is a number between 0 and {FARTHEST:g}, got {scale!r:.40}.")
 
 
 @dataclass(frozen=True)
@@ -58,6 +77,25 @@ class Motion:
     def __getitem__(self, frames: slice) -> "Motion":
         """Some of the frames."""
         return Motion(*(getattr(self, field.name)[frames] for field in fields(self)))
+
+    def scaled(self, scales: Mapping[str, Any]) -> "Motion":
+        """With parts that go farther from the portrait, or less far; the others keep their bits.
+
+        Args:
+            scales: of parts by their names, 0 to ``FARTHEST``; 1 changes nothing.
+        Raises:
+            InputError: no such part, or a scale out of its range.
+        """
+        check_scales(scales)
+        changed: dict[str, np.ndarray] = {}
+        for name, scale in scales.items():
+            if scale != 1:
+                part = np.float32(scale) * getattr(self, name)
+                # A head that goes farther than a body lets it is held back, as a sampled one is.
+                changed[name] = limit_pose(part) if name == "head" else part
+        if "blinks" in changed:
+            changed["blinks"] = np.clip(changed["blinks"], 0, 1)
+        return replace(self, **changed)
 
     def residual(self, shape: np.ndarray) -> np.ndarray:
         """(T, 68, 3) displacements of a portrait's (68, 3) landmarks, blinks included, inter-ocular distances."""

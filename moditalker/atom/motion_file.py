@@ -7,13 +7,14 @@ are written with as many digits as a float32 needs, so reading gives the same bi
 
 import json
 import zipfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from moditalker.atom.motion import SHAPES, Motion
+from moditalker.atom.motion import SHAPES, Motion, check_scales
 from moditalker.constants import FPS
 from moditalker.face.landmark_file import MAX_FRAMES
 from moditalker.face.layout import LIP_BRANCH, OTHER_BRANCH
@@ -41,8 +42,7 @@ def write_motion(path: Path, motion: Motion) -> None:
     Raises:
         InputError: another suffix, or the place cannot be written to.
     """
-    if not is_motion_file(path):
-        raise InputError(f"A motion is written as {' or '.join(SUFFIXES)}, got {path.name}.")
+    check_motion_use(False, None, path)
     parts = {name: getattr(motion, name) for name in SHAPES}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,6 +105,23 @@ def given_motion(
     if keys is not None or landmarks is not None:
         raise InputError("A motion is drawn as it is: leave the keys and the landmarks out, or leave it out.")
     return motion if isinstance(motion, Motion) else read_motion(Path(motion))
+
+
+def check_motion_use(has_landmarks: bool, part_scales: Mapping[str, float] | None, kept: Path | None) -> None:
+    """Make sure that what is asked of a motion can be done, before any work.
+
+    Args:
+        has_landmarks: whether landmarks take the motion's place.
+        part_scales: see ``Motion.scaled``.
+        kept: file that the motion is to be written to.
+    Raises:
+        InputError: it cannot.
+    """
+    if has_landmarks and (part_scales or kept is not None):
+        raise InputError("Landmarks have no parts: leave part_scales and save_motion out, or give a motion.")
+    check_scales(part_scales or {})
+    if kept is not None and not is_motion_file(kept):
+        raise InputError(f"A motion is written as {' or '.join(SUFFIXES)}, got {kept.name}.")
 
 
 def _from_archive(path: Path) -> dict[str, np.ndarray]:

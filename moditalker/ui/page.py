@@ -10,10 +10,13 @@ from starlette.routing import BaseRoute
 
 from moditalker.baselines.registry import Sources, find_methods
 from moditalker.ui.about import AboutTab
-from moditalker.ui.animate.animate_tab import AnimateTab
+from moditalker.ui.animate.animate_tab import AnimateTab, MotionParts
 from moditalker.ui.animate.estimate import Speeds
 from moditalker.ui.animate.examples import FOLDER, OPENING, load_examples
 from moditalker.ui.animate.growing import growing_route
+from moditalker.ui.animate.motion_endpoints import MotionEndpoints
+from moditalker.ui.animate.motion_panel import MotionPanel
+from moditalker.ui.animate.motion_studio import MotionStudio
 from moditalker.ui.animate.portrait_panel import PortraitPanel
 from moditalker.ui.animate.streaming import StreamStudio
 from moditalker.ui.animate.studio import Animator, Studio
@@ -58,7 +61,11 @@ def make_tabs(pipeline: Talker, settings: Settings, workspace: Workspace, metric
     """
     line = Line(settings.running, settings.waiting)
     metrics.watch(line)
-    studio = Studio(pipeline, settings, workspace, Speeds(), line, metrics)
+    speeds = Speeds()
+    studio = Studio(pipeline, settings, workspace, speeds, line, metrics)
+    motions = MotionStudio(pipeline, settings, workspace, speeds, line, metrics)
+    endpoints = MotionEndpoints(studio, motions, settings, workspace)
+    motion = MotionParts(MotionPanel(settings, workspace), motions, endpoints)
     methods = find_methods(pipeline, Sources.of_environment())
     comparisons = CompareStudio(methods, settings, workspace, line, metrics=metrics)
     streams = StreamStudio(pipeline, settings, workspace, line, metrics)
@@ -66,7 +73,7 @@ def make_tabs(pipeline: Talker, settings: Settings, workspace: Workspace, metric
     live = LiveSocket(pipeline, settings, workspace, line, metrics)
     growing = [growing_route(workspace)]
     return [
-        AnimateTab(studio, PortraitPanel(), settings, load_examples(), streams, conversation, growing),
+        AnimateTab(studio, PortraitPanel(), settings, motion, load_examples(), streams, conversation, growing),
         LiveTab(live, settings),
         DubTab(DubStudio(pipeline, settings, workspace, line, metrics), settings),
         CompareTab(comparisons, settings),

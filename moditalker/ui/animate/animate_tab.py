@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -13,6 +14,9 @@ from moditalker.ui.animate.controls import Controls, build_controls
 from moditalker.ui.animate.events import Growing, Preview, ProgressEvent
 from moditalker.ui.animate.example_buttons import ExampleInputs, build_examples, connect_examples
 from moditalker.ui.animate.examples import Example
+from moditalker.ui.animate.motion_endpoints import MotionEndpoints
+from moditalker.ui.animate.motion_panel import TITLE, MotionPanel, edit_of, shown_motion, unchanged
+from moditalker.ui.animate.motion_studio import MotionMade, MotionStudio
 from moditalker.ui.animate.portrait_panel import PortraitPanel
 from moditalker.ui.animate.recording_check import look_at_recording
 from moditalker.ui.animate.request import NEW_SEED, Request, check_before_start
@@ -26,12 +30,23 @@ from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.run import Run
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.status import buffering_html, in_words, note_html, progress_html, waiting_html
+from moditalker.ui.shared.status import buffering_html, in_words, note_html, progress_html, waiting_html, warnings_html
 from moditalker.ui.shared.tab import Panel
 from moditalker.utils.errors import InputError
 
+NEW, AGAIN, ALONE = "new", "again", "alone"
+"""What a button wants: a video with a motion of its own, one with the motion of the panel, or a motion alone."""
 CHARACTERS_A_SECOND = 14.0
 """How fast the synthetic voice speaks, for an estimate."""
+
+
+@dataclass(frozen=True)
+class MotionParts:
+    """What the Motion panel needs."""
+
+    panel: MotionPanel
+    studio: MotionStudio
+    endpoints: MotionEndpoints
 
 
 class AnimateTab:
@@ -41,6 +56,7 @@ class AnimateTab:
         studio: what carries requests out.
         portraits: takes the portrait and says what is in it.
         settings: limits.
+        motion: the Motion panel, and what stands behind it.
         examples: with their results; the first one is shown when the page opens.
         streams: what carries requests of `/stream` out; without it there is no such endpoint.
         conversation: what several faces need, in a part that opens at a click; without it there is none.
@@ -54,12 +70,14 @@ class AnimateTab:
         studio: Studio,
         portraits: PortraitPanel,
         settings: Settings,
+        motion: MotionParts,
         examples: Sequence[Example] = (),
         streams: StreamStudio | None = None,
         conversation: Panel | None = None,
         routes: Sequence[BaseRoute] = (),
     ) -> None:
         self._studio, self._portraits, self._settings, self._streams = studio, portraits, settings, streams
+        self._motion = motion
         self._examples, self._conversation, self.routes = list(examples), conversation, list(routes)
 
     def build(self) -> None:
@@ -84,14 +102,29 @@ class AnimateTab:
                 results = build_results(between=lambda: example_buttons.extend(build_examples(self._examples)))
         *settings, style = controls.inputs()
         inputs = [chosen.portrait, speech.audio, speech.text, consent, *settings, chosen.number, speech.voice, style]
+        with gr.Accordion(TITLE, open=False, elem_id="motion-panel"):
+            motion = self._motion.panel.build(speech.audio)
+        # What a button wants, the page, and the Motion panel: see `_request`.
+        starts = {mode: [gr.State(mode), speech.source, *inputs, *motion.inputs()] for mode in (NEW, AGAIN, ALONE)}
         jobs = Jobs(self._settings.delete_after)
-        Run(self._check, self._make, cleared, "No video was made", jobs).connect(
-            button, cancel, status, [speech.source, *inputs], results.outputs(), "run"
+        Run(self._check, self._make, _cleared, "No video was made", jobs).connect(
+            button,
+            cancel,
+            status,
+            starts[NEW],
+            [*results.outputs(), *motion.outputs()],
+            "run",
+            [(motion.again, starts[AGAIN]), (motion.alone, starts[ALONE])],
         )
         self._build_estimate(speech, controls, estimate)
         filled_in = ExampleInputs(chosen.portrait, speech.source, speech.audio, controls)
         connect_examples(self._examples, example_buttons, filled_in, status, results)
+        for one in example_buttons:
+            # The panel's motion is not the example's.
+            one.click(lambda: None, outputs=motion.kept, api_visibility="private", queue=False)
         AnimateEndpoint(self._studio, self._settings).build(inputs)
+        spoken = [chosen.portrait, speech.audio, speech.text, consent]
+        self._motion.endpoints.build(spoken, controls, chosen.number, speech.voice)
         if self._streams is not None:
             taken = [getattr(controls, name) for name in STREAM_CONTROLS]
             given = [chosen.portrait, speech.audio, speech.text, consent, *taken, chosen.number, speech.voice]
@@ -123,34 +156,36 @@ class AnimateTab:
             )
 
     def _check(self, *values: Any) -> None:
-        request = self._request(*values)
         with refusals():
-            check_before_start(request, self._settings)
+            check_before_start(self._request(*values), self._settings)
 
-    def _make(self, *values: Any) -> Generator[list[Any], None, None]:
-        request = self._request(*values)
+    def _make(self, mode: str, *values: Any) -> Generator[list[Any], None, None]:
+        request = self._request(mode, *values)
+        make = self._motion.studio.make(request) if mode == ALONE else self._studio.make(request, keep=True)
         with (
             refusals(request.portrait, request.audio, request.head_video, request.style),
-            closing(self._studio.make(request, keep=True)) as made,
+            closing(make) as made,
         ):
             buffered = ""
             for event in made:
                 if isinstance(event, Waiting):
-                    yield [waiting_html(event), *[gr.skip()] * len(cleared())]
+                    yield [waiting_html(event), *_skipped()]
                 elif isinstance(event, ProgressEvent):
-                    yield [progress_html(event) + buffered, *[gr.skip()] * len(cleared())]
+                    yield [progress_html(event) + buffered, *_skipped()]
                 elif isinstance(event, Preview):
-                    yield [gr.skip(), *preview_of(event.video)]
+                    yield [gr.skip(), *preview_of(event.video), *unchanged()]
                 elif isinstance(event, Growing):
                     buffered = buffering_html(event) if event.left > 0 else ""
                     if event.left == 0:
-                        yield [gr.skip(), *playing(event.video)]
+                        yield [gr.skip(), *playing(event.video), *unchanged()]
+                elif isinstance(event, MotionMade):
+                    notes = warnings_html("The motion is made; see it below.", event.warnings)
+                    yield [notes, *[gr.skip()] * len(cleared()), *shown_motion(event.kept)]
                 else:
                     seconds = event.report["frames"] / event.report["fps"]
                     note = f"Done: {seconds:.1f} s of video in {in_words(sum(event.report['seconds'].values()))}."
-                    notes = [note_html(note, "good")]
-                    notes += [note_html(warning, "warning") for warning in event.report["warnings"]]
-                    yield ["".join(notes), *shown(event, "Result")]
+                    notes = warnings_html(note, event.report["warnings"])
+                    yield [notes, *shown(event, "Result"), *shown_motion(event.kept)]
 
     def estimate(
         self,
@@ -186,15 +221,33 @@ class AnimateTab:
 
     @staticmethod
     def _request(
-        source: str, portrait: str | None, audio: str | None, text: str, consent: bool, *controls: Any
+        mode: str, source: str, portrait: str | None, audio: str | None, text: str, consent: bool, *rest: Any
     ) -> Request:
-        """What the page's components say; of a recording and a text, the one that is looked at counts."""
+        """What the page's components say; of a recording and a text, the one that is looked at counts.
+
+        Args:
+            mode: ``NEW``, ``AGAIN`` or ``ALONE``.
+            source, portrait, audio, text, consent: of the page.
+            rest: its controls, face and voice, and then the Motion panel's.
+        """
+        *settings, last = Controls.names()
+        names = [*settings, "face", "voice", last]
         if source == RECORDING:
             text = ""
         else:
             audio = None
-        *settings, last = Controls.names()
-        options = dict(zip([*settings, "face", "voice", last], controls, strict=True))
+        options = dict(zip(names, rest[: len(names)], strict=True))
         if options["seed"] is None:
             options["seed"] = NEW_SEED
-        return Request(portrait, audio, text, consent, **options)
+        with refusals():
+            edit = edit_of(mode == AGAIN, *rest[len(names) :]).request_fields()
+        return replace(Request(portrait, audio, text, consent, **options), **edit)
+
+
+def _cleared() -> list[Any]:
+    """Nothing to see yet; the Motion panel stays as it is."""
+    return [*cleared(), *unchanged()]
+
+
+def _skipped() -> list[Any]:
+    return [gr.skip()] * len(_cleared())

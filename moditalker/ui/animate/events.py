@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from moditalker.ui.animate.estimate import Countdown
+from moditalker.ui.animate.kept_motion import KeptMotion
 from moditalker.ui.shared.line import Waiting
 
 
@@ -42,6 +43,7 @@ class Result:
         plot: mouth opening over the waveform, a picture.
         report_file: ``report`` as JSON.
         report: seed, every parameter, seconds a stage, warnings; no path of this machine.
+        kept: the motion, for another drawing; None where the pipeline has written none.
     """
 
     video: Path
@@ -49,6 +51,7 @@ class Result:
     plot: Path
     report_file: Path
     report: dict[str, Any]
+    kept: KeptMotion | None = None
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """What a visitor asks for, checked before anything starts."""
 
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from moditalker.atom.motion import Motion, check_scales
 from moditalker.audio.load import load_recording
 from moditalker.audio.recording import Recording
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.audio.voices.registry import DEFAULT_VOICE, find_voice
+from moditalker.keys import Key
 from moditalker.options import DEFAULTS, MAX_SEED, option_names
 from moditalker.ui.shared.settings import Settings
 from moditalker.utils.errors import InputError
@@ -36,6 +39,9 @@ class Request:
         emotion, emotion_scale: see ``MoDiTalkerPipeline.animate``.
         voice: that speaks the text, see ``audio.voices.registry``.
         style: video file of somebody whose manner is taken on; None for nobody's.
+        motion: is drawn in place of a new one; ``keys`` are then those that it was made with.
+        keys: what the face does at which moment.
+        part_scales: how far parts of the motion go, see ``Motion.scaled``.
     """
 
     portrait: str | None
@@ -57,6 +63,9 @@ class Request:
     emotion_scale: float = DEFAULTS.emotion_scale
     voice: str = DEFAULT_VOICE
     style: str | None = None
+    motion: Motion | None = None
+    keys: tuple[Key, ...] = ()
+    part_scales: Mapping[str, float] = field(default_factory=dict)
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of ``MoDiTalkerPipeline.animate``."""
@@ -64,7 +73,10 @@ class Request:
             **{name: getattr(self, name) for name in option_names() if hasattr(self, name)},
             "face": int(self.face) or None,
             "head_motion": self.head_video if self.head_motion == "video" else self.head_motion,
-            **({} if self.style is None else {"style": self.style}),
+            **({"motion": self.motion} if self.motion is not None else {}),
+            **({"keys": self.keys} if self.keys and self.motion is None else {}),
+            **({"style": self.style} if self.style is not None and self.motion is None else {}),
+            **({"part_scales": dict(self.part_scales)} if self.part_scales else {}),
         }
 
 
@@ -113,6 +125,7 @@ def check_before_start(request: Request, settings: Settings) -> None:
     check_speech(request.audio, request.text, request.voice, settings)
     if request.head_motion == "video" and request.head_video is None:
         raise InputError("There is no video to take the head motion from: add one, or choose natural or still.")
+    check_scales(request.part_scales)
     # "no" and "false" are true to Python.
     if request.consent is not True:
         raise InputError("Tick that you may use this face and this voice (consent: true); nothing is made without it.")

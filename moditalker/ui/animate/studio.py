@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import spaces
 
+from moditalker.atom.motion_file import read_motion
 from moditalker.audio.recording import Recording
 from moditalker.face.landmark_file import read_landmarks
 from moditalker.render.landmark_video import write_landmark_video
@@ -17,6 +18,8 @@ from moditalker.ui.animate.estimate import Countdown, Speeds
 from moditalker.ui.animate.events import Event, Growing, Preview, ProgressEvent, Result
 from moditalker.ui.animate.first_second import FirstSecond
 from moditalker.ui.animate.growing import GrowingVideo
+from moditalker.ui.animate.kept_motion import KeptMotion
+from moditalker.ui.animate.motion_curves import waveform_of
 from moditalker.ui.animate.motion_plot import write_motion_plot
 from moditalker.ui.animate.request import Job, Request, accept
 from moditalker.ui.shared.line import Line
@@ -37,6 +40,9 @@ from moditalker.utils.errors import AbandonedError
 
 logger = logging.getLogger(__name__)
 
+_MOTION = "motion.npz"
+"""In a request's folder."""
+
 
 class Animator(Protocol):
     """What the studio needs of `MoDiTalkerPipeline`."""
@@ -48,6 +54,7 @@ class Animator(Protocol):
         output: str | Path,
         *,
         save_landmarks: str | Path | None,
+        save_motion: str | Path | None,
         mark: bool,
         on_frames: Callable[[np.ndarray], None] | None,
         progress: Callable[[str, int, int], None] | None,
@@ -167,7 +174,8 @@ class Studio:
         motion, plot = video.with_name(f"{video.stem}-landmarks.mp4"), video.with_name(f"{video.stem}-motion.png")
         write_landmark_video(motion, landmarks, job.recording, lambda done, total: raise_if_cancelled(folder))
         write_motion_plot(plot, landmarks, job.recording.samples)
-        return Result(video, motion, plot, *write_report(video, report))
+        kept = kept_motion(job, folder / _MOTION)
+        return Result(video, motion, plot, *write_report(video, report), kept)
 
     def _produce_here(self, job: Job, folder: Path) -> Generator[tuple[str, Any], None, None]:
         """Run the pipeline in a thread and pass on what it reports; plain values only, as they may be pickled.
@@ -198,12 +206,20 @@ class Studio:
                 job.recording,
                 _video_of(job, folder),
                 save_landmarks=folder / "landmarks.npz",
+                save_motion=folder / _MOTION,
                 mark=self._settings.mark,
                 on_frames=on_frames,
                 progress=progress,
                 **request.options(),
             )
         events.put(("done", report))
+
+
+def kept_motion(job: Job, file: Path) -> KeptMotion | None:
+    """What was drawn, for the Motion panel; None where the pipeline has written none."""
+    if not file.is_file():
+        return None
+    return KeptMotion(read_motion(file), waveform_of(job.recording.samples), job.request.keys, job.request.seed)
 
 
 def _video_of(job: Job, folder: Path) -> Path:

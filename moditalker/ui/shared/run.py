@@ -40,6 +40,7 @@ class Run:
         jobs: Jobs,
     ) -> None:
         self._check, self._make, self._cleared, self._unmade, self._jobs = check, make, cleared, unmade, jobs
+        self._starts = 1
 
     def connect(
         self,
@@ -49,6 +50,7 @@ class Run:
         inputs: Sequence[Component],
         outputs: Sequence[Component],
         place: str,
+        others: Sequence[tuple[gr.Button, Sequence[Component]]] = (),
     ) -> None:
         """Let the buttons do it.
 
@@ -59,8 +61,10 @@ class Run:
             inputs: say what is asked for.
             outputs: show what comes out.
             place: id of what holds the buttons and the status; it is brought into sight.
+            others: buttons that start a run too, each with inputs of its own.
         """
-        buttons = [button, cancel]
+        starts = [(button, inputs), *others]
+        buttons, self._starts = [*(start for start, _ in starts), cancel], len(starts)
         quick: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
         # The studios have one line for all tabs, and tell a visitor who waits his place in it.
         slow: dict[str, Any] = {
@@ -70,34 +74,37 @@ class Run:
             "concurrency_id": "run",
         }
         visitor, name = gr.BrowserState("", storage_key=f"moditalker-{place}"), gr.State("")
-        checked = button.click(
-            self.check,
-            inputs=inputs,
-            outputs=[*buttons, status, name],
-            api_visibility="private",
-            show_progress="hidden",
-            # Through the queue: a refusal outside it is an error in the browser's console.
-            concurrency_limit=None,
-            concurrency_id="check",
-        )
-        checked.success(None, js=f"() => window.moditalker.began({place!r})", api_visibility="private")
-        run = checked.success(self.run, inputs=[visitor, name, *inputs], outputs=[status, *outputs], **slow)
+        runs = []
+        for start, given in starts:
+            checked = start.click(
+                self.check,
+                inputs=given,
+                outputs=[*buttons, status, name],
+                api_visibility="private",
+                show_progress="hidden",
+                # Through the queue: a refusal outside it is an error in the browser's console.
+                concurrency_limit=None,
+                concurrency_id="check",
+            )
+            checked.success(None, js=f"() => window.moditalker.began({place!r})", api_visibility="private")
+            runs.append(checked.success(self.run, inputs=[visitor, name, *given], outputs=[status, *outputs], **slow))
         assert Context.root_block is not None, "there is a page around this"
         known = Context.root_block.load(self.known, inputs=visitor, outputs=[visitor, name, *buttons], **quick)
         found = known.success(self.found, inputs=visitor, outputs=[status, *outputs], **slow)
-        for one in (run, found):
+        for one in (*runs, found):
             one.success(self.after_success, outputs=buttons, **quick)
             one.failure(self.after_failure, inputs=status, outputs=[*buttons, status], **quick)
-        run.success(None, js="() => window.moditalker.done()", api_visibility="private")
+        for run in runs:
+            run.success(None, js="() => window.moditalker.done()", api_visibility="private")
         cancelled = cancel.click(
-            self.cancelled, inputs=name, outputs=[*buttons, status, *outputs], cancels=[run, found], **quick
+            self.cancelled, inputs=name, outputs=[*buttons, status, *outputs], cancels=[*runs, found], **quick
         )
         cancelled.then(self.said_again, outputs=[status, *outputs], **quick)
 
-    def check(self, *values: Any) -> tuple[Any, Any, str, str]:
+    def check(self, *values: Any) -> tuple[Any, ...]:
         """Refuse at once what cannot be carried out; then show the other button, and name the run."""
         self._check(*values)
-        return gr.Button(visible=False), gr.Button(visible=True), note_html(STARTING), secrets.token_hex(8)
+        return *self._buttons(True), note_html(STARTING), secrets.token_hex(8)
 
     def run(self, visitor: str, name: str, *values: Any) -> Generator[list[Any], None, None]:
         """What is shown, from the reading of the files to the end."""
@@ -107,11 +114,11 @@ class Run:
         self._jobs.add(visitor, name, job)
         yield from job.follow()
 
-    def known(self, visitor: str) -> tuple[str, str, Any, Any]:
+    def known(self, visitor: str) -> tuple[Any, ...]:
         """When the page opens: the browser's id, a new one where it has none, and the button that fits its run."""
         name, job = self._jobs.of(visitor) or ("", None)
         runs = job is not None and job.ended is None
-        return visitor or secrets.token_urlsafe(16), name, gr.Button(visible=not runs), gr.Button(visible=runs)
+        return visitor or secrets.token_urlsafe(16), name, *self._buttons(runs)
 
     def found(self, visitor: str) -> Generator[list[Any], None, None]:
         """The run that this browser started before, or its result; nothing without one."""
@@ -128,12 +135,15 @@ class Run:
             yield [note_html(error.message, "bad"), *self._cleared()]
             raise
 
-    @staticmethod
-    def after_success() -> tuple[Any, Any]:
-        """Show the first button again."""
-        return gr.Button(visible=True), gr.Button(visible=False)
+    def _buttons(self, runs: bool) -> list[Any]:
+        """Those that start a run, and the one that cancels it, while one runs or not."""
+        return [*[gr.Button(visible=not runs)] * self._starts, gr.Button(visible=runs)]
 
-    def after_failure(self, status: str) -> tuple[Any, Any, str]:
+    def after_success(self) -> list[Any]:
+        """Show the buttons that start a run again."""
+        return self._buttons(False)
+
+    def after_failure(self, status: str) -> tuple[Any, ...]:
         """Show it again; a run that broke off outside our hands, a full queue say, left its last progress."""
         if any(mark in status for mark in (STARTING, READING, 'role="progressbar"')):
             status = note_html(f"{self._unmade}: this server is busy. Try again in a minute.", "bad")
