@@ -9,7 +9,9 @@ import soundfile
 from PIL import Image
 
 from moditalker.atom.listening import Listening, floor_holder, gazes, listening, pauses
+from moditalker.atom.rest import close_lips
 from moditalker.audio.recording import Recording
+from moditalker.benchmark.converse_bench import face_row
 from moditalker.cli.main import main
 from moditalker.constants import SAMPLE_RATE
 from moditalker.conversation import diarize
@@ -196,6 +198,23 @@ def test_what_takes_voices_apart_says_what_to_install(monkeypatch: pytest.Monkey
         turns_of_mixed("mix.wav", 2, 60)
 
 
+def test_a_bench_tells_lips_that_speak_from_lips_that_listen(landmarks: np.ndarray) -> None:
+    frame = FaceFrame(landmarks)
+    unit, closed = frame.unit, close_lips(frame.shape) - frame.shape
+    asked = frame.compose(np.repeat(closed[None], 100, 0), np.zeros((100, 6), np.float32))
+    read = asked.copy()
+    asked[:40, [65, 66, 67], 1] += 0.1 * unit
+    read[:40, [65, 66, 67], 1] += 0.08 * unit
+    read[80, [65, 66, 67], 1] += 0.03 * unit
+    row = face_row(2, asked, active((0, 40)), read)
+    assert (row.face, row.speaks, row.listens) == (2, 1.6, 1.92)  # lips need 12 frames to shut
+    assert row.asked_speaking == pytest.approx(0.1, abs=0.02)
+    assert row.read_speaking == pytest.approx(0.08, abs=0.02)
+    assert row.asked_listening < 0.01
+    assert row.read_largest == pytest.approx(0.03, abs=0.01)
+    assert row.turns_listening == pytest.approx(0, abs=0.1)
+
+
 @pytest.mark.slow
 def test_two_faces_of_one_picture_speak_in_turn(
     pipeline: MoDiTalkerPipeline, small_picture: np.ndarray, brief_file: Path, tmp_path: Path
@@ -205,13 +224,19 @@ def test_two_faces_of_one_picture_speak_in_turn(
     script = tmp_path / "talk.toml"
     script.write_text(f'[[turn]]\nface = 2\naudio = "{brief_file}"\n[[turn]]\nface = 1\naudio = "{brief_file}"\n')
     drawn: list[np.ndarray] = []
+    known: list[tuple[list[np.ndarray], np.ndarray]] = []
     options = {"atom_steps": 2, "mtov_steps": 0, "seed": 3, "on_frames": drawn.append}
+    options["on_landmarks"] = lambda landmarks, activity: known.append((landmarks, activity))
     report = pipeline.converse([tmp_path / "two.png"], read_script(script), tmp_path / "out.mp4", **options)
     frames = np.concatenate(drawn)
     assert report["frames"] == len(frames) == 30
     assert frames.shape[1:] == picture.shape
     assert [(told["face"], told["start"]) for told in report["turns"]] == [(2, 0.0), (1, 0.7)]
     assert json.loads((tmp_path / "out.json").read_text())["faces"] == 2
+    [(landmarks, activity)] = known
+    assert activity.shape == (2, 30)
+    assert [one.shape for one in landmarks] == [(30, 68, 3)] * 2
+    assert landmarks[0][..., 0].max() < 256 < landmarks[1][..., 0].min()  # in the picture's own pixels
     moved = np.abs(frames.astype(int) - picture).max((0, 3))
     assert moved[:, :256].max() > 20
     assert moved[:, 264:].max() > 20

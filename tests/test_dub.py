@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -14,11 +15,13 @@ import skimage.transform
 
 from moditalker.audio.load import load_audio
 from moditalker.audio.recording import Recording
-from moditalker.benchmark.dub_bench import places
+from moditalker.benchmark.dub_bench import places, shares
 from moditalker.cli.main import main as cli
 from moditalker.constants import SAMPLE_RATE
+from moditalker.dub.hands import HandWatch
 from moditalker.dub.obstacles import obstructed, skin_colours
 from moditalker.dub.offset import mend_offset
+from moditalker.dub.shots import CutFinder
 from moditalker.dub.sound import dubbed_sound
 from moditalker.dub.timeline import shown, sources
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -207,6 +210,61 @@ def test_frames_with_something_before_the_chin_are_told(astronaut: np.ndarray, l
     assert obstructed(colours).tolist() == [False] * 3 + [True] * 3 + [False] * 3
 
 
+def test_a_hand_of_the_faces_own_colour_is_seen_before_the_mouth(astronaut: np.ndarray, landmarks: np.ndarray) -> None:
+    mouth = landmarks[48:, :2].mean(0)
+    with HandWatch() as watch:
+        assert not watch(astronaut, landmarks)
+    with HandWatch() as watch:
+        assert watch(with_hand(astronaut, (mouth[0], mouth[1] + 20)), landmarks)
+    with HandWatch() as watch:
+        assert not watch(with_hand(astronaut, (mouth[0] + 170, mouth[1] + 60)), landmarks)
+
+
+def with_hand(picture: np.ndarray, middle: tuple[float, float]) -> np.ndarray:
+    """A drawn hand with its fingers up, in the colour of the face."""
+    shape = np.zeros((420, 420), np.uint8)
+    cv2.ellipse(shape, (210, 290), (85, 95), 0, 0, 360, 1, -1)
+    for x0, y0, x1, y1, width in (
+        (140, 240, 112, 95, 34),
+        (183, 220, 175, 55, 38),
+        (228, 220, 235, 52, 38),
+        (272, 240, 298, 90, 34),
+        (280, 330, 370, 230, 40),
+    ):
+        cv2.line(shape, (x0, y0), (x1, y1), 1, width)
+    cv2.rectangle(shape, (150, 350), (270, 419), 1, -1)
+    inside = cv2.distanceTransform(shape, cv2.DIST_L2, 5)
+    skin = np.array([205, 150, 120])[None, None] * (0.62 + 0.38 * np.clip(inside / 22, 0, 1))[..., None]
+    side = 190
+    size = (side, side)
+    small, share = (cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA) for one in (skin, shape))
+    x, y = (round(float(place)) - side // 2 for place in middle)
+    drawn = picture.copy()
+    part = drawn[y : y + side, x : x + side]
+    part[:] = part + share[: part.shape[0], :, None] * (small[: part.shape[0]] - part)
+    return drawn
+
+
+def test_a_dissolve_is_told_from_a_head_that_moves(astronaut: np.ndarray) -> None:
+    first = cv2.resize(astronaut, (256, 256), interpolation=cv2.INTER_AREA)
+    second = cv2.resize(skimage.data.coffee(), (256, 256), interpolation=cv2.INTER_AREA)
+    moved = [np.roll(first, shift, 1) for shift in (0, 0, 1, 1, 2, 4, 8, 14, 22, 30, 36, 40, 42, 43, 43, 43)]
+    calm = CutFinder()
+    assert [calm(frame) for frame in moved] == [True] + [False] * 15
+    assert calm.mixed == 0
+    shares = np.linspace(0, 1, 22)
+    mixture = [np.rint(first + share * (second.astype(float) - first)).astype(np.uint8) for share in shares]
+    find_cut = CutFinder()
+    marked, cuts = set(), []
+    for index, frame in enumerate([*[first] * 10, *mixture[1:-1], *[second] * 10]):
+        if find_cut(frame):
+            cuts.append(index)
+        marked |= set(range(index + 1 - find_cut.mixed, index + 1))
+    assert len(cuts) == 2
+    assert abs(cuts[1] - 30) <= 2
+    assert set(range(11, 29)) <= marked <= set(range(6, 32))
+
+
 def test_a_video_without_a_face_is_refused(pipeline: MoDiTalkerPipeline, speech: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "wall.mp4"
     with VideoWriter(path, (128, 128), 25, None) as writer:
@@ -239,3 +297,24 @@ def test_a_bench_sees_a_pixel_that_changed_and_a_border_that_boils(film: np.ndar
     assert places(calm, source)["unchanged"] == pytest.approx(share, abs=0.01)
     assert places(calm, source)["border_flicker"] <= 1.1
     assert places(boiling, source)["border_flicker"] > 1.5
+
+
+def test_a_bench_holds_another_sound_against_what_that_sound_can_reach() -> None:
+    rows = []
+    for clip, speaker, own, theirs, portrait, ours in (
+        ("a", "ann", 0.4, 0.2, 0.25, 0.2),
+        ("b", "ann", 0.4, 0.2, 0.25, 0.2),
+        ("c", "ben", 0.2, 0.2, 0.25, 0.2),
+        ("d", "cat", 0.3, 0.2, 0.2, None),
+    ):
+        one = {"clip": clip, "speaker": speaker}
+        rows += [
+            {**one, "method": "real", "sync_confidence": own, "other_confidence": theirs},
+            {**one, "method": "one-picture", "other_confidence": portrait},
+            {**one, "method": "ours-dub", "other_confidence": ours},
+        ]
+    told = shares(rows).splitlines()
+    assert told[1].startswith("sync confidence with another's sound: 60% of the clip with its own sound, 50% to 100% ")
+    assert "100% of the sound's own video, 100% to 100% (95 %, 2 speakers, 3 clips)" in told[2]
+    assert "80% of one picture with that sound" in told[3]
+    assert shares(rows[:1]) == ""

@@ -279,7 +279,7 @@ def test_the_bench_command_takes_wav2lip_when_a_checkpoint_is_named(
     command = ["bench", "--dub", str(tmp_path), "--preset", str(weights)]
     assert cli(command) == 0
     assert cli([*command, "--wav2lip", str(checkpoint)]) == 0
-    assert asked == [[*DEFAULT_DUBS], [*DEFAULT_DUBS, "wav2lip-dub"]]
+    assert asked == [[*DEFAULT_DUBS, "one-picture"], [*DEFAULT_DUBS, "wav2lip-dub", "one-picture"]]
     assert cli([*command, "--wav2lip", str(tmp_path / "gone.pth")]) == 2
     assert "no Wav2Lip checkpoint" in capsys.readouterr().err
 

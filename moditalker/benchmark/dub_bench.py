@@ -1,6 +1,7 @@
 """What a dub is worth on real clips: ``bench --dub``.
 
 Each clip is dubbed twice: with its own sound, held against the clip, and with another speaker's, for the sync alone.
+Beside it stands the other sound's own video: no dub can be expected to fit a sound better than the mouth that made it.
 Frames are looked at before they are compressed, so that a pixel that stays the same is the same.
 """
 
@@ -19,6 +20,7 @@ from moditalker.benchmark.clip_offsets import settle_offsets
 from moditalker.benchmark.columns import Column
 from moditalker.benchmark.footage import Footage, donor_of, find_footage
 from moditalker.benchmark.judge import Judge, Reference
+from moditalker.benchmark.one_picture import OnePicture
 from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.face.tracker import FaceTracker
 from moditalker.metrics.talking_video import MAX_SIDE, TalkingVideo
@@ -40,7 +42,9 @@ DUB_COLUMNS = (
     Column("border_flicker", "flicker at the border / real", 2),
     Column("cpu", "CPU seconds a second", 1),
 )
-_GROUPS = ("pixels", "sync")
+_GROUPS, _SYNC = ("pixels", "sync"), ("sync",)
+_DRAWS = 2000
+"""Samples of speakers that an interval is made of."""
 _BORDER = 0.02
 """Width of the border of what changed that is looked at, in parts of the picture's width."""
 
@@ -66,7 +70,7 @@ def bench_dub(
         seconds: at most so much of each.
         seed: of every dub.
     Returns:
-        A table of means, and a row for each clip and method.
+        A table of means with `shares` below it, and a row for each clip and method.
     Raises:
         InputError: the data cannot be used.
     """
@@ -79,7 +83,7 @@ def bench_dub(
                 rows += _rows_of(methods, clip, donor_of(footage, index), judge, tracker, seconds, seed, Path(folder))
             except InputError as error:
                 rows += [{**_named(method), "clip": clip.name, "failed": str(error)} for method in methods]
-    return _table(rows, ["real", *(method.facts.name for method in methods)]), rows
+    return _table(rows, ["real", *(method.facts.name for method in methods)]) + shares(rows), rows
 
 
 def _rows_of(
@@ -103,25 +107,28 @@ def _rows_of(
         for frame in real.frames:
             writer.write(np.ascontiguousarray(frame[:height, :width]))
     reference = Reference(real)
-    values = judge(real, reference, groups=("sync",)).values
-    rows: list[dict[str, Any]] = [{"clip": clip.name, "method": "real", "title": "Real clip", **_chosen(values)}]
+    values = judge(real, reference, groups=_SYNC).values
+    theirs = _of_other(judge(spoken, Reference(spoken), groups=_SYNC).values)
+    shared = {"clip": clip.name, "speaker": clip.speaker}
+    rows: list[dict[str, Any]] = [
+        {**shared, "method": "real", "title": "Real clip", **_chosen(values), **theirs},
+    ]
     for method in methods:
-        row: dict[str, Any] = {"clip": clip.name, **_named(method)}
+        row: dict[str, Any] = {**shared, **_named(method)}
         sounds = (("own", own, real), ("other", other, spoken))
         for which, sound, heard in sounds[:1] if method.facts.name == STILL else sounds:
             started = process_time()
             frames, source = _dubbed(method, path, sound, folder, seed)
             if which == "own":
                 row["cpu"] = (process_time() - started) / (len(frames) / FPS)
-                row |= places(frames, source)
+                row |= places(frames, source) if method.facts.name != OnePicture.facts.name else {}
             count = min(len(frames), len(real)) if which == "own" else len(frames)
             made = TalkingVideo(frames[:count], tracker.track(frames[:count]), heard.audio)
             if which == "own":
                 cut = Reference(real.part(0, count))
                 row |= _chosen(judge(made, cut, asked=cut.aligner, groups=_GROUPS).values)
             else:
-                found = judge(made, reference, groups=("sync",)).values
-                row |= {"other_confidence": found.get("sync_confidence"), "other_offset": found.get("sync_offset")}
+                row |= _of_other(judge(made, reference, groups=_SYNC).values)
         rows.append(row)
     return rows
 
@@ -155,6 +162,54 @@ def places(frames: np.ndarray, source: np.ndarray) -> dict[str, float]:
 def _chosen(values: dict[str, float]) -> dict[str, float]:
     """The measures that have a column."""
     return {column.key: values[column.key] for column in DUB_COLUMNS if column.key in values}
+
+
+def _of_other(values: dict[str, float]) -> dict[str, float | None]:
+    """Sync with another's sound."""
+    return {"other_confidence": values.get("sync_confidence"), "other_offset": values.get("sync_offset")}
+
+
+def shares(rows: list[dict[str, Any]], seed: int = 0) -> str:
+    """How much of three other confidences our dub's with another's sound is, each with its interval over speakers.
+
+    Speakers are drawn with replacement; a share is one mean over another.
+
+    Args:
+        rows: of ``bench_dub``; clips without a confidence are left out.
+        seed: of the draws.
+    Returns:
+        Lines of text, none where nothing can be said.
+    """
+    by_clip: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        by_clip.setdefault(row["clip"], {})[row["method"]] = row
+    against = {
+        "the clip with its own sound": ("real", "sync_confidence"),
+        "the sound's own video": ("real", "other_confidence"),
+        "one picture with that sound": ("one-picture", "other_confidence"),
+    }
+    lines = []
+    for title, (method, key) in against.items():
+        known = [
+            (of["ours-dub"]["speaker"], of["ours-dub"]["other_confidence"], of[method][key])
+            for of in by_clip.values()
+            if {"ours-dub", method} <= set(of)
+            and of["ours-dub"].get("other_confidence") is not None
+            and of[method].get(key) is not None
+        ]
+        if not known:
+            continue
+        speakers = sorted({speaker for speaker, *_ in known})
+        sums = np.array([np.sum([pair for who, *pair in known if who == one], 0) for one in speakers])
+        drawn = np.random.default_rng(seed).integers(0, len(speakers), (_DRAWS, len(speakers)))
+        totals = sums[drawn].sum(1)
+        low, high = np.quantile(totals[:, 0] / np.maximum(totals[:, 1], 1e-6), (0.025, 0.975))
+        share = sums[:, 0].sum() / max(sums[:, 1].sum(), 1e-6)
+        lines.append(
+            f"sync confidence with another's sound: {share:.0%} of {title}, {low:.0%} to {high:.0%} "
+            f"(95 %, {len(speakers)} speakers, {len(known)} clips)"
+        )
+    return "".join(f"{line}\n" for line in ["", *lines]) if lines else ""
 
 
 def _table(rows: list[dict[str, Any]], names: Sequence[str]) -> str:

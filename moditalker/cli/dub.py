@@ -90,9 +90,12 @@ def _dub(options: argparse.Namespace) -> None:
 
 
 def _tell(report: dict[str, Any]) -> None:
+    from moditalker.utils.memory import in_words
+
     print(f"{report['output']}: {report['frames']} frames at {report['fps']:g} a second, ", end="")
     print(f"lips changed in {report['dubbed_seconds']:.1f} s, seed {report['seed']}; ", end="")
     print(f"{report['real_time_factor']:.2f} seconds of work a second of video")
+    print(f"  {report['cpu_seconds_a_second']:.2f} CPU seconds a second; {in_words(report['memory_mb'])}")
     for one in report["followed"]:
         print(f"  {one['from']:.2f} to {one['to']:.2f} s: face {one['face']} speaks")
     for one in report["kept"]:

@@ -35,7 +35,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _add_bench(commands: Commands) -> None:
-    command = commands.add_parser("bench", help="what the paper preset, a stream, stages, a batch or a dub cost")
+    command = commands.add_parser("bench", help="what a preset, a stream, a batch, a dub or a conversation cost")
     command.add_argument("--preset", help="paper; with --batch a preset's name, a folder or hub id (compact)")
     command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
     command.add_argument("--atom-steps", type=whole(1, 1000), default=50)
@@ -57,6 +57,11 @@ def _add_bench(commands: Commands) -> None:
     dub.add_argument("--split", default="val", help="of the clips (val)")
     dub.add_argument("--clips", type=whole(2, 10_000), default=10, help="at most so many, the longest (10)")
     dub.add_argument("--wav2lip", type=Path, metavar="FILE.pth", help="Wav2Lip's checkpoint, for a row of its own")
+    talk = command.add_argument_group("conversations")
+    talk.add_argument(
+        "--converse", nargs=2, type=Path, metavar=("PICTURE", "SCRIPT.toml"), help="how faces speak and listen"
+    )
+    talk.add_argument("--video", type=Path, metavar="OUT.mp4", help="keep the conversation")
     batch = command.add_argument_group("throughput")
     batch.add_argument("--batch", action="store_true", help="videos by a bare loop, by one worker and by two")
     batch.add_argument("--videos", type=whole(2, 10_000), default=12, help="of a second each (12)")
@@ -72,6 +77,9 @@ def _bench(options: argparse.Namespace) -> None:
         return
     if options.dub is not None:
         _bench_dub(options)
+        return
+    if options.converse is not None:
+        _bench_converse(options)
         return
     if options.preset not in (None, "paper"):
         raise InputError(f"Operations are counted of the preset paper, not of {options.preset}; or add --batch.")
@@ -112,6 +120,7 @@ def _bench_compact(options: argparse.Namespace) -> None:
 def _bench_dub(options: argparse.Namespace) -> None:
     from moditalker.baselines.registry import Sources, find_dubs
     from moditalker.benchmark.dub_bench import bench_dub
+    from moditalker.benchmark.one_picture import OnePicture
     from moditalker.face.tracker import make_tracker
     from moditalker.utils.targets import check_targets
 
@@ -119,11 +128,26 @@ def _bench_dub(options: argparse.Namespace) -> None:
     wav2lip = options.wav2lip or Sources.of_environment().wav2lip
     if wav2lip is not None and not wav2lip.is_file():
         raise InputError(f"There is no Wav2Lip checkpoint at {wav2lip}: name one that is there.")
-    found = find_dubs(load(options.preset or "compact"), Sources(wav2lip))
+    pipeline = load(options.preset or "compact")
+    found = [*find_dubs(pipeline, Sources(wav2lip)), OnePicture(pipeline)]
     methods = [method for method in found if method.available() is None]
     table, rows = bench_dub(
         methods, options.dub, make_tracker(), split=options.split, clips=options.clips, seconds=options.seconds
     )
+    if options.output is not None:
+        options.output.write_text(json.dumps(rows, indent=1))
+    print(table, end="")
+
+
+def _bench_converse(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.converse_bench import bench_converse
+    from moditalker.face.tracker import make_tracker
+    from moditalker.utils.targets import check_targets
+
+    picture, script = options.converse
+    check_targets({"report": options.output, "video": options.video}, {"picture": picture, "script": script})
+    pipeline = load(options.preset or "compact")
+    table, rows = bench_converse(pipeline, picture, script, make_tracker(), output=options.video)
     if options.output is not None:
         options.output.write_text(json.dumps(rows, indent=1))
     print(table, end="")

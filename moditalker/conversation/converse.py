@@ -48,6 +48,7 @@ def converse(
     layout: Literal["side", "cut"] | None = None,
     script_name: Path = Path("The conversation"),
     on_frames: Callable[[np.ndarray], None] | None = None,
+    on_landmarks: Callable[[list[np.ndarray], np.ndarray], None] | None = None,
     progress: Progress | None = None,
     **given: Any,
 ) -> dict[str, Any]:
@@ -65,6 +66,8 @@ def converse(
         script_name: what a script that is no file is called in messages.
         layout: of several portraits: ``side`` by side, or ``cut`` to who speaks. None takes the script's.
         on_frames: called with each (n, H, W, 3) uint8 that was written, in order; may raise to cancel.
+        on_landmarks: called once, before anything is drawn, with the (T, 68, 3) of each face, pixels of the video, and
+            with (F, T), how far each speaks.
         progress: see ``Progress``; raise in it to cancel. Nothing is left behind then.
         **given: those of ``OPTIONS``.
     Returns:
@@ -119,6 +122,9 @@ def converse(
         with clock("motion"):
             activity = line.activity()
             landmarks = _landmarks(pipeline, stage, line, activity, options, seed, report, warnings)
+        if on_landmarks is not None:
+            places = [np.array([*seat.place, 0], np.float32) for seat in stage.seats]
+            on_landmarks([one + place for one, place in zip(landmarks, places, strict=True)], activity)
         # 4. motion to video
         with clock("video"):
             drawing = {"mtov_steps": options.mtov_steps, "seed": seed}

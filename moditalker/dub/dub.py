@@ -24,6 +24,7 @@ from moditalker.face.geometry import FaceFrame
 from moditalker.options import AnimateOptions
 from moditalker.portrait import Portrait
 from moditalker.utils.errors import InputError
+from moditalker.utils.memory import MemoryCurve
 from moditalker.utils.progress import Progress, unasked
 from moditalker.utils.stopwatch import Stopwatch
 from moditalker.utils.targets import check_targets
@@ -91,7 +92,7 @@ def dub(
             speaks by the video's own sound is followed. What is not given is the preset's.
     Returns:
         The report: as of ``animate``, with ``kept``, the stretches whose lips are the video's own, and why, and
-        ``followed``, who is dubbed when.
+        ``followed``, who is dubbed when, and ``memory_mb``, what the process held while frames were written.
     Raises:
         InputError: input that cannot be used.
     """
@@ -104,6 +105,7 @@ def dub(
     active = given.get("face") == ACTIVE
     options: AnimateOptions = pipeline.check_inputs(**{**given, "face": None} if active else given)
     report, clock, output = progress or unasked, Stopwatch(), Path(output)
+    memory, cpu = MemoryCurve(), time.process_time()
     targets = {"video": output, "report": output.with_suffix(".json")}
     check_targets(targets, {"video to dub": video, "recording": audio})
     started = time.perf_counter()
@@ -159,6 +161,7 @@ def dub(
             writer.write(final)
             if on_frame is not None:
                 on_frame(final)
+            memory.note()
             report("video", done, len(source))
     # 5. say how it was made
     spent = time.perf_counter() - started
@@ -189,6 +192,8 @@ def dub(
         "followed": _pieces(who[source], info.fps, "face", lambda number: int(number) + 1) if active else [],
         "audio_seconds": round(recording.seconds, 3),
         "real_time_factor": round(spent / (len(source) / info.fps), 3),
+        "cpu_seconds_a_second": round((time.process_time() - cpu) / (len(source) / info.fps), 3),
+        "memory_mb": memory.summary(),
         "warnings": warnings,
     }
     output.with_suffix(".json").write_text(json.dumps(written, indent=1))

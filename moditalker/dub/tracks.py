@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, median_filter
+from scipy.ndimage import binary_dilation, gaussian_filter1d, median_filter
 
 from moditalker.dub.following import Follower, Seen
+from moditalker.dub.hands import HandWatch
 from moditalker.dub.obstacles import obstructed, skin_colours
 from moditalker.dub.references import HeadSpace, References
 from moditalker.dub.shots import CutFinder
@@ -23,6 +24,8 @@ _SHORTEST = 0.3
 """Seconds; shorter stretches between kept ones are not worth changing."""
 _RECENT = 50
 """Frames before one that say how the skin around its mouth usually looks."""
+_HAND_FRAMES = 4
+"""A mouth counts as covered for so many frames before and after a hand was seen before it; looks are three apart."""
 _COVERED_FRAMES = 5
 """A mouth counts as covered where most of so many frames around show it so."""
 
@@ -75,27 +78,33 @@ def track(
     seen: list[Seen] = []
     reasons: list[str] = []
     colours: dict[int, np.ndarray] = {}
+    hands: list[bool] = []
+    mixed: set[int] = set()
     shots: list[int] = []
     references: list[References] = []
     recent: list[np.ndarray] = []
     space: HeadSpace | None = None
-    for frame in frames:
-        cut = find_cut(frame)
-        if cut:
-            references.append(References())
-            recent = []
-        one = follower(frame, cut)
-        reason = one.reason or ("" if one.landmarks is None else _unusable(frame, one.landmarks))
-        if one.landmarks is not None and not reason:
-            space = space or HeadSpace.fitting(one.landmarks)
-            colours[len(seen)] = skin_colours(frame, one.landmarks)
-            recent = [*recent[-_RECENT:], colours[len(seen)]]
-            if not obstructed(np.stack(recent))[-1]:
-                references[-1].offer(frame, one.landmarks, space)
-        seen.append(one)
-        reasons.append(reason)
-        shots.append(len(references) - 1)
-        progress(len(seen))
+    with HandWatch() as watch:
+        for frame in frames:
+            cut = find_cut(frame)
+            if cut:
+                references.append(References())
+                recent = []
+            one = follower(frame, cut)
+            reason = one.reason or ("" if one.landmarks is None else _unusable(frame, one.landmarks))
+            hands.append(False)
+            mixed.update(range(len(seen) + 1 - find_cut.mixed, len(seen) + 1))
+            if one.landmarks is not None and not reason:
+                space = space or HeadSpace.fitting(one.landmarks)
+                colours[len(seen)] = skin_colours(frame, one.landmarks)
+                recent = [*recent[-_RECENT:], colours[len(seen)]]
+                hands[-1] = watch(frame, one.landmarks)
+                if not (hands[-1] or find_cut.mixed or obstructed(np.stack(recent))[-1]):
+                    references[-1].offer(frame, one.landmarks, space)
+            seen.append(one)
+            reasons.append(reason)
+            shots.append(len(references) - 1)
+            progress(len(seen))
     if not seen:
         raise InputError("The video has no frame: save it again as MP4 (H.264).")
     if space is None:
@@ -107,6 +116,12 @@ def track(
             hidden = obstructed(np.stack([colours[index] for index in indices]))
             for index in np.array(indices)[hidden].tolist():
                 reasons[index] = "mouth covered"
+    near_hands = binary_dilation(hands, iterations=_HAND_FRAMES)
+    for index in range(len(reasons)):
+        if not reasons[index] and near_hands[index]:
+            reasons[index] = "mouth covered"
+        if index in mixed:
+            reasons[index] = "dissolve"
     landmarks = _steadied(seen, shot_of)
     settled = _settled(reasons, landmarks, shot_of, fps)
     if not (settled == "").any():

@@ -1,4 +1,4 @@
-"""MediaPipe's graphs for faces: their models travel inside the package, so they work offline."""
+"""MediaPipe's graphs for faces and hands: their models travel inside the package, so they work offline."""
 
 import contextlib
 import os
@@ -55,6 +55,16 @@ def face_detector(*, far: bool = False) -> Iterator[Any]:
         detector.close()
 
 
+@contextlib.contextmanager
+def hands(**options: Any) -> Iterator[Any]:
+    """MediaPipe's hand landmarks; ``options`` are those of its ``Hands``."""
+    graph = started(mediapipe_solutions().hands.Hands, **options)
+    try:
+        yield graph
+    finally:
+        graph.close()
+
+
 def far_faces(image: np.ndarray) -> list[Box]:
     """Squares of twice the size around the faces in (H, W, 3) uint8 RGB, small ones too, inside the picture."""
     height, width = image.shape[:2]
@@ -97,3 +107,10 @@ def mesh_triangles() -> np.ndarray:
         for i in range(len(upper) - 1):
             found |= {(upper[i], lower[i], lower[i + 1]), (upper[i], lower[i + 1], upper[i + 1])}
     return np.array(sorted(t for t in found if len(set(t)) == 3), np.int32)
+
+
+def found_hands(graph: Any, image: np.ndarray) -> Iterator[np.ndarray]:
+    """(21, 3) pixels of each hand that ``hands`` finds in (H, W, 3) uint8 RGB."""
+    height, width = image.shape[:2]
+    for hand in graph.process(np.ascontiguousarray(image)).multi_hand_landmarks or ():
+        yield np.array([(p.x * width, p.y * height, p.z * width) for p in hand.landmark], np.float32)
