@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from moditalker.face.driven_pose import driving_video
 from moditalker.face.landmark_file import write_landmarks
 from moditalker.keys import Keys, read_keys
 from moditalker.options import AnimateOptions
-from moditalker.portrait import Portrait, PortraitSource
+from moditalker.portrait import Portrait, PortraitSource, looking
 from moditalker.utils.progress import Progress, unasked
 from moditalker.utils.seeds import seed_or_new
 from moditalker.utils.stopwatch import Stopwatch
@@ -126,7 +126,7 @@ def animate(
             seed = seed_or_new(seed)
         # 4. motion to video
         with clock("video"):
-            for chunk in pipeline.render(
+            chunks: Iterator[np.ndarray] = pipeline.render(
                 encoded,
                 landmarks,
                 own=own,
@@ -134,7 +134,10 @@ def animate(
                 seed=seed,
                 head_video=driving_video(head_motion),
                 progress=progress,
-            ):
+            )
+            if shown is not None:
+                chunks = looking(chunks, encoded, landmarks, shown.scaled(scales).gaze)
+            for chunk in chunks:
                 marked = chunk if watermark is None else watermark(chunk)
                 for frame in marked:
                     writer.write(frame)

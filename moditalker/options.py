@@ -46,6 +46,8 @@ class MotionControls(Scales, total=False):
     lip_seed: int
     expression_seed: int
     head_seed: int
+    gaze_scale: float
+    gaze_seed: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class AnimateOptions:
         expression_guidance, head_guidance: as ``guidance``, for brows and nose, and for head and blinks. None is as
             for the lips, or 1 where a model of the expression speaks, to which blinks belong then.
         lip_seed, expression_seed, head_seed: of one part alone; the others stay as they are to the last bit.
+        gaze_scale: how far the eyes wander, 1 as in clips of talkers; 0 lets them look where the portrait does.
+        gaze_seed: of the eyes' wandering alone.
         face: which face of the portrait speaks, counted from the left and from 1; None takes the largest.
         crop: ``full`` keeps the picture, ``face`` cuts a square around the head.
         seed: of everything random; None draws a new one.
@@ -86,6 +90,8 @@ class AnimateOptions:
     lip_seed: int | None = _number(None, 0, MAX_SEED, "of the lips alone; the seed when left out")
     expression_seed: int | None = _number(None, 0, MAX_SEED, "of brows and nose alone; the seed when left out")
     head_seed: int | None = _number(None, 0, MAX_SEED, "of head and blinks alone; the seed when left out")
+    gaze_scale: float = _number(0.0, 0, 3, "how far the eyes wander; 1 is as in clips of talkers", page=(0, 2))
+    gaze_seed: int | None = _number(None, 0, MAX_SEED, "of the eyes' wandering alone; the seed when left out")
     face: int | None = _number(None, 1, 100, "the face that speaks, counted from the left; the largest when left out")
     crop: str = _choice("full", ("full", "face"), "the whole picture, or a square around the head")
     seed: int | None = _number(None, 0, MAX_SEED, "the same seed gives the same frames; a new one when left out")

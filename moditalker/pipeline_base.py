@@ -29,7 +29,7 @@ from moditalker.face.tracker import make_tracker
 from moditalker.keys import Keys, read_keys
 from moditalker.mtov.block_sampling import EncodedFace
 from moditalker.options import DEFAULTS, AnimateOptions, MotionControls
-from moditalker.portrait import Portrait, PortraitSource, find_face
+from moditalker.portrait import Portrait, PortraitSource, find_face, looking
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, StepEnd
 from moditalker.utils.seeds import seed_or_new
@@ -151,6 +151,7 @@ class TalkingPipeline(DiffusionPipeline):
             tuple(read_keys(keys)),
             getattr(self, "blendshapes", None),
             gains,
+            seed if options.gaze_seed is None else options.gaze_seed,
         )
         motion = spoken_motion(task, samplers, clock, report, warnings.append)
         return MotionOutput(motion.landmarks(face), seed, clock.seconds, warnings, motion)
@@ -249,6 +250,8 @@ class TalkingPipeline(DiffusionPipeline):
                 head_video=driving_video(head_motion),
                 progress=progress,
             )
+            if made.motion is not None:
+                chunks = looking(chunks, encoded, made.landmarks, made.motion.gaze)
             frames: np.ndarray | list[Image.Image] = np.concatenate(list(chunks))
         if output_type == "pil":
             frames = [Image.fromarray(frame) for frame in frames]

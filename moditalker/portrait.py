@@ -1,5 +1,6 @@
 """A portrait as the pipeline holds it: tracked and encoded once, driven many times."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,12 +10,14 @@ from PIL import Image
 
 from moditalker.face.finding import FoundFace, find_face_in
 from moditalker.face.geometry import FaceFrame, aligning_matrix
+from moditalker.face.irises import Irises, irises_of
 from moditalker.face.layout import OUTER_LIPS
 from moditalker.face.picture import MAX_SIDE, Cut, load_portrait
-from moditalker.face.tracker import FaceTracker
+from moditalker.face.tracker import FaceTracker, MediaPipeTracker
 from moditalker.mtov.block_sampling import EncodedFace
 from moditalker.render.background import Backdrop, find_backdrop
 from moditalker.render.compositor import Composer
+from moditalker.render.gaze import usable_irises, with_gaze
 from moditalker.render.warp import MOVING_RADII, face_centre
 
 PortraitSource = str | Path | Image.Image | np.ndarray
@@ -48,6 +51,29 @@ class Portrait:
         """What stands still behind the person; None where it cannot be told."""
         centre, reach = face_centre(self.frame), moving_radii(self.frame)
         return find_backdrop(self.picture, self.frame.landmarks, centre - reach, centre + reach)
+
+    @cached_property
+    def irises(self) -> Irises | None:
+        """Where its irises are; None where none are found: shut eyes, glasses that mirror, drawn faces."""
+        mesh = MediaPipeTracker().settled_mesh(self.picture, self.frame.landmarks)
+        irises = None if mesh is None else irises_of(mesh)
+        return irises if irises is not None and usable_irises(irises, self.frame.landmarks) else None
+
+
+def looking(
+    chunks: Iterator[np.ndarray], portrait: Portrait, landmarks: np.ndarray, gaze: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Frames with eyes that look elsewhere than the portrait's; the same ones where no irises are found.
+
+    Args:
+        chunks: (n, H, W, 3) uint8 of the portrait, in order.
+        landmarks: (T, 68, 3) that they were drawn to, pixels.
+        gaze: (T, 2) radians, see ``Motion``.
+    """
+    irises = portrait.irises if gaze.any() else None
+    if irises is None:
+        return chunks
+    return with_gaze(chunks, irises, portrait.frame.landmarks, landmarks, gaze)
 
 
 def find_face(source: PortraitSource, crop: str, tracker: FaceTracker, number: int | None = None) -> FoundFace:

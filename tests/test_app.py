@@ -49,6 +49,7 @@ DEFAULTS = {
     "blink_scale": 1.0,
     "emotion": "neutral",
     "emotion_scale": 1.0,
+    "gaze_scale": 0.0,
 }
 
 pytestmark = pytest.mark.slow

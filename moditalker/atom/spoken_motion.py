@@ -14,6 +14,7 @@ from moditalker.atom.keyframes import Keyframes
 from moditalker.atom.motion import Motion
 from moditalker.atom.motion_sampling import Imposed, StepCallback
 from moditalker.atom.rest import rest_head, rest_lips
+from moditalker.atom.saccades import sample_saccades
 from moditalker.face.driven_pose import driven_pose, driving_video
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.motion_controls import scale_expression, scale_lips, settle_pose
@@ -55,6 +56,7 @@ class MotionTask:
         keys: in order.
         blendshapes: moves the face for an emotion or a key.
         gains: (T, 3) see ``atom.arousal``; None changes nothing.
+        gaze_seed: of the eyes' wandering.
     """
 
     face: FaceFrame
@@ -65,6 +67,7 @@ class MotionTask:
     keys: tuple[Key, ...] = ()
     blendshapes: BlendshapeMap | None = None
     gains: np.ndarray | None = None
+    gaze_seed: int = 0
 
     def gain(self, part: str) -> np.ndarray | None:
         """(T,) of one of ``GAINED``."""
@@ -127,4 +130,9 @@ def spoken_motion(
         closure = closure if closure is None or livelier is None else livelier * closure
         settled = np.zeros(frames, np.float32) if closure is None else settle_closure(closure)
         blinks = keyframes.winked(options.blink_scale * settled)
-        return Motion.of(residual, blinks, settle_pose(pose, options.head_scale), keyframes.gaze())
+        gaze = keyframes.gaze()
+        if options.gaze_scale > 0:
+            # A key about the eyes holds them.
+            unheld = np.asarray(~gaze.any(1, keepdims=True))
+            gaze += np.float32(options.gaze_scale) * unheld * sample_saccades(frames, task.gaze_seed)
+        return Motion.of(residual, blinks, settle_pose(pose, options.head_scale), gaze)

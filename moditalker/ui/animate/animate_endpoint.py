@@ -73,6 +73,7 @@ class AnimateEndpoint:
         blink_scale: float = 1.0,
         emotion: str = NEUTRAL,
         emotion_scale: float = 1.0,
+        gaze_scale: float = 0.0,
         seed: int = NEW_SEED,
         face: int = LARGEST,
         voice: str = DEFAULT_VOICE,
@@ -101,6 +102,7 @@ class AnimateEndpoint:
                 (happy:0.8); a mixture (happy:0.5+surprised:0.4); a timeline by seconds (0:neutral,2.5:happy); or
                 "auto": brows, lids and head are as lively as the voice.
             emotion_scale: how strong the emotion is, 0 to 1.5.
+            gaze_scale: how far the eyes wander, 0 to 2; 1 is as in clips of talkers.
             voice: name of the synthetic voice; the page lists those that are installed.
             style: a video of somebody who talks, about ten seconds, whose manner brows, lids and head take on.
 
@@ -129,6 +131,7 @@ class AnimateEndpoint:
             int(face or LARGEST),
             emotion,
             emotion_scale,
+            gaze_scale,
             voice or DEFAULT_VOICE,
             style,
         )

@@ -23,6 +23,7 @@ USUAL: dict[str, Any] = {
     "blink_scale": DEFAULTS.blink_scale,
     "emotion": DEFAULTS.emotion,
     "emotion_scale": DEFAULTS.emotion_scale,
+    "gaze_scale": DEFAULTS.gaze_scale,
     "seed": NEW_SEED,
     "style": None,
 }
@@ -38,6 +39,7 @@ _WORDS = {
     "blink_scale": "blinking",
     "emotion": "emotion",
     "emotion_scale": "strength of the emotion",
+    "gaze_scale": "eye movement",
     "seed": "seed",
     "style": "style",
 }

@@ -27,6 +27,7 @@ class Controls:
     blink_scale: gr.Slider
     emotion: gr.Dropdown
     emotion_scale: gr.Slider
+    gaze_scale: gr.Slider
     seed: gr.Number
     style: gr.Video
 
@@ -81,6 +82,7 @@ def build_controls(max_video_seconds: float) -> Controls:
                 min_width=280,
             )
             emotion_scale = _number("Strength of the emotion", "emotion_scale", step=0.05)
+            gaze_scale = _number("Amount of eye movement", "gaze_scale", step=0.05)
         style = gr.Video(
             label="Style: about ten seconds of somebody who talks, whose manner the face takes on",
             sources=["upload"],
@@ -130,6 +132,7 @@ def build_controls(max_video_seconds: float) -> Controls:
         blink_scale=blink_scale,
         emotion=emotion,
         emotion_scale=emotion_scale,
+        gaze_scale=gaze_scale,
         seed=seed,
         style=style,
     )

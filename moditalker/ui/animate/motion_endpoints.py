@@ -31,7 +31,7 @@ from moditalker.utils.errors import InputError
 _SUFFIX = {"npz": ".npz", "json": ".motion.json"}
 _CONTROLS = (
     "head_motion", "head_video", "atom_steps", "guidance", "lip_scale", "head_scale", "blink_scale", "emotion",
-    "emotion_scale", "seed",
+    "emotion_scale", "gaze_scale", "seed",
 )  # fmt: skip
 """Which of the page's controls `/motion` takes, in the order of its parameters."""
 
@@ -103,6 +103,7 @@ class MotionEndpoints:
         blink_scale: float = 1.0,
         emotion: str = NEUTRAL,
         emotion_scale: float = 1.0,
+        gaze_scale: float = 0.0,
         seed: int = NEW_SEED,
         face: int = LARGEST,
         voice: str = DEFAULT_VOICE,
@@ -126,6 +127,7 @@ class MotionEndpoints:
             blink_scale: how far the eyes close in a blink, 0 to 2.
             emotion: as of /animate.
             emotion_scale: how strong the emotion is, 0 to 1.5.
+            gaze_scale: how far the eyes wander, 0 to 2; 1 is as in clips of talkers.
             seed: the same seed gives the same motion; -1 draws a new one.
             face: which face of the portrait speaks, counted from the left and from 1; 0 is the largest.
             voice: name of the synthetic voice.
@@ -153,6 +155,7 @@ class MotionEndpoints:
             blink_scale=blink_scale,
             emotion=emotion,
             emotion_scale=emotion_scale,
+            gaze_scale=gaze_scale,
             seed=NEW_SEED if seed is None else int(seed),
             face=int(face or LARGEST),
             voice=voice or DEFAULT_VOICE,

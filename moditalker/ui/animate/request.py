@@ -36,7 +36,7 @@ class Request:
         atom_steps, mtov_steps, guidance, lip_scale, head_scale, blink_scale: see ``MoDiTalkerPipeline.animate``.
         seed: ``NEW_SEED`` for a new one.
         face: which face of the portrait speaks, counted from the left and from 1; or ``LARGEST``.
-        emotion, emotion_scale: see ``MoDiTalkerPipeline.animate``.
+        emotion, emotion_scale, gaze_scale: see ``MoDiTalkerPipeline.animate``.
         voice: that speaks the text, see ``audio.voices.registry``.
         style: video file of somebody whose manner is taken on; None for nobody's.
         motion: is drawn in place of a new one; ``keys`` are then those that it was made with.
@@ -61,6 +61,7 @@ class Request:
     face: int = LARGEST
     emotion: str = DEFAULTS.emotion
     emotion_scale: float = DEFAULTS.emotion_scale
+    gaze_scale: float = DEFAULTS.gaze_scale
     voice: str = DEFAULT_VOICE
     style: str | None = None
     motion: Motion | None = None
