@@ -192,6 +192,9 @@ def choices_of(name: str) -> tuple[str, ...] | None:
 DEFAULTS = AnimateOptions()
 """Of the compact preset."""
 
+EXPORT_STEPS = 8
+"""Of AToM where motion is written and not drawn: half; see docs/experiments.md for what the other half would change."""
+
 CONVERSATION_OPTIONS = (
     "atom_steps",
     "mtov_steps",

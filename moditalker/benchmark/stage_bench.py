@@ -58,7 +58,7 @@ def bench_stages(
     sound = np.resize(load_audio(recording), round(seconds * SAMPLE_RATE))
     rows: list[StageCosts] = []
     for count in threads:
-        with _threads(count):
+        with on_threads(count):
             rows += _run(pipeline, portrait, sound, seconds, count)
             rows += [_peer(precision, count) for precision in (torch.float32, torch.bfloat16)]
     names = list(dict.fromkeys(row.stage for row in rows))
@@ -73,7 +73,8 @@ def bench_stages(
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def on_threads(count: int) -> Iterator[None]:
+    """So many threads of torch and of OpenCV, and afterwards as many as before."""
     before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(count)
     cv2.setNumThreads(count)

@@ -35,7 +35,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _add_bench(commands: Commands) -> None:
-    command = commands.add_parser("bench", help="what a preset, a stream, a batch, a dub or a conversation cost")
+    command = commands.add_parser("bench", help="what a preset, a stream, an export, a batch, a dub or a talk cost")
     command.add_argument("--preset", help="paper; with --batch a preset's name, a folder or hub id (compact)")
     command.add_argument("-o", "--output", type=Path, metavar="REPORT.json")
     command.add_argument("--atom-steps", type=whole(1, 1000), default=50)
@@ -49,7 +49,10 @@ def _add_bench(commands: Commands) -> None:
         "--stages", nargs=2, type=Path, metavar=("PORTRAIT", "AUDIO"), help="each stage of the compact preset's instead"
     )
     command.add_argument(
-        "--seconds", type=Number(1, 36_000), default=30.0, help="of the stream, the stages or each clip (30)"
+        "--export", nargs=2, type=Path, metavar=("PORTRAIT", "AUDIO"), help="speech to blendshapes instead"
+    )
+    command.add_argument(
+        "--seconds", type=Number(1, 36_000), help="of the stream, the stages or each clip (30), or the export (60)"
     )
     command.add_argument("--only-stream", action="store_true", help="for long ones: no whole run to compare with")
     dub = command.add_argument_group("dubbing")
@@ -89,7 +92,7 @@ def _bench(options: argparse.Namespace) -> None:
     from moditalker.utils.targets import check_targets
 
     check_targets({"report": options.output}, {})
-    if options.stream is not None or options.stages is not None:
+    if options.stream or options.stages or options.export:
         _bench_compact(options)
         return
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -103,15 +106,19 @@ def _bench(options: argparse.Namespace) -> None:
 
 
 def _bench_compact(options: argparse.Namespace) -> None:
+    from moditalker.benchmark.export_bench import bench_export
     from moditalker.benchmark.stage_bench import bench_stages
     from moditalker.benchmark.stream_bench import bench_stream
 
-    portrait, audio = options.stages or options.stream
-    if options.stages is not None:
-        table, rows = bench_stages(load("compact"), portrait, audio, options.seconds)
+    portrait, audio = options.export or options.stages or options.stream
+    seconds = options.seconds or (60.0 if options.export else 30.0)
+    if options.export is not None:
+        table, rows = bench_export(load("compact"), portrait, audio, seconds)
+    elif options.stages is not None:
+        table, rows = bench_stages(load("compact"), portrait, audio, seconds)
     else:
         whole = not options.only_stream
-        table, rows = bench_stream(load("compact"), portrait, audio, options.seconds, seed=0, whole=whole)
+        table, rows = bench_stream(load("compact"), portrait, audio, seconds, seed=0, whole=whole)
     if options.output is not None:
         options.output.write_text(json.dumps(rows, indent=1))
     print(table, end="")
@@ -132,7 +139,12 @@ def _bench_dub(options: argparse.Namespace) -> None:
     found = [*find_dubs(pipeline, Sources(wav2lip)), OnePicture(pipeline)]
     methods = [method for method in found if method.available() is None]
     table, rows = bench_dub(
-        methods, options.dub, make_tracker(), split=options.split, clips=options.clips, seconds=options.seconds
+        methods,
+        options.dub,
+        make_tracker(),
+        split=options.split,
+        clips=options.clips,
+        seconds=options.seconds or 30.0,
     )
     if options.output is not None:
         options.output.write_text(json.dumps(rows, indent=1))
@@ -158,7 +170,8 @@ def _add_benchmark(commands: Commands) -> None:
     command.add_argument(
         "--data", type=Path, required=True, help="folder that 'prepare' wrote, or one of clips with clips.csv"
     )
-    command.add_argument("--split", default="val")
+    command.add_argument("--split", default="val", help="or several: val,test (val)")
+    command.add_argument("--by", metavar="COLUMN", help="of clips.csv, such as language: measures for each value too")
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT.json", help="OUT.md beside it; a second run goes on"
     )
@@ -190,5 +203,6 @@ def _benchmark(options: argparse.Namespace) -> None:
         seed=options.seed,
         sampling=Sampling(options.atom_steps, options.mtov_steps, options.guidance),
         workers=options.workers,
+        by=options.by,
     )
     print(table, end="")

@@ -4,10 +4,8 @@ import argparse
 from pathlib import Path
 
 from moditalker.cli.parsing import Commands, add_option
-from moditalker.options import option_names
+from moditalker.options import EXPORT_STEPS, option_names
 
-_STEPS = 8
-"""Of AToM, when none are given: half of a video's; see docs/experiments.md for what the other half would change."""
 _NOT_HERE = ("mtov_steps", "crop", "mark")
 
 
@@ -30,7 +28,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
     for name in option_names():
         if name not in _NOT_HERE:
-            add_option(command, name, default=_STEPS if name == "atom_steps" else None)
+            add_option(command, name, default=EXPORT_STEPS if name == "atom_steps" else None)
     command.add_argument("--head-motion", default="natural", metavar="natural|still|VIDEO")
     command.add_argument("--style", type=Path, metavar="CLIP", help="ten seconds of somebody, for their way of talking")
     shown = command.add_mutually_exclusive_group()
