@@ -8,6 +8,7 @@ import numpy as np
 
 from moditalker.benchmark.columns import COLUMNS
 from moditalker.benchmark.footage import Footage
+from moditalker.benchmark.group_table import group_markdown
 from moditalker.benchmark.ledger import Ledger
 from moditalker.benchmark.requirements import REQUIREMENTS
 from moditalker.benchmark.silence_rows import SOUNDS
@@ -72,7 +73,7 @@ def _add_frechet(rows: dict[str, dict[str, float]], ledger: Ledger, names: list[
 
 
 def markdown(summary: Summary) -> str:
-    """The two tables: rows by columns, and requirements."""
+    """The tables: rows by columns, groups of clips where they were asked for, and requirements."""
     rows = summary["rows"]
     columns = [column for column in COLUMNS if any(column.key in values for values in rows.values())]
     lines = [
@@ -85,6 +86,8 @@ def markdown(summary: Summary) -> str:
         if row in ROWS:
             cells = (f"{values[c.key]:.{c.digits}f}" if c.key in values else "" for c in columns)
             lines.append(f"| {ROWS[row].title} | " + " | ".join(cells) + " |")
+    if "by" in summary:
+        lines += ["", group_markdown(summary["by"]["column"], summary["by"]["groups"])]
     resting = [row for row in SOUNDS if row in rows]
     if resting:
         lines += [

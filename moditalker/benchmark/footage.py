@@ -59,7 +59,7 @@ def find_footage(data: Path, split: str, every: int = 1) -> list[Footage]:
     Args:
         data: folder that ``prepare`` wrote, or one that holds a list ``clips.csv`` (path, split, speaker). Where it
             holds ``offsets.json`` as well (``train offsets`` writes it), each clip's own offset is taken from there.
-        split: which of the list's splits.
+        split: which of the list's splits; several with commas between them.
         every: take every n-th of the clips under two seconds, and all longer ones.
     Raises:
         InputError: there are none, or the folder does not say where they are.
@@ -78,7 +78,7 @@ def find_footage(data: Path, split: str, every: int = 1) -> list[Footage]:
             offsets.get(clip.name, {}).get("offset"),
         )
         for clip in clips
-        if clip.split == split
+        if clip.split in split.split(",")
     ]
     if not chosen:
         splits = ", ".join(sorted({clip.split for clip in clips}))

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from moditalker.benchmark.benchmark_table import markdown, summarise, write_report
 from moditalker.benchmark.clip_offsets import settle_offsets
 from moditalker.benchmark.footage import Footage, donor_of, find_footage
+from moditalker.benchmark.group_table import group_measures, read_labels
 from moditalker.benchmark.judge import Judge, Reference
 from moditalker.benchmark.ledger import Ledger
 from moditalker.benchmark.silence_rows import SOUNDS, at_rest
@@ -47,6 +48,7 @@ def benchmark(
     seed: int = 0,
     sampling: Sampling = DEFAULT_SAMPLING,
     workers: int = 1,
+    by: str | None = None,
 ) -> str:
     """Measure a pipeline beside its controls; see ``ROWS`` and ``SOUNDS`` for what is run.
 
@@ -58,6 +60,7 @@ def benchmark(
         seed: of everything random.
         sampling: other settings than the pipeline's own, for sweeps.
         workers: processes, of one thread each when there are several.
+        by: a column of the list of clips; the measures of speech are shown for each of its values too.
     Returns:
         The Markdown.
     Raises:
@@ -67,6 +70,7 @@ def benchmark(
     if unknown:
         raise InputError(f"There is no row {', '.join(sorted(unknown))}; choose from {', '.join(ALL_ROWS)}.")
     output.parent.mkdir(parents=True, exist_ok=True)
+    labels = None if by is None else read_labels(data, by)
     footage, pipeline = find_footage(data, split, every), load()
     tracker = make_tracker(pipeline.config["tracker"])
     footage = settle_offsets(footage, tracker, output.with_suffix(".offsets.json"))
@@ -94,6 +98,8 @@ def benchmark(
         bar.update()
     bar.close()
     summary = summarise(ledger, footage, settings)
+    if labels is not None:
+        summary["by"] = {"column": by, "groups": group_measures(ledger, footage, labels)}
     write_report(summary, output)
     return markdown(summary)
 
@@ -123,7 +129,8 @@ class _Bench:
         clip = self.footage[index]
         try:
             real = clip.read(self.systems.tracker)
-            donor = donor_of(self.footage, index).read(self.systems.tracker)
+            driven = any(ROWS[row].donor for row in rows if row in ROWS)
+            donor = donor_of(self.footage, index).read(self.systems.tracker) if driven else real
         except InputError as error:
             return [_failed(clip.name, row, error) for row in rows]
         reference = Reference(real)

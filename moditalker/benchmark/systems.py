@@ -72,6 +72,15 @@ class Systems:
         """Audio to video, as a user runs it."""
         return self.spoken(self.pipeline.encode_portrait(clip.frames[0]), clip.audio, len(clip), clip.audio)
 
+    def motion(self, clip: TalkingVideo, donor: TalkingVideo) -> Take:
+        """AToM alone: the landmarks that the speech asks for, with the clip's own pictures, which nothing looks at."""
+        how, portrait = self.sampling, self.pipeline.encode_portrait(clip.frames[0])
+        made = self.pipeline.motion(
+            portrait, clip.audio, seed=self.seed, atom_steps=how.atom_steps, guidance=how.guidance
+        )
+        asked = made.landmarks[: len(clip)]
+        return Take(TalkingVideo(clip.frames, asked, clip.audio), asked)
+
     def other_audio(self, clip: TalkingVideo, donor: TalkingVideo) -> Take:
         """Audio to video with the donor's speech: what chance reaches."""
         foreign = np.resize(donor.audio, len(clip.audio))
@@ -129,11 +138,19 @@ Maker = Callable[[Systems, TalkingVideo, TalkingVideo], Take]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: its ``title``, who makes its videos, and which groups of measures it gets."""
+    """A row of the table.
+
+    Attributes:
+        title: for people.
+        make: who makes its videos.
+        measures: groups that it gets.
+        donor: whether the maker looks at another person's clip.
+    """
 
     title: str
     make: Maker
     measures: frozenset[str]
+    donor: bool = False
 
 
 _ALL = frozenset(GROUPS)
@@ -141,11 +158,15 @@ _ALL = frozenset(GROUPS)
 ROWS: dict[str, Row] = {
     "real": Row("real video", Systems.real, frozenset({"identity", "sharpness", "flicker", "sync"})),
     "ours": Row("ours", Systems.ours, _ALL),
+    "motion": Row("AToM alone, not drawn", Systems.motion, frozenset({"mouth"})),
     "real_landmarks": Row("ours, real landmarks (MToV alone)", Systems.real_landmarks, _ALL),
     "retargeted": Row(
-        "ours, another person's landmarks", Systems.retargeted, frozenset({"identity", "sharpness", "asked"})
+        "ours, another person's landmarks",
+        Systems.retargeted,
+        frozenset({"identity", "sharpness", "asked"}),
+        donor=True,
     ),
     "warp": Row("the warp alone", Systems.warp, _ALL),
     "still": Row("the still portrait", Systems.still, _ALL - {"asked", "frechet"}),
-    "other_audio": Row("ours, another clip's audio", Systems.other_audio, frozenset({"mouth", "sync"})),
+    "other_audio": Row("ours, another clip's audio", Systems.other_audio, frozenset({"mouth", "sync"}), donor=True),
 }
