@@ -156,12 +156,17 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
         return done(self, clip, donor)
 
     monkeypatch.setattr(Systems, "warp", counted)
-    assert cli([*options, "--rows", "real", "warp", "ours", "real_landmarks", "silence"]) == 0
+    assert cli([*options, "--rows", "real", "warp", "ours", "motion", "silence", "--by", "speaker"]) == 0
     assert not calls, "what was measured is measured again"
     table = capsys.readouterr().out
     report = json.loads(output.read_text())
-    assert set(report["rows"]) == {"real", "warp", "still", "ours", "real_landmarks", "silence"}
+    assert set(report["rows"]) == {"real", "warp", "still", "ours", "motion", "silence"}
     assert report["counts"]["ours"]["clips"] == 2
+    assert [row.split(" | ")[:3] for row in table.splitlines() if row[:4] in ("| a ", "| b ")] == [
+        ["| a", "1", "1"],
+        ["| b", "1", "1"],
+    ]
+    assert set(report["by"]["groups"]) == {"a", "b"}
     assert report["counts"]["silence"]["clips"] == 1
     judged = {line["what"]: line for line in report["requirements"]}
     assert judged["mouth PSNR above the warp's, dB"]["passed"] is False, "random weights beat the warp"

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from moditalker.atom.emotion import UNITS
-from moditalker.benchmark.emotion_table import Readers, Shown, emotion_table, sheet, shown_emotions, units_moved
+from moditalker.benchmark.emotion_table import (
+    Readers,
+    Shown,
+    emotion_table,
+    sheet,
+    shown_emotions,
+    still_emotions,
+    units_moved,
+)
 from moditalker.emotions import EMOTIONS
 from moditalker.face.blendshapes import BLENDSHAPES, INDEX
 from moditalker.metrics.expression_reader import NAMED, ExpressionReader
@@ -69,3 +77,6 @@ def test_a_drawn_portrait_is_read(
     assert moved[1], "inner brows"
     assert moved[2], "outer brows"
     assert surprised.face.std() > 10
+    mild, strong = still_emotions(pipeline, Readers(), small_picture, (0.5, 1.0))[1:]
+    brows = [INDEX[name] for name in UNITS[2]]
+    assert plain.scores[brows].mean() < mild.scores[brows].mean() < strong.scores[brows].mean()

@@ -46,7 +46,7 @@ PROTOTYPES: dict[str, dict[int, float]] = {
     "sad": {1: 0.75, 4: 0.3, 12: 0.0, 15: 0.5, 17: 0.2},
     "angry": {1: 0.0, 2: 0.0, 4: 0.97, 7: 0.6, 12: 0.0, 17: 0.3, 24: 0.4},
     "surprised": {1: 0.8, 2: 0.8, 4: 0.0, 5: 0.5, 7: 0.05, 12: 0.02, 26: 0.3},
-    "afraid": {1: 0.8, 2: 0.3, 5: 0.5, 7: 0.1, 12: 0.0, 20: 0.6},
+    "afraid": {1: 0.9, 4: 0.3, 5: 0.9, 12: 0.0, 20: 0.9},
     "disgusted": {4: 0.6, 7: 0.7, 10: 0.6, 12: 0.0, 15: 0.2, 17: 0.4},
 }
 """What the score of each unit's blendshapes becomes at intensity 1: raised to it, or lowered where it is under 0.1."""

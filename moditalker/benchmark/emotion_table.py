@@ -7,7 +7,8 @@ Each portrait says the start of the recording with each emotion, and is drawn wh
 - ``metrics.expression_reader`` names the emotion. It took no part in any training. *Named* is the emotion that it holds
   most likely. *Rose most* is the one whose log probability rose most above that portrait's without emotion.
 
-``--sheet FILE.png`` keeps the faces that were read.
+``--still`` draws one picture with shut lips, by the warp alone, in a twentieth of the time. ``--sheet FILE.png`` keeps
+the faces that were read.
 """
 
 import argparse
@@ -21,8 +22,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from moditalker.atom.emotion import PROTOTYPES, UNITS
+from moditalker.atom.emotion import PROTOTYPES, UNITS, express, expressions, mixed
+from moditalker.atom.head import POSE
 from moditalker.audio.load import AudioSource, load_audio
+from moditalker.baselines.frame_writing import warped
 from moditalker.constants import SAMPLE_RATE
 from moditalker.emotions import EMOTIONS, NEUTRAL
 from moditalker.face.blendshapes import INDEX
@@ -107,6 +110,29 @@ def shown_emotions(
     return [drawn(NEUTRAL, 0.0), *(drawn(emotion, size) for size in intensities for emotion in EMOTIONS)]
 
 
+def still_emotions(
+    pipeline: Any, readers: Readers, portrait: PortraitSource, intensities: Sequence[float] = INTENSITIES
+) -> list[Shown]:
+    """As `shown_emotions`, of a face that says nothing: one picture each, and no network draws.
+
+    Raises:
+        InputError: input that cannot be used.
+    """
+    encoded = pipeline.encode_portrait(portrait)
+    face, silence = encoded.frame, np.zeros((1, *encoded.frame.shape.shape), np.float32)
+    each = expressions(pipeline.blendshapes, face.shape)
+
+    def drawn(emotion: str, intensity: float) -> Shown:
+        residual = silence
+        if emotion != NEUTRAL:
+            curves = {emotion: np.full(1, intensity, np.float32)}
+            residual = express(silence, face.shape, mixed(each, curves, 1.0))
+        landmarks = face.compose(residual, np.zeros((1, POSE), np.float32))
+        return readers(np.concatenate(list(warped(encoded, landmarks))), emotion, intensity)
+
+    return [drawn(NEUTRAL, 0.0), *(drawn(emotion, size) for size in intensities for emotion in EMOTIONS)]
+
+
 def units_moved(plain: Shown, shown: Shown) -> dict[int, bool]:
     """Which units of an emotion were asked for, and whether each moved as asked."""
     found = {}
@@ -172,11 +198,15 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     parser.add_argument("portraits", type=Path, nargs="+")
     parser.add_argument("--weights", default="compact")
     parser.add_argument("--intensities", type=float, nargs="+", default=INTENSITIES, help="0.5 and 1")
+    parser.add_argument("--still", action="store_true", help="no speech, and the warp alone")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png")
     options = parser.parse_args(arguments)
     pipeline, readers = load_pipeline(options.weights), Readers()
     speech = load_audio(options.audio)[: round(SECONDS * SAMPLE_RATE)]
-    found = [shown_emotions(pipeline, readers, one, speech, options.intensities) for one in options.portraits]
+    if options.still:
+        found = [still_emotions(pipeline, readers, one, options.intensities) for one in options.portraits]
+    else:
+        found = [shown_emotions(pipeline, readers, one, speech, options.intensities) for one in options.portraits]
     if options.sheet is not None:
         Image.fromarray(sheet(found)).save(options.sheet)
     say(emotion_table(found))

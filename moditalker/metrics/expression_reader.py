@@ -57,7 +57,7 @@ class ExpressionReader:
             for shown in (face, face[:, ::-1]):
                 found = self._network(np.ascontiguousarray(shown)[None, ..., None])
                 read.append(next(iter(found.values())).reshape(-1))
-        return np.mean(read, 0, dtype=np.float32)
+        return np.asarray(np.mean(read, 0), np.float32)
 
 
 def _square(grey: np.ndarray, landmarks: np.ndarray, side: float) -> np.ndarray:
