@@ -156,11 +156,13 @@ def test_the_benchmark_sets_the_rows_side_by_side_and_goes_on_where_it_stopped(
         return done(self, clip, donor)
 
     monkeypatch.setattr(Systems, "warp", counted)
-    assert cli([*options, "--rows", "real", "warp", "ours", "motion", "silence", "--by", "speaker"]) == 0
+    assert (
+        cli([*options, "--rows", "real", "warp", "ours", "motion", "real_landmarks", "silence", "--by", "speaker"]) == 0
+    )
     assert not calls, "what was measured is measured again"
     table = capsys.readouterr().out
     report = json.loads(output.read_text())
-    assert set(report["rows"]) == {"real", "warp", "still", "ours", "motion", "silence"}
+    assert set(report["rows"]) == {"real", "warp", "still", "ours", "motion", "real_landmarks", "silence"}
     assert report["counts"]["ours"]["clips"] == 2
     assert [row.split(" | ")[:3] for row in table.splitlines() if row[:4] in ("| a ", "| b ")] == [
         ["| a", "1", "1"],
