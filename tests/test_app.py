@@ -289,6 +289,7 @@ def test_every_parameter_reaches_the_pipeline(client: Client, portrait: Path, sp
         "blink_scale": 0.0,
         "emotion": "0:neutral,0.2:happy:0.5+surprised",
         "emotion_scale": 0.8,
+        "gaze_scale": 0.7,
     }
     write_video(tmp_path / "nod.mp4", brightness=9)
     write_video(tmp_path / "manner.mp4", brightness=9)

@@ -199,7 +199,7 @@ def test_the_page_s_functions_take_only_true_for_consent_too(stranger: httpx.Cli
     dependencies = stranger.get("/config").json()["dependencies"]
     [animate] = [one for one in dependencies if one["api_name"] == "animate"]
     for consent in ("no", 1):
-        controls = ["natural", None, "full", 1, 1, 1, 1, 1, 1, "neutral", 1, 1, 0, "heart"]
+        controls = ["natural", None, "full", 1, 1, 1, 1, 1, 1, "neutral", 1, 0, 1, 0, "heart", None]
         data = [file(uploaded), None, "Hello.", consent, *controls]
         body = {"data": data, "fn_index": animate["id"], "session_hash": f"consent-{consent}"}
         assert stranger.post(f"{API}/queue/join", json=body).status_code == 200
@@ -212,7 +212,7 @@ def test_the_page_s_functions_take_only_true_for_consent_too(stranger: httpx.Cli
     ("endpoint", "body", "status", "said"),
     [
         ("nothing", {}, 404, "There is no endpoint 'nothing': use one of animate, compare, converse, dub, inspect, "
-         "stream."),
+         "motion, render, stream."),
         ("inspect", {"portrai": None}, 422, "inspect has no parameter 'portrai'; did you mean 'portrait'?"),
         ("inspect", {"portrait": None, "x": 1}, 422, "inspect has no parameter 'x'; its parameters are "
          "portrait, face."),

@@ -51,7 +51,7 @@ def test_its_own_page_and_programs_without_a_page_may(app: Server) -> None:
         told = httpx.post(f"{app.url}/gradio_api/mcp/", json=ASKED, headers=MCP_HEADERS | headers, timeout=60)
         assert told.status_code == 200
         message = json.loads(next(line for line in told.text.splitlines() if line.startswith("data: "))[6:])
-        assert len(message["result"]["tools"]) == 6
+        assert len(message["result"]["tools"]) == 8
 
 
 def status(host: str, origin: str | None, address: str = "127.0.0.1") -> int:
