@@ -37,13 +37,13 @@ WATCH = """() => {
 
 
 class SteppingPipeline(FakePipeline):
-    """Reports a hundred frames, and takes about two seconds for them."""
+    """Reports a hundred frames, and takes about four seconds for them."""
 
     def animate(self, portrait: str | Path, audio: str | Path, output: str | Path, **options: Any) -> dict[str, Any]:
         for stage, share in (("face", 0.1), ("motion", 0.2), ("lip_correction", 0.7), ("video", 1.0)):
             for done in range(0, 101, 4):
                 options["progress"](stage, done, 100)
-                self.released.wait(0.02 * share)
+                self.released.wait(0.08 * share)
         return super().animate(portrait, audio, output, **options)
 
 
