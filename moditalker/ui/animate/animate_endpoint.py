@@ -1,7 +1,5 @@
 """A portrait and speech in, a video out, for programs: the `/animate` endpoint."""
 
-import inspect
-import time
 from collections.abc import Generator
 from contextlib import closing
 from typing import Any, Literal
@@ -11,14 +9,12 @@ import gradio as gr
 from moditalker.audio.voices.registry import DEFAULT_VOICE
 from moditalker.emotions import NEUTRAL
 from moditalker.options import DEFAULTS
-from moditalker.ui.animate.events import ProgressEvent, Result
+from moditalker.ui.animate.events import Result
 from moditalker.ui.animate.request import LARGEST, NEW_SEED, Request
 from moditalker.ui.animate.studio import Studio
-from moditalker.ui.shared.line import Waiting
+from moditalker.ui.shared.endpoint import add_endpoint, followed, telling
 from moditalker.ui.shared.refusal import refusals
-from moditalker.ui.shared.run import CANCEL_SECONDS
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.status import sentence
 
 
 class AnimateEndpoint:
@@ -45,16 +41,7 @@ class AnimateEndpoint:
             gr.Video(label="The motion alone", visible=False),
             gr.Image(label="Mouth opening over the waveform", visible=False),
         ]
-        gr.Button(visible=False).click(
-            self.animate,
-            inputs=inputs,
-            outputs=outputs,
-            api_name="animate",
-            # Whole: Gradio would show the first paragraph and keep what it says of the parameters to itself.
-            api_description=inspect.getdoc(self.animate),
-            concurrency_limit=self._settings.running,
-            concurrency_id="animate",
-        )
+        add_endpoint(self.animate, inputs, outputs, self._settings.running)
 
     def animate(
         self,
@@ -136,22 +123,10 @@ class AnimateEndpoint:
             style,
         )
         with refusals(portrait, audio, head_video, style), closing(self._studio.make(request)) as made:
-            # Nothing new, but Gradio can end a cancelled job only at a yield, and only after the first one. Not at each
-            # event: a client's status shows the progress until the next of these.
-            reported = time.monotonic()
-            yield [gr.skip()] * 5
-            for event in made:
-                if isinstance(event, Waiting | ProgressEvent):
-                    if isinstance(event, ProgressEvent):
-                        progress(event.share, desc=sentence(event))
-                    if time.monotonic() - reported >= CANCEL_SECONDS:
-                        reported = time.monotonic()
-                        yield [gr.skip()] * 5
-                elif isinstance(event, Result):
-                    yield [
-                        str(event.video),
-                        event.report["seed"],
-                        event.report,
-                        str(event.landmarks),
-                        str(event.plot),
-                    ]
+            yield from followed(made, 5, _result_of, telling(progress))
+
+
+def _result_of(event: Any) -> list[Any] | None:
+    if not isinstance(event, Result):
+        return None
+    return [str(event.video), event.report["seed"], event.report, str(event.landmarks), str(event.plot)]

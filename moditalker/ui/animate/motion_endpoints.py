@@ -1,7 +1,5 @@
 """A motion as a file, and a file drawn, for programs: the endpoints `/motion` and `/render`."""
 
-import inspect
-import time
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
@@ -16,15 +14,14 @@ from moditalker.emotions import NEUTRAL
 from moditalker.keys import read_keys
 from moditalker.options import DEFAULTS
 from moditalker.ui.animate.controls import Controls
-from moditalker.ui.animate.events import ProgressEvent, Result
+from moditalker.ui.animate.events import Result
 from moditalker.ui.animate.kept_motion import PARTS
 from moditalker.ui.animate.motion_studio import MotionMade, MotionStudio
 from moditalker.ui.animate.request import LARGEST, NEW_SEED, Request
 from moditalker.ui.animate.studio import Studio
+from moditalker.ui.shared.endpoint import add_endpoint, followed, telling
 from moditalker.ui.shared.refusal import refusals
-from moditalker.ui.shared.run import CANCEL_SECONDS
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.status import sentence
 from moditalker.ui.shared.workspace import Workspace
 from moditalker.utils.errors import InputError
 
@@ -65,7 +62,7 @@ class MotionEndpoints:
             gr.JSON(label="What it is", visible=False),
         ]
         taken = [getattr(controls, name) for name in _CONTROLS]
-        self._add("motion", self.motion, [*speech, *taken, face, voice, keys, kind], made)
+        add_endpoint(self.motion, [*speech, *taken, face, voice, keys, kind], made, self._settings.running)
         motion = gr.File(label="Motion", type="filepath", visible=False)
         scales = [gr.Number(1.0, label=f"Amount of {part}", visible=False) for part in PARTS]
         drawn = [
@@ -74,19 +71,7 @@ class MotionEndpoints:
             gr.JSON(label="The report", visible=False),
         ]
         options = [motion, controls.crop, controls.mtov_steps, *scales, controls.seed, face, voice]
-        self._add("render", self.render, [*speech, *options], drawn)
-
-    def _add(self, name: str, call: Any, inputs: list[Any], outputs: list[Any]) -> None:
-        gr.Button(visible=False).click(
-            call,
-            inputs=inputs,
-            outputs=outputs,
-            api_name=name,
-            # Whole: Gradio would show the first paragraph and keep what it says of the parameters to itself.
-            api_description=inspect.getdoc(call),
-            concurrency_limit=self._settings.running,
-            concurrency_id="animate",
-        )
+        add_endpoint(self.render, [*speech, *options], drawn, self._settings.running)
 
     def motion(
         self,
@@ -162,9 +147,11 @@ class MotionEndpoints:
             keys=asked,
         )
         with refusals(portrait, audio, head_video), closing(self._motions.make(request)) as made:
-            yield from self._followed(made, progress, 3, lambda event: self._motion_of(event, kind))
+            yield from followed(made, 3, lambda event: self._motion_of(event, kind), telling(progress))
 
-    def _motion_of(self, made: MotionMade, kind: str) -> list[Any]:
+    def _motion_of(self, made: Any, kind: str) -> list[Any] | None:
+        if not isinstance(made, MotionMade):
+            return None
         kept = made.kept
         with self._workspace.folder(keep=True) as folder:
             path = folder / f"moditalker-{kept.seed}{_SUFFIX[kind]}"
@@ -235,25 +222,8 @@ class MotionEndpoints:
         given = zip(PARTS, (lips, expression, blinks, head, gaze), strict=True)
         request = replace(request, part_scales={part: scale for part, scale in given if scale not in (None, 1)})
         with refusals(portrait, audio, motion), closing(self._studio.make(request)) as made:
-            yield from self._followed(made, progress, 3, _video_of)
-
-    @staticmethod
-    def _followed(made: Any, progress: gr.Progress, width: int, shown: Any) -> Generator[list[Any], None, None]:
-        """What an endpoint yields of a studio's events; ``shown`` makes its values of the last one."""
-        # Nothing new, but Gradio can end a cancelled job only at a yield, and only after the first one. Not at each
-        # event: a client's status shows the progress until the next of these.
-        reported = time.monotonic()
-        yield [gr.skip()] * width
-        for event in made:
-            if isinstance(event, Result | MotionMade):
-                yield shown(event)
-                continue
-            if isinstance(event, ProgressEvent):
-                progress(event.share, desc=sentence(event))
-            if time.monotonic() - reported >= CANCEL_SECONDS:
-                reported = time.monotonic()
-                yield [gr.skip()] * width
+            yield from followed(made, 3, _video_of, telling(progress))
 
 
-def _video_of(made: Result) -> list[Any]:
-    return [str(made.video), made.report["seed"], made.report]
+def _video_of(event: Any) -> list[Any] | None:
+    return [str(event.video), event.report["seed"], event.report] if isinstance(event, Result) else None

@@ -1,6 +1,5 @@
 """The portrait: how it comes in, and what is found in it at once; the `/inspect` endpoint."""
 
-import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from moditalker.face.inspection import Inspection, draw_inspection, face_at, ins
 from moditalker.face.picture import load_portrait
 from moditalker.face.tracker import make_tracker
 from moditalker.ui.animate.request import LARGEST
+from moditalker.ui.shared.endpoint import add_endpoint
 from moditalker.ui.shared.refusal import refusals
 from moditalker.ui.shared.status import note_html, warnings_html
 from moditalker.ui.shared.uploads import uploaded_path
@@ -94,16 +94,7 @@ class PortraitPanel:
     def _build_endpoint(self, portrait: gr.Image, number: gr.Number) -> None:
         picture = gr.Image(label="The portrait with box and landmarks", format="jpeg", visible=False)
         report = gr.JSON(label="What was found", visible=False)
-        gr.Button(visible=False).click(
-            self.inspect,
-            inputs=[portrait, number],
-            outputs=[picture, report],
-            api_name="inspect",
-            # Whole: Gradio would show the first paragraph and keep what it says of the parameters to itself.
-            api_description=inspect.getdoc(self.inspect),
-            concurrency_limit=INSPECTIONS_AT_ONCE,
-            concurrency_id="inspect",
-        )
+        add_endpoint(self.inspect, [portrait, number], [picture, report], INSPECTIONS_AT_ONCE, "inspect")
 
     def show(self, portrait: str | None, face: float | None = LARGEST) -> tuple[Any, Any, Any]:
         """The page's own: a drawing, a sentence and the face's number, where the endpoint raises."""

@@ -1,6 +1,5 @@
 """Pieces of a video while it is being made, for programs: the `/stream` endpoint."""
 
-import inspect
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +18,10 @@ from moditalker.live import Piece, pieces
 from moditalker.options import DEFAULTS
 from moditalker.ui.animate.request import LARGEST, NEW_SEED, Job, Request, accept
 from moditalker.ui.animate.studio import gpu_seconds
+from moditalker.ui.shared.endpoint import add_endpoint, followed
 from moditalker.ui.shared.line import Line, Waiting
 from moditalker.ui.shared.operator_metrics import UNCOUNTED, Metrics
 from moditalker.ui.shared.refusal import refusals
-from moditalker.ui.shared.run import CANCEL_SECONDS
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.work import (
     BEAT_SECONDS,
@@ -178,15 +177,7 @@ class StreamEndpoint:
             inputs: components of the parameters of `stream`, in their order.
         """
         outputs = [gr.Video(label="A piece of the video", visible=False), gr.JSON(label="The piece", visible=False)]
-        gr.Button(visible=False).click(
-            self.stream,
-            inputs=inputs,
-            outputs=outputs,
-            api_name="stream",
-            api_description=inspect.getdoc(self.stream),
-            concurrency_limit=self._settings.running,
-            concurrency_id="animate",
-        )
+        add_endpoint(self.stream, inputs, outputs, self._settings.running)
 
     def stream(
         self,
@@ -245,12 +236,8 @@ class StreamEndpoint:
             voice=voice or DEFAULT_VOICE,
         )
         with refusals(portrait, audio), closing(self._studio.make(request)) as made:
-            # Gradio can end a job that was given up only at a yield, and only after the first one.
-            reported = time.monotonic()
-            yield [gr.skip()] * 2
-            for event in made:
-                if isinstance(event, PieceEvent):
-                    yield [str(event.video), event.report]
-                elif time.monotonic() - reported >= CANCEL_SECONDS:
-                    reported = time.monotonic()
-                    yield [gr.skip()] * 2
+            yield from followed(made, 2, _piece_of)
+
+
+def _piece_of(event: Any) -> list[Any] | None:
+    return [str(event.video), event.report] if isinstance(event, PieceEvent) else None

@@ -1,6 +1,5 @@
 """The Compare tab: what several methods make of the same portrait and recording; and the `/compare` endpoint."""
 
-import inspect
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +24,7 @@ from moditalker.ui.compare.compare_studio import ColumnDone, CompareStudio, Comp
 from moditalker.ui.compare.form import Form, build_files, build_more, files_of, request_of
 from moditalker.ui.compare.methods import CHOSEN, MethodsPanel
 from moditalker.ui.shared.consent import CONSENT
+from moditalker.ui.shared.endpoint import add_endpoint
 from moditalker.ui.shared.jobs import Jobs
 from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals
@@ -93,16 +93,7 @@ class CompareTab:
             gr.File(label="The columns' videos", file_count="multiple", visible=False),
             gr.Number(label="The seed that was used", precision=0, visible=False),
         ]
-        gr.Button(visible=False).click(
-            self.compare,
-            inputs=form.components(),
-            outputs=outputs,
-            api_name="compare",
-            # Whole: Gradio would show the first paragraph and keep what it says of the parameters to itself.
-            api_description=inspect.getdoc(self.compare),
-            concurrency_limit=self._settings.running,
-            concurrency_id="animate",
-        )
+        add_endpoint(self.compare, form.components(), outputs, self._settings.running)
 
     def rename(self, blind: bool, kept: list[dict[str, Any]] | None) -> list[Any]:
         """Hide or show the names, those of the choice too."""

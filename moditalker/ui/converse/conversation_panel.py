@@ -1,7 +1,5 @@
 """A conversation: a picture with several faces in, a video of them talking out; and the `/converse` endpoint."""
 
-import inspect
-import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any
@@ -16,10 +14,11 @@ from moditalker.face.tracker import make_tracker
 from moditalker.ui.animate.request import MAX_SEED, NEW_SEED
 from moditalker.ui.converse.converse_request import CONSENT, ConverseRequest, checked_script
 from moditalker.ui.converse.converse_studio import Conversation, ConverseStudio, Stage
+from moditalker.ui.shared.endpoint import add_endpoint, followed
 from moditalker.ui.shared.jobs import Jobs
 from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals
-from moditalker.ui.shared.run import CANCEL_SECONDS, Run
+from moditalker.ui.shared.run import Run
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.status import in_words, note_html, waiting_html, warnings_html
 from moditalker.ui.shared.uploads import uploaded_path
@@ -75,15 +74,11 @@ class ConversationPanel:
         Run(self._check, self._make, _cleared, "No video was made", jobs).connect(
             button, cancel, status, inputs, [video, report], "converse-run"
         )
-        gr.Button(visible=False).click(
+        add_endpoint(
             self.converse,
-            inputs=inputs,
-            outputs=[gr.Video(label="The video", visible=False), gr.JSON(label="The report", visible=False)],
-            api_name="converse",
-            # Whole: Gradio would show the first paragraph and keep what it says of the parameters to itself.
-            api_description=inspect.getdoc(self.converse),
-            concurrency_limit=self._settings.running,
-            concurrency_id="animate",
+            inputs,
+            [gr.Video(label="The video", visible=False), gr.JSON(label="The report", visible=False)],
+            self._settings.running,
         )
 
     def _build_picture(self) -> gr.Image:
@@ -205,18 +200,16 @@ class ConversationPanel:
         """
         request = _request(portrait, script, tracks, consent, seed)
         with refusals(portrait, *request.tracks), closing(self._studio.make(request)) as made:
-            # Gradio can end a cancelled job only at a yield, and only after the first one.
-            reported = time.monotonic()
-            yield [gr.skip()] * _OUTPUTS
-            for event in made:
-                if isinstance(event, Conversation):
-                    yield [str(event.video), event.report]
-                    continue
-                if isinstance(event, Stage) and event.stage:
-                    progress(event.done / max(1, event.total), desc=_words(event))
-                if time.monotonic() - reported >= CANCEL_SECONDS:
-                    reported = time.monotonic()
-                    yield [gr.skip()] * _OUTPUTS
+            yield from followed(made, _OUTPUTS, _conversation_of, lambda event: _tell(progress, event))
+
+
+def _conversation_of(event: Any) -> list[Any] | None:
+    return [str(event.video), event.report] if isinstance(event, Conversation) else None
+
+
+def _tell(progress: gr.Progress, event: Any) -> None:
+    if isinstance(event, Stage) and event.stage:
+        progress(event.done / max(1, event.total), desc=_words(event))
 
 
 def _request(

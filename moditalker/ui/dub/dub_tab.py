@@ -1,7 +1,5 @@
 """The Dub tab: a video and speech in, the video with other lips out; and the `/dub` endpoint."""
 
-import inspect
-import time
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
@@ -17,12 +15,13 @@ from moditalker.ui.animate.recording_check import look_at_recording
 from moditalker.ui.animate.request import LARGEST, NEW_SEED
 from moditalker.ui.dub.dub_request import SPEAKING, DubRequest, check_dub
 from moditalker.ui.dub.dub_studio import Dub, DubStudio
+from moditalker.ui.shared.endpoint import add_endpoint, followed, telling
 from moditalker.ui.shared.jobs import Jobs
 from moditalker.ui.shared.line import Waiting
 from moditalker.ui.shared.refusal import refusals
-from moditalker.ui.shared.run import CANCEL_SECONDS, Run
+from moditalker.ui.shared.run import Run
 from moditalker.ui.shared.settings import Settings
-from moditalker.ui.shared.status import in_words, note_html, progress_html, sentence, waiting_html
+from moditalker.ui.shared.status import in_words, note_html, progress_html, waiting_html
 from moditalker.ui.shared.voice_choice import build_voice_choice
 from moditalker.utils.errors import InputError
 from moditalker.video.read import probe_video
@@ -144,16 +143,7 @@ class DubTab:
             gr.Number(label="The seed that was used", precision=0, visible=False),
             gr.JSON(label="The report", visible=False),
         ]
-        gr.Button(visible=False).click(
-            self.dub,
-            inputs=inputs,
-            outputs=outputs,
-            api_name="dub",
-            # Whole: Gradio would show the first paragraph and keep what it says of the parameters to itself.
-            api_description=inspect.getdoc(self.dub),
-            concurrency_limit=self._settings.running,
-            concurrency_id="animate",
-        )
+        add_endpoint(self.dub, inputs, outputs, self._settings.running)
 
     def estimate(self, *values: Any) -> str:
         """About how long it will take, and what is odd about the files; empty where a video or speech is missing."""
@@ -241,18 +231,11 @@ class DubTab:
             *(atom_steps, mtov_steps, guidance, lip_scale, seed, voice or None),
         )
         with refusals(video, audio), closing(self._studio.make(request)) as made:
-            # Gradio can end a cancelled job only at a yield, and only after the first one.
-            reported = time.monotonic()
-            yield [gr.skip()] * 3
-            for event in made:
-                if isinstance(event, Dub):
-                    yield [str(event.video), event.report["seed"], event.report]
-                    continue
-                if isinstance(event, ProgressEvent):
-                    progress(event.share, desc=sentence(event))
-                if time.monotonic() - reported >= CANCEL_SECONDS:
-                    reported = time.monotonic()
-                    yield [gr.skip()] * 3
+            yield from followed(made, 3, _dub_of, telling(progress))
+
+
+def _dub_of(event: Any) -> list[Any] | None:
+    return [str(event.video), event.report["seed"], event.report] if isinstance(event, Dub) else None
 
 
 def _results(video: str | None, report: dict[str, Any] | None) -> list[Any]:
