@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +11,12 @@ import numpy as np
 from moditalker.audio.features import make_speech_encoder
 from moditalker.audio.load import load_audio
 from moditalker.audio.speech_frames import frame_count, speech_features
-from moditalker.benchmark.stage_bench import on_threads
+from moditalker.benchmark.stage_bench import StageCosts, cost_table, on_threads
 from moditalker.constants import SAMPLE_RATE
 from moditalker.export.face_animation import animation_of
 from moditalker.export.tables import live_link_csv
 from moditalker.options import EXPORT_STEPS
 from moditalker.utils.stopwatch import Stopwatch
-
-
-@dataclass(frozen=True)
-class ExportCosts:
-    """One stage on so many threads.
-
-    Attributes:
-        stage: what is done.
-        threads: of torch and of the speech encoder.
-        cpu: seconds of all cores.
-        clock: the same by the clock.
-    """
-
-    stage: str
-    threads: int
-    cpu: float
-    clock: float
 
 
 def bench_export(
@@ -54,7 +37,7 @@ def bench_export(
     """
     encoded = pipeline.encode_portrait(portrait)
     sound = np.resize(load_audio(recording), round(seconds * SAMPLE_RATE))
-    rows: list[ExportCosts] = []
+    rows: list[StageCosts] = []
     for count in threads:
         with on_threads(count):
             # It keeps the number of threads that it was made with.
@@ -62,19 +45,10 @@ def bench_export(
             _run(pipeline, encoded, sound[:SAMPLE_RATE], count)
             rows += _run(pipeline, encoded, sound, count)
     make_speech_encoder.cache_clear()
-    lines = [
-        f"| {seconds:g} s of speech, seconds | "
-        + " | ".join(f"CPU, {count} threads | clock, {count} threads" for count in threads)
-        + " |",
-        "|---" * (1 + 2 * len(threads)) + "|",
-    ]
-    for name in dict.fromkeys(row.stage for row in rows):
-        found = [row for row in rows if row.stage == name]
-        lines.append(f"| {name} | " + " | ".join(f"{row.cpu:.2f} | {row.clock:.2f}" for row in found) + " |")
-    return "\n".join(lines) + "\n", [asdict(row) for row in rows]
+    return cost_table(f"{seconds:g} s of speech, seconds", rows, threads), [asdict(row) for row in rows]
 
 
-def _run(pipeline: Any, encoded: Any, sound: np.ndarray, threads: int) -> list[ExportCosts]:
+def _run(pipeline: Any, encoded: Any, sound: np.ndarray, threads: int) -> list[StageCosts]:
     """Motion of (N,) samples, then its file."""
     cpu, clock = Stopwatch(time.process_time), Stopwatch()
     with cpu("all"), clock("all"):
@@ -95,4 +69,4 @@ def _run(pipeline: Any, encoded: Any, sound: np.ndarray, threads: int) -> list[E
         "writing .csv",
         "all",
     )
-    return [ExportCosts(name, threads, cpu.seconds[name], clock.seconds[name]) for name in order]
+    return [StageCosts(name, threads, cpu.seconds[name], clock.seconds[name]) for name in order]

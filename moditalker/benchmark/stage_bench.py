@@ -31,7 +31,7 @@ class StageCosts:
     Attributes:
         stage: what is done.
         threads: of torch and of OpenCV.
-        cpu: seconds of all cores a second of video; of the portrait and of the first picture: seconds in all.
+        cpu: seconds of all cores: a second of video, or in all (of the portrait, the first picture, and an export).
         clock: the same by the clock.
     """
 
@@ -61,15 +61,19 @@ def bench_stages(
         with on_threads(count):
             rows += _run(pipeline, portrait, sound, seconds, count)
             rows += [_peer(precision, count) for precision in (torch.float32, torch.bfloat16)]
-    names = list(dict.fromkeys(row.stage for row in rows))
+    return cost_table("seconds a second of video", rows, threads), [asdict(row) for row in rows]
+
+
+def cost_table(what: str, rows: list[StageCosts], threads: tuple[int, ...]) -> str:
+    """Markdown: a line a stage, what it costs on each number of threads; ``what`` says of what the seconds are."""
     lines = [
-        "| seconds a second of video | " + " | ".join(f"CPU, {n} threads | clock, {n} threads" for n in threads) + " |",
+        f"| {what} | " + " | ".join(f"CPU, {n} threads | clock, {n} threads" for n in threads) + " |",
         "|---" * (1 + 2 * len(threads)) + "|",
     ]
-    for name in names:
+    for name in dict.fromkeys(row.stage for row in rows):
         found = {row.threads: row for row in rows if row.stage == name}
         lines.append(f"| {name} | " + " | ".join(f"{found[n].cpu:.2f} | {found[n].clock:.2f}" for n in threads) + " |")
-    return "\n".join(lines) + "\n", [asdict(row) for row in rows]
+    return "\n".join(lines) + "\n"
 
 
 @contextmanager
