@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHROMIUM_OPTIONS = [
@@ -18,6 +18,22 @@ CHROMIUM_OPTIONS = [
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium or Chrome on this machine to drive a page with"
 )
+
+
+# A tab keeps its own session over a reload, so storage is emptied for a new visitor and not for one who reloads.
+_NEW_VISITOR = """if (!sessionStorage.getItem("visits")) {
+    localStorage.clear();
+    sessionStorage.setItem("visits", "1");
+}"""
+
+
+def new_visitor(browser: Browser, width: int, height: int) -> Page:
+    """A window of somebody who was never here, but whose browser has the page's programs: half the work of loading."""
+    context = browser.contexts[0] if browser.contexts else browser.new_context()
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.add_init_script(_NEW_VISITOR)
+    return page
 
 
 def complaints_of(page: Page) -> list[str]:

@@ -18,7 +18,7 @@ from moditalker.video.read import read_video
 from moditalker.video.write import VideoWriter
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
-EACH, SIDE = 55, 256
+EACH, SIDE = 40, 256
 """Frames for which each of the two speaks, and the side of either picture."""
 
 

@@ -11,7 +11,7 @@ import pytest
 import skimage.data
 import soundfile
 from app_server import Server
-from browser import complaints_of, needs_browser
+from browser import complaints_of, needs_browser, new_visitor
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
@@ -33,7 +33,7 @@ def url(app: Server) -> str:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    opened = chromium.new_page(viewport={"width": 1280, "height": 1100})
+    opened = new_visitor(chromium, 1280, 1100)
     opened.set_default_timeout(PATIENCE_SECONDS * 1000)
     yield opened
     opened.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import complaints_of, needs_browser
+from browser import complaints_of, needs_browser, new_visitor
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page
@@ -54,7 +54,7 @@ def silent(*told: object) -> None:
 
 @pytest.fixture
 def browser_page(chromium: Browser) -> Iterator[Page]:
-    opened = chromium.new_page(viewport={"width": 1280, "height": 1100})
+    opened = new_visitor(chromium, 1280, 1100)
     opened.set_default_timeout(PATIENCE_SECONDS * 1000)
     yield opened
     opened.close()

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from browser import complaints_of, needs_browser
+from browser import complaints_of, needs_browser, new_visitor
 from playwright.sync_api import Browser
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -125,7 +125,7 @@ def url(resting: Drawing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_it_plays_before_it_is_whole_and_the_finished_one_goes_on_from_there(
     chromium: Browser, url: str, resting: Drawing, portrait_file: Path, speech_of_six: Path, tmp_path: Path
 ) -> None:
-    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    page = new_visitor(chromium, 1440, 900)
     page.set_default_timeout(60_000)
     complaints = complaints_of(page)
     page.goto(url)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from browser import complaints_of, needs_browser
+from browser import complaints_of, needs_browser, new_visitor
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from test_app import FakePipeline, served
 
 WIDE, PHONE = (1440, 900), (390, 844)
@@ -70,7 +70,7 @@ def files(astronaut: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 def visit(chromium: Browser, url: str, size: tuple[int, int]) -> Page:
-    page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
+    page = new_visitor(chromium, size[0], size[1])
     page.set_default_timeout(PATIENCE_SECONDS * 1000)
     page.goto(url)
     page.locator("#animate").wait_for()
@@ -100,6 +100,8 @@ def test_progress_moves_in_sight_and_the_result_plays_there(
 ) -> None:
     page = visit(chromium, url, size)
     complaints = complaints_of(page)
+    page.wait_for_function("document.querySelector('#opening video')?.currentTime > 0.3")
+    assert in_window(page, "#opening video"), "portraits speak when the page opens"
     fill_in(page, files["portrait"], files["speech"])
     page.evaluate(WATCH)
     page.locator("#animate").click()
@@ -141,14 +143,6 @@ def test_who_waits_sees_how_many_come_before(
         page.close()
 
 
-def test_portraits_speak_when_the_page_opens(chromium: Browser, url: str) -> None:
-    for size in (WIDE, PHONE):
-        page = visit(chromium, url, size)
-        page.wait_for_function("document.querySelector('#opening video')?.currentTime > 0.3")
-        assert in_window(page, "#opening video")
-        page.close()
-
-
 def test_an_example_s_settings_show_and_do_not_stick_to_one_s_own_portrait(
     chromium: Browser, url: str, files: dict[str, Path]
 ) -> None:
@@ -166,10 +160,10 @@ def test_an_example_s_settings_show_and_do_not_stick_to_one_s_own_portrait(
     page.locator("#preset").get_by_label("Fast").check()
     page.locator("#reset").click()
     page.locator("#changed").wait_for(state="hidden")
-    assert page.locator("#preset").get_by_label("Balanced").is_checked()
+    expect(page.locator("#preset").get_by_label("Balanced")).to_be_checked()
     page.get_by_role("button", name="More settings").click()
-    assert page.locator("#head-motion").get_by_label("Natural").is_checked()
-    assert page.locator("#lip-scale input[type=number]").input_value() == "1"
+    expect(page.locator("#head-motion").get_by_label("Natural")).to_be_checked()
+    expect(page.locator("#lip-scale input[type=number]")).to_have_value("1")
     page.close()
 
 
@@ -195,7 +189,10 @@ def test_a_reload_asks_and_then_finds_the_run_and_its_result_again(
     page.locator("#status").get_by_text("Done").wait_for()
     page.wait_for_function("document.querySelector('#result video')?.readyState >= 2")
     assert asked == ["beforeunload"]
-    elsewhere = visit(chromium, url, WIDE)
+    # Another browser's window, which has a storage of its own.
+    elsewhere = chromium.new_page()
+    elsewhere.goto(url)
+    elsewhere.locator("#animate").wait_for()
     elsewhere.wait_for_timeout(1500)
     assert elsewhere.locator("#result video").count() == 0
     elsewhere.close()

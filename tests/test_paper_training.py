@@ -346,7 +346,7 @@ def test_learning_rates() -> None:
     assert [round(_learning_rate_factor(0, spent, falling), 3) for spent in (0, 0.5, 1)] == [1, 0.505, 0.01]
 
 
-STEPS = 50
+STEPS = 30
 """Of the runs that are compared."""
 
 

@@ -94,7 +94,7 @@ def test_memory_does_not_grow_with_the_sound(
         rings = [motion._sound, *motion._noise.values(), *motion._raw.values()]
         return sum(ring.values.nbytes for ring in rings)
 
-    sizes = [kept() for _ in motion(itertools.repeat(speech, 20))]
+    sizes = [kept() for _ in motion(itertools.repeat(speech, 12))]
     assert max(sizes[len(sizes) // 2 :]) <= max(sizes[: len(sizes) // 2])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import needs_browser
+from browser import needs_browser, new_visitor
 from playwright.sync_api import Browser, ConsoleMessage, Page
 from study_example import METHODS, make_study
 from study_server import StudyServer
@@ -81,7 +81,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(chromium: Browser) -> Iterator[Page]:
-    opened = chromium.new_page(viewport={"width": 1180, "height": 900})
+    opened = new_visitor(chromium, 1180, 900)
     opened.set_default_timeout(PATIENCE_SECONDS * 1000)
     yield opened
     opened.close()

@@ -22,7 +22,7 @@ from moditalker.study.store import Store
 from moditalker.ui.study.setup import open_study
 from moditalker.utils.errors import InputError
 
-RATERS, AT_ONCE, KILLS, REPLICAS = 200, 20, 5, 3
+RATERS, AT_ONCE, KILLS, REPLICAS = 60, 20, 4, 3
 VIDEO_SECONDS = 0.2
 CLIENT = {"browser": "simulated"}
 LOST = (EOFError, OSError, sa.exc.OperationalError)
