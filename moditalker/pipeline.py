@@ -33,7 +33,7 @@ from moditalker.options import MotionControls, Scales
 from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput, TalkingPipeline, stepped, target_landmarks
 from moditalker.portrait import Portrait, PortraitSource, composer_of, head_of
 from moditalker.render.compositing import composed
-from moditalker.render.lip_correction import lip_corrected
+from moditalker.render.lip_correction import corrected_in_stretches, lip_corrected
 from moditalker.utils.ahead import ahead
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, StepEnd, unasked
@@ -176,7 +176,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         generator: torch.Generator | None = None,
         head_video: Path | None = None,
         mouth_only: bool = False,
-        correct_lips: bool = True,
+        correct_lips: bool | np.ndarray = True,
         progress: Progress | None = None,
     ) -> Iterator[np.ndarray]:
         """MToV alone: pictures of the portrait with these landmarks, a few at a time, so that memory stays bounded.
@@ -188,7 +188,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             mtov_steps: denoising steps; 0 leaves the planes empty, so only what warp and decoder tell is drawn.
             head_video: the driving video, whose pictures the paper's networks look at; these do not.
             mouth_only: draw nothing but the mouth and its neighbourhood, in a quarter of the time.
-            correct_lips: draw everything once before, see ``render.lip_correction``.
+            correct_lips: draw the mouth once before, see ``render.lip_correction``; or (T,) bool, where to do so.
         Yields:
             (n, H, W, 3) uint8, in order; T frames in all.
         Raises:
@@ -208,16 +208,31 @@ class MoDiTalkerPipeline(TalkingPipeline):
         noise: torch.Generator,
         report: Progress,
         mouth_only: bool,
-        correct_lips: bool,
+        correct_lips: bool | np.ndarray,
     ) -> Iterator[np.ndarray]:
         """``render`` of an encoded portrait to a motion of its own."""
-        frames = len(target)
-        if correct_lips:
-            target = self._lip_corrected(
-                portrait, target, steps, noise, lambda done: report("lip_correction", done, frames)
-            )
-        sampler = self._sampler(portrait, steps, noise, lambda done: report("video", done, frames), mouth_only)
-        yield from composed(portrait.frame, composer_of(portrait, not mouth_only, mouth_only), ahead(sampler(target)))
+        frames, drawn = len(target), 0
+        # All trials have the noise of the first frames to be drawn; none of it is taken away.
+        trial_noise = noise.clone_state()
+
+        def drawing(done: int) -> None:
+            nonlocal drawn
+            drawn = done
+            report("video", done, frames)
+
+        def correct(piece: FaceMotion) -> FaceMotion:
+            def trying(done: int) -> None:
+                # Once there are pictures, the trials between them are part of the drawing.
+                stage = ("video", drawn, frames) if drawn else ("lip_correction", done, len(piece))
+                report(*stage)
+
+            return self._lip_corrected(portrait, piece, steps, trial_noise.clone_state(), trying)
+
+        sampler = self._sampler(portrait, steps, noise, drawing, mouth_only)
+        spoken = np.broadcast_to(np.asarray(correct_lips, bool), frames)
+        pieces = corrected_in_stretches(portrait.frame, target, spoken, correct)
+        layers = ahead(sampler.stream(pieces))
+        yield from composed(portrait.frame, composer_of(portrait, not mouth_only, mouth_only), layers)
 
     def dub(self, video: str | Path, audio: AudioSource, output: str | Path, **options: Any) -> dict[str, Any]:
         """Let the person in a video say a recording, see ``moditalker.dub.dub``."""

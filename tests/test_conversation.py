@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from moditalker.atom.listening import Listening, floor_holder, gazes, listening, pauses
+from moditalker.atom.listening import Listening, floor_holder, gazes, lips_may_move, listening, pauses
 from moditalker.atom.rest import close_lips
 from moditalker.audio.recording import Recording
 from moditalker.benchmark.converse_bench import face_row
@@ -88,6 +88,12 @@ def test_listeners_keep_their_lips_shut_and_blink_at_pauses(landmarks: np.ndarra
     np.testing.assert_array_equal(
         heard, listening(frame, open_mouthed, Listening(share, np.zeros((200, 2)), cues, seed=1))
     )
+
+
+def test_lips_may_move_a_little_before_and_after_speech_only() -> None:
+    moves = lips_may_move(np.stack([active((40, 60)), active()]))
+    assert np.flatnonzero(moves[0]).tolist() == list(range(30, 70))
+    assert not moves[1].any()
 
 
 def test_faces_have_parts_of_their_own(landmarks: np.ndarray) -> None:

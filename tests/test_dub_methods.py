@@ -11,7 +11,7 @@ import skimage.data
 import skimage.transform
 import soundfile
 import torch
-from study_example import write_recipe
+from study_example import METHODS, silent, write_recipe
 
 from moditalker.audio.load import load_audio
 from moditalker.baselines.protocol import Facts, Made, Options
@@ -26,9 +26,12 @@ from moditalker.compare.runner import NO_VIDEO, run_methods
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.tracker import make_tracker
 from moditalker.pipeline import MoDiTalkerPipeline
+from moditalker.study.build import build_study
+from moditalker.study.definition import read_study
 from moditalker.study.makers import Given, RegistryMaker
 from moditalker.study.parts import Method as StudyMethod
 from moditalker.study.recipe import read_recipe
+from moditalker.study.serving import file_sha256
 from moditalker.training.data.prepare import Clip
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import unasked
@@ -290,15 +293,23 @@ def test_methods_that_dub_are_listed_as_such(pipeline: MoDiTalkerPipeline, check
 
 
 @pytest.mark.slow
-def test_a_study_s_maker_dubs_an_item_s_video(
+def test_a_study_of_a_dub_is_built_from_a_video_and_a_recording(
     pipeline: MoDiTalkerPipeline, video: Path, audio: Path, tmp_path: Path
 ) -> None:
-    maker = RegistryMaker(lambda: pipeline)
-    method = StudyMethod("still", source="still-mouth", options={"atom_steps": 1, "mtov_steps": 1, "guidance": 1.0})
-    given = Given("one", None, video, audio, seed=2)
-    maker.check(method, [given])
-    maker.make(method, given, tmp_path / "out.mp4", unasked)
-    assert len(list(read_video(tmp_path / "out.mp4"))) == FACE + CUP
+    path = write_recipe(tmp_path, methods=2, items=1, paired=1, checks=0, training=False)
+    quick = "options = { atom_steps = 1, mtov_steps = 1, guidance = 1.0 }"
+    text = path.read_text().replace(f'label = "Method {METHODS[0]}"', f'source = "still-mouth"\n{quick}')
+    text = text.replace(f'{METHODS[0]} = "{METHODS[0]}-0.mp4", ', "")
+    path.write_text(f'{text}\nvideo = "{video}"\naudio = "{audio}"\n')
+    study = build_study(read_recipe(path), tmp_path / "study", RegistryMaker(lambda: pipeline), silent, silent)
+    assert study.items[0].video_sha256 == file_sha256(video)
+    assert len(list(read_video(study.folder / study.video_of("item-0", METHODS[0]).file))) == FACE + CUP
+    assert read_study(tmp_path / "study" / "study.toml").hash == study.hash
+
+
+def test_a_study_s_maker_says_what_an_item_lacks(pipeline: MoDiTalkerPipeline, video: Path, audio: Path) -> None:
+    maker, method = RegistryMaker(lambda: pipeline), StudyMethod("still", source="still-mouth")
+    given = Given("one", None, video, audio)
     with pytest.raises(InputError, match="'two' needs a video for 'still'"):
         maker.check(method, [given, Given("two", video, None, audio)])
     with pytest.raises(InputError, match="'one' needs a portrait for 'ours'"):

@@ -13,7 +13,17 @@ from moditalker.face.layout import OUTER_LIPS, interocular_distance, mouth_openi
 from moditalker.face.tracker import MediaPipeTracker
 from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait, head_of
-from moditalker.render.lip_correction import LEAST, correction, lip_corrected, parted, reshaping
+from moditalker.render.lip_correction import (
+    EASE,
+    LEAST,
+    STRETCH,
+    corrected_in_stretches,
+    correction,
+    lip_corrected,
+    parted,
+    reshaping,
+    stretches,
+)
 from moditalker.utils.errors import InputError
 
 
@@ -130,6 +140,53 @@ def test_a_mouth_that_stays_as_it_is_is_not_tried(landmarks: np.ndarray) -> None
 
     assert np.ptp(mouth_opening(still.landmarks)) < LEAST
     assert lip_corrected(frame, still, never) is still
+
+
+def test_only_lips_that_may_move_are_tried_and_never_many_frames_at_once() -> None:
+    spoken = np.zeros(1000, bool)
+    spoken[100:500] = True
+    found = stretches(spoken)
+    assert [frame for start, stop, _ in found for frame in range(start, stop)] == list(range(1000))
+    assert [(start, stop) for start, stop, tried in found if not tried] == [(0, 100), (500, 1000)]
+    assert max(stop - start for start, stop, tried in found if tried) <= STRETCH
+    assert stretches(np.ones(STRETCH, bool)) == [(0, STRETCH, True)]
+
+
+def test_long_motion_is_corrected_as_in_one_go_and_one_stretch_at_a_time(
+    landmarks: np.ndarray, talking: Talking
+) -> None:
+    frame = FaceFrame(landmarks)
+    meant = frame.motion(talking(landmarks, 2 * STRETCH, sway=0.1))
+    trials: list[int] = []
+
+    def read(target: FaceMotion) -> np.ndarray:
+        return parted(target.residual + frame.shape, np.full(len(target), -0.04)) - frame.shape
+
+    def correct(piece: FaceMotion) -> FaceMotion:
+        trials.append(len(piece))
+        return lip_corrected(frame, piece, read)
+
+    pieces = corrected_in_stretches(frame, meant, np.ones(len(meant), bool), correct)
+    first = next(pieces)
+    assert trials == [STRETCH + EASE]  # the second stretch waits until it is asked for
+    whole = lip_corrected(frame, meant, read)
+    assert np.abs(np.concatenate([first.residual, *(one.residual for one in pieces)]) - whole.residual).max() < 1e-4
+
+
+def test_a_correction_comes_and_goes_beside_shut_lips(landmarks: np.ndarray, talking: Talking) -> None:
+    frame = FaceFrame(landmarks)
+    meant = frame.motion(talking(landmarks, 100, sway=0.1))
+    spoken = np.zeros(100, bool)
+    spoken[30:70] = True
+
+    def correct(piece: FaceMotion) -> FaceMotion:
+        return frame.posed(parted(piece.residual + frame.shape, np.full(len(piece), 0.1)) - frame.shape, piece.pose)
+
+    drawn = np.concatenate([one.residual for one in corrected_in_stretches(frame, meant, spoken, correct)])
+    more = mouth_opening(drawn + frame.shape) - mouth_opening(meant.residual + frame.shape)
+    np.testing.assert_array_equal(drawn[~spoken], meant.residual[~spoken])
+    assert more[40:60].min() > 0.09
+    assert np.abs(np.diff(more)).max() < 0.2 * more.max()
 
 
 @pytest.mark.slow

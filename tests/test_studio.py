@@ -163,6 +163,20 @@ def test_the_time_left_does_not_grow_while_the_same_is_said_again(monkeypatch: p
     assert countdown.left == pytest.approx(12)
 
 
+def test_the_trial_of_the_first_frames_tells_how_long_all_of_them_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(estimate.time, "monotonic", lambda: now)
+    left = []
+    for tried in (100, 25):
+        countdown = Countdown(dict.fromkeys(estimate.STAGES, 10.0))
+        countdown.update("lip_correction", 0, tried)
+        now += 7.0 * tried / 100
+        countdown.update("video", 0, 100)
+        left.append(countdown.left)
+    assert left[0] == pytest.approx(13.0)
+    assert left[1] == pytest.approx(20.0 - 1.75)  # three quarters of the trials lie between the pictures
+
+
 def test_a_speed_is_what_this_machine_was_measured_at() -> None:
     speeds, request = Speeds(), Request(None)
     spent = {"face": 1.0, "speech": 2.0, "motion": 6.0, "head": 3.0, "video": 40.0}

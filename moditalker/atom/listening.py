@@ -8,7 +8,7 @@ rule here, drawn from a seed. Nothing of it is learnt.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from moditalker.atom.blinks import LID_POINTS, close_eyes, settle_closure
 from moditalker.atom.rest import close_lips
@@ -20,6 +20,10 @@ SPEAKS = 0.5
 """Activity from which a face counts as one that speaks."""
 TURN, TILT = 0.13, 0.07
 """How far a head turns and tilts at most to look at somebody, radians."""
+SILENT = 0.01
+"""Activity up to which lips are shut."""
+_AROUND_SECONDS = 0.4
+"""Before and after speech, in which lips part and come together."""
 _TO_LISTENERS = 0.4
 """Share of it for one who speaks: mostly to the viewer, a little to whom it answers."""
 _NOTICE, _EASE = 0.24, 0.28
@@ -56,6 +60,18 @@ def floor_holder(activity: np.ndarray) -> np.ndarray:
             holder = int(np.argmax(np.where(speaks[:, frame], started, -1)))
         held[frame] = holder
     return held
+
+
+def lips_may_move(activity: np.ndarray) -> np.ndarray:
+    """Where a face speaks, or is about to, or just did.
+
+    Args:
+        activity: (F, T) of each face, 0 to 1.
+    Returns:
+        (F, T) bool; elsewhere its lips are shut.
+    """
+    around = 2 * round(_AROUND_SECONDS * FPS) + 1
+    return maximum_filter1d((activity > SILENT).astype(np.uint8), around, axis=1, mode="constant") > 0
 
 
 def gazes(centres: np.ndarray, held: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from moditalker.animate import name_of
-from moditalker.atom.listening import Listening, floor_holder, gazes, listening, pauses
+from moditalker.atom.listening import Listening, floor_holder, gazes, lips_may_move, listening, pauses
 from moditalker.constants import FPS
 from moditalker.conversation.diarize import turns_of_mixed
 from moditalker.conversation.script import Script, Turn, check_faces, read_script, spoken_turns, turns_of_tracks
@@ -128,10 +128,11 @@ def converse(
         # 4. motion to video
         with clock("video"):
             drawing = {"mtov_steps": options.mtov_steps, "seed": seed}
+            spoken = lips_may_move(activity)
             if len(pictures) == 1 or shown == "side":
-                frames = together(pipeline, stage, landmarks, **drawing)
+                frames = together(pipeline, stage, landmarks, spoken, **drawing)
             else:
-                frames = in_turn(pipeline, stage, landmarks, floor_holder(activity), **drawing)
+                frames = in_turn(pipeline, stage, landmarks, spoken, floor_holder(activity), **drawing)
             with closing(frames):
                 done = 0
                 for chunk in frames:

@@ -18,7 +18,7 @@ SHORTEST = FPS
 
 
 def together(
-    pipeline: Any, stage: Stage, landmarks: Sequence[np.ndarray], **options: Any
+    pipeline: Any, stage: Stage, landmarks: Sequence[np.ndarray], spoken: np.ndarray, **options: Any
 ) -> Generator[np.ndarray, None, None]:
     """Draw all faces into the stage's picture.
 
@@ -26,14 +26,15 @@ def together(
         pipeline: a ``MoDiTalkerPipeline``.
         stage: the faces and their places.
         landmarks: (T, 68, 3) of each, in the pixels of its part.
+        spoken: (F, T) bool, where its lips may move, see ``atom.listening.lips_may_move``.
         **options: of ``render``.
     Yields:
         (n, H, W, 3) uint8, T frames in all.
     """
     with ExitStack() as stack:
         drawn = []
-        for seat, points in zip(stage.seats, landmarks, strict=True):
-            frames = _own(pipeline).render(seat.portrait, points, own=True, **options)
+        for seat, points, moves in zip(stage.seats, landmarks, spoken, strict=True):
+            frames = _own(pipeline).render(seat.portrait, points, own=True, correct_lips=moves, **options)
             drawn.append(blocks(stack.enter_context(closing(frames))))
         for shown in zip(*drawn, strict=True):
             whole = np.repeat(stage.picture[None], len(shown[0]), 0)
@@ -43,18 +44,24 @@ def together(
 
 
 def in_turn(
-    pipeline: Any, stage: Stage, landmarks: Sequence[np.ndarray], held: np.ndarray, **options: Any
+    pipeline: Any,
+    stage: Stage,
+    landmarks: Sequence[np.ndarray],
+    spoken: np.ndarray,
+    held: np.ndarray,
+    **options: Any,
 ) -> Generator[np.ndarray, None, None]:
     """Show the face that speaks, and cut to the next one.
 
     Args:
         held: (T,) see ``atom.listening.floor_holder``.
-        pipeline, stage, landmarks, **options: as of ``together``.
+        pipeline, stage, landmarks, spoken, **options: as of ``together``.
     Yields:
         (n, H, W, 3) uint8, T frames in all.
     """
     for face, start, stop in shots(held):
-        yield from pipeline.render(stage.seats[face].portrait, landmarks[face][start:stop], own=True, **options)
+        portrait, points, moves = stage.seats[face].portrait, landmarks[face][start:stop], spoken[face, start:stop]
+        yield from pipeline.render(portrait, points, own=True, correct_lips=moves, **options)
 
 
 def shots(held: np.ndarray, shortest: int = SHORTEST) -> list[tuple[int, int, int]]:

@@ -4,9 +4,13 @@ A portrait with shut lips keeps them shut until the target opens by more than a 
 to shut. The warp has the one or the other to start from, people differ, and so do a turned and a straight head, a round
 and a wide mouth. So the motion is rendered first, small and around the mouth only. The face tracker reads the lips of
 this first render, and the difference is added to the target: how far they are apart first, then their shape.
+
+Long motion is tried in stretches, each one just before it is drawn. So the first picture does not wait for the trial of
+the last one, and memory stays bounded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import groupby, pairwise
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -33,6 +37,12 @@ _SHAPE_SHARE, _SHAPE_FARTHEST = 0.5, 0.06
 """The same of each point of the mouth, for what its opening does not tell."""
 _SMOOTH = 0.7
 """Deviation of the Gaussian over what was lacking, frames: the tracker trembles, and lips that followed it would."""
+
+STRETCH = 125
+"""Frames that are tried at once, at most."""
+EASE = 6
+"""Frames over which a correction comes and goes beside lips that are not tried, and frames that a trial has in common
+with the stretches beside it: there the tracker and the Gaussian find what they need."""
 
 Read = Callable[[FaceMotion], np.ndarray]
 """Target of T frames -> (T, 68, 3) residual, as ``FaceFrame.motion`` has it, that a tracker reads in its frames."""
@@ -81,6 +91,56 @@ def lip_corrected(frame: FaceFrame, motion: FaceMotion, read: Read) -> FaceMotio
     opening = correction(mouth_opening(seen), meant)
     target = parted(points, opening - meant) + reshaping(seen, points)
     return frame.posed(untangle(target - frame.shape, frame.shape), motion.pose)
+
+
+def stretches(spoken: np.ndarray) -> list[tuple[int, int, bool]]:
+    """What is tried at once.
+
+    Args:
+        spoken: (T,) bool, where lips may move.
+    Returns:
+        First frame, the frame after the last one, and whether it is tried, of stretches that cover all T frames. Those
+        that are tried have ``STRETCH`` frames at most, and neighbours of one kind have nearly the same length.
+    """
+    found: list[tuple[int, int, bool]] = []
+    start = 0
+    for tried, frames in groupby(spoken.tolist()):
+        stop = start + sum(1 for _ in frames)
+        pieces = -(-(stop - start) // STRETCH) if tried else 1
+        edges = np.linspace(start, stop, pieces + 1).round().astype(int).tolist()
+        found += [(first, last, bool(tried)) for first, last in pairwise(edges)]
+        start = stop
+    return found
+
+
+def corrected_in_stretches(
+    frame: FaceFrame, motion: FaceMotion, spoken: np.ndarray, correct: Callable[[FaceMotion], FaceMotion]
+) -> Iterator[FaceMotion]:
+    """Correct a motion piece by piece, each one when it is asked for.
+
+    Args:
+        frame: of the portrait.
+        motion: of its landmarks, T frames.
+        spoken: (T,) bool, where lips may move. Elsewhere nothing is tried, and the motion stays as it is.
+        correct: ``lip_corrected`` of a few frames.
+    Yields:
+        The pieces of all T frames, in order.
+    """
+    for start, stop, tried in stretches(spoken):
+        asked = motion[start:stop]
+        if not tried:
+            yield asked
+            continue
+        low, high = max(0, start - EASE), min(len(motion), stop + EASE)
+        drawn = correct(motion[low:high])[start - low : stop - low]
+        quiet_before, quiet_after = start > 0 and not spoken[start - 1], stop < len(motion) and not spoken[stop]
+        if quiet_before or quiet_after:
+            place = np.arange(len(asked), dtype=np.float32)
+            since = place + 1 if quiet_before else np.full_like(place, EASE + 1)
+            until = place[::-1] + 1 if quiet_after else np.full_like(place, EASE + 1)
+            share = np.clip(np.minimum(since, until) / (EASE + 1), 0, 1)[:, None, None]
+            drawn = frame.posed(asked.residual + share * (drawn.residual - asked.residual), asked.pose)
+        yield drawn
 
 
 def correction(seen: np.ndarray, meant: np.ndarray) -> np.ndarray:

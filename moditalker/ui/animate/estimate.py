@@ -98,8 +98,9 @@ class Countdown:
         news = (stage, done, total) != (self.stage, self.done, self.total)
         if stage != self.stage:
             if self.stage == "lip_correction" and stage == "video":
-                # It draws all frames once too, smaller: how it went says how the drawing will go.
-                self._predicted["video"] = (now - self._stage_started) * (1 - _LIP_CORRECTION) / _LIP_CORRECTION
+                # It draws the first frames too, smaller: how it went says how drawing and the other trials will go.
+                tried = now - self._stage_started
+                self._predicted["video"] = tried * (max(total, 1) / self.total / _LIP_CORRECTION - 1)
             self.stage, self._stage_started = stage, now
         self.done, self.total = done, max(total, 1)
         # A tenth of a stage says more about its speed than earlier requests do.
