@@ -188,7 +188,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             mtov_steps: denoising steps; 0 leaves the planes empty, so only what warp and decoder tell is drawn.
             head_video: the driving video, whose pictures the paper's networks look at; these do not.
             mouth_only: draw nothing but the mouth and its neighbourhood, in a quarter of the time.
-            correct_lips: draw the mouth once before, see ``render.lip_correction``; or (T,) bool, where to do so.
+            correct_lips: draw the mouth once before, see ``render.lip_correction``; (T,) bool says where lips move.
         Yields:
             (n, H, W, 3) uint8, in order; T frames in all.
         Raises:
@@ -220,17 +220,19 @@ class MoDiTalkerPipeline(TalkingPipeline):
             drawn = done
             report("video", done, frames)
 
-        def correct(piece: FaceMotion) -> FaceMotion:
+        def correct(piece: FaceMotion, least: float) -> FaceMotion:
             def trying(done: int) -> None:
                 # Once there are pictures, the trials between them are part of the drawing.
                 stage = ("video", drawn, frames) if drawn else ("lip_correction", done, len(piece))
                 report(*stage)
 
-            return self._lip_corrected(portrait, piece, steps, trial_noise.clone_state(), trying)
+            return self._lip_corrected(portrait, piece, steps, trial_noise.clone_state(), trying, least)
 
         sampler = self._sampler(portrait, steps, noise, drawing, mouth_only)
-        spoken = np.broadcast_to(np.asarray(correct_lips, bool), frames)
-        pieces = corrected_in_stretches(portrait.frame, target, spoken, correct)
+        pieces: Iterable[FaceMotion] = [target]
+        if correct_lips is not False:
+            spoken = np.broadcast_to(np.asarray(correct_lips, bool), frames)
+            pieces = corrected_in_stretches(portrait.frame, target, spoken, correct)
         layers = ahead(sampler.stream(pieces))
         yield from composed(portrait.frame, composer_of(portrait, not mouth_only, mouth_only), layers)
 
@@ -300,6 +302,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         steps: int,
         noise: torch.Generator,
         callback: Callable[[int], None],
+        least: float,
     ) -> FaceMotion:
         """The motion to draw, see ``render.lip_correction``; where no tracker can read, as it is.
 
@@ -315,7 +318,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             return head.frame.analyse(tracker.track(frame for chunk in chunks for frame in chunk))[0]
 
         try:
-            return lip_corrected(portrait.frame, target, read)
+            return lip_corrected(portrait.frame, target, read, least)
         except InputError:
             logger.info("no face is found in the first render; the lips are not corrected")
             return target

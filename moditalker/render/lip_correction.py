@@ -44,6 +44,9 @@ EASE = 6
 """Frames over which a correction comes and goes beside lips that are not tried, and frames that a trial has in common
 with the stretches beside it: there the tracker and the Gaussian find what they need."""
 
+_RESTING = 16
+"""Frames of shut lips that are tried."""
+
 Read = Callable[[FaceMotion], np.ndarray]
 """Target of T frames -> (T, 68, 3) residual, as ``FaceFrame.motion`` has it, that a tracker reads in its frames."""
 
@@ -73,19 +76,20 @@ def parted(points: np.ndarray, by: np.ndarray) -> np.ndarray:
     return moved
 
 
-def lip_corrected(frame: FaceFrame, motion: FaceMotion, read: Read) -> FaceMotion:
+def lip_corrected(frame: FaceFrame, motion: FaceMotion, read: Read, least: float = LEAST) -> FaceMotion:
     """The target with which the mouth in the frames is as ``motion`` says.
 
     Args:
         frame: of the portrait.
         motion: of its landmarks.
         read: renders a target and tracks the frames; called once with ``motion``, or not at all.
+        least: see ``LEAST``; 0 tries lips that stand still too.
     Returns:
         Only lips and jaw differ.
     """
     points = motion.residual + frame.shape
     meant = mouth_opening(points)
-    if np.ptp(meant) < LEAST:
+    if np.ptp(meant) < least:
         return motion
     seen = read(motion) + frame.shape
     opening = correction(mouth_opening(seen), meant)
@@ -114,32 +118,36 @@ def stretches(spoken: np.ndarray) -> list[tuple[int, int, bool]]:
 
 
 def corrected_in_stretches(
-    frame: FaceFrame, motion: FaceMotion, spoken: np.ndarray, correct: Callable[[FaceMotion], FaceMotion]
+    frame: FaceFrame, motion: FaceMotion, spoken: np.ndarray, correct: Callable[[FaceMotion, float], FaceMotion]
 ) -> Iterator[FaceMotion]:
     """Correct a motion piece by piece, each one when it is asked for.
 
     Args:
         frame: of the portrait.
         motion: of its landmarks, T frames.
-        spoken: (T,) bool, where lips may move. Elsewhere nothing is tried, and the motion stays as it is.
-        correct: ``lip_corrected`` of a few frames.
+        spoken: (T,) bool, where lips may move. Elsewhere they are at rest: a few of these frames are tried once, and
+            all of them have the mean of that correction.
+        correct: ``lip_corrected`` of a few frames, with its ``least``.
     Yields:
         The pieces of all T frames, in order.
     """
+    quiet = motion[np.flatnonzero(~spoken)[:_RESTING]]
+    rest = (correct(quiet, 0.0).residual - quiet.residual).mean(0) if len(quiet) else np.zeros_like(frame.shape)
     for start, stop, tried in stretches(spoken):
         asked = motion[start:stop]
         if not tried:
-            yield asked
+            yield frame.posed(asked.residual + rest, asked.pose)
             continue
         low, high = max(0, start - EASE), min(len(motion), stop + EASE)
-        drawn = correct(motion[low:high])[start - low : stop - low]
+        drawn = correct(motion[low:high], LEAST)[start - low : stop - low]
         quiet_before, quiet_after = start > 0 and not spoken[start - 1], stop < len(motion) and not spoken[stop]
         if quiet_before or quiet_after:
             place = np.arange(len(asked), dtype=np.float32)
             since = place + 1 if quiet_before else np.full_like(place, EASE + 1)
             until = place[::-1] + 1 if quiet_after else np.full_like(place, EASE + 1)
             share = np.clip(np.minimum(since, until) / (EASE + 1), 0, 1)[:, None, None]
-            drawn = frame.posed(asked.residual + share * (drawn.residual - asked.residual), asked.pose)
+            residual = share * drawn.residual + (1 - share) * (asked.residual + rest)
+            drawn = frame.posed(residual, asked.pose)
         yield drawn
 
 
