@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_transformer import MotionTransformer
 from moditalker.atom.part_sampling import MotionNetworks, part_samplers
 from moditalker.atom.spoken_parts import SpokenParts, style_for
-from moditalker.atom.streamed_motion import STEPS, StreamedMotion, StreamSettings
 from moditalker.atom.style import StyleSource
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
@@ -29,11 +28,12 @@ from moditalker.mtov.block_sampling import BlockSampler, EncodedFace, encode_fac
 from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
-from moditalker.options import MotionControls, Scales
+from moditalker.options import MotionControls
 from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput, TalkingPipeline, stepped, target_landmarks
 from moditalker.portrait import Portrait, PortraitSource, composer_of, head_of
 from moditalker.render.compositing import composed
 from moditalker.render.lip_correction import corrected_in_stretches, lip_corrected
+from moditalker.streaming import StreamOptions, stream
 from moditalker.utils.ahead import ahead
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, StepEnd, unasked
@@ -228,7 +228,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
 
             return self._lip_corrected(portrait, piece, steps, trial_noise.clone_state(), trying, least)
 
-        sampler = self._sampler(portrait, steps, noise, drawing, mouth_only)
+        sampler = self.sampler(portrait, steps, noise, drawing, mouth_only)
         pieces: Iterable[FaceMotion] = [target]
         if correct_lips is not False:
             spoken = np.broadcast_to(np.asarray(correct_lips, bool), frames)
@@ -244,56 +244,10 @@ class MoDiTalkerPipeline(TalkingPipeline):
         self,
         portrait: PortraitSource | Portrait,
         sound: AudioSource | Iterable[np.ndarray],
-        *,
-        guidance: float | None = None,
-        mtov_steps: int | None = None,
-        motion_steps: int = STEPS,
-        seed: int | None = None,
-        head_motion: Literal["natural", "still"] = "natural",
-        idle: bool = False,
-        face: int | None = None,
-        crop: str = "full",
-        on_landmarks: Callable[[np.ndarray], None] | None = None,
-        **scales: Unpack[Scales],
+        **options: Unpack[StreamOptions],
     ) -> Iterator[np.ndarray]:
-        """Animate a portrait while the sound is still being made: frames come as soon as they are known.
-
-        Motion looks ``LOOK_AHEAD`` frames ahead. It is AToM's and the head network's: no model of a single part speaks.
-        Lips are drawn without ``render.lip_correction``, which renders everything twice. Motion, drawing and
-        compositing run side by side. Memory stays the same however long the sound lasts. To end it early, close the
-        iterator.
-
-        Args:
-            portrait: see ``encode_portrait``.
-            sound: a recording, or pieces of float32 at 16 kHz as they come, from a microphone for example.
-            motion_steps: denoising steps of each window of motion.
-            idle: let the head breathe between utterances.
-            on_landmarks: called with each (n, 68, 3) that becomes known, in the thread that makes them.
-            guidance, mtov_steps, seed, head_motion, face, crop, **scales: as for ``__call__``; no driving video.
-        Yields:
-            (n, H, W, 3) uint8, in order; all in all as many frames as the sound's length rounds to.
-        Raises:
-            InputError: input that cannot be used.
-        """
-        if head_motion not in ("natural", "still"):
-            raise InputError(f"The head of a stream moves 'natural' or is 'still', not {head_motion!r}.")
-        options = self.check_inputs(guidance=guidance, mtov_steps=mtov_steps, seed=seed, face=face, crop=crop, **scales)
-        encoded = self.encode_portrait(portrait, crop, face)
-        _, generators = generators_of(seed, None)
-        settings = StreamSettings(options, motion_steps, head_motion == "still", idle)
-        networks = self.atom, self.head, self.atom_scheduler
-        motion = StreamedMotion(*networks, encoded.frame, generators, settings, self.blendshapes, self.arousal)
-        pieces = [samples_of(sound)] if isinstance(sound, AudioSource) else sound
-
-        def targets() -> Iterator[FaceMotion]:
-            for landmarks in motion(pieces):
-                if on_landmarks is not None:
-                    on_landmarks(landmarks)
-                yield encoded.frame.motion(landmarks)
-
-        sampler = self._sampler(encoded, options.mtov_steps, generators["video"], lambda done: None, group=1)
-        layers = ahead(sampler.stream(ahead(targets())))
-        return composed(encoded.frame, composer_of(encoded, still_behind=True), layers)
+        """Animate a portrait while the sound is still being made, see ``moditalker.streaming.stream``."""
+        return stream(self, portrait, sound, **options)
 
     def _lip_corrected(
         self,
@@ -313,7 +267,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         def read(target: FaceMotion) -> np.ndarray:
             head = head_of(portrait)
             there = head.frame.posed(target.residual, target.pose)
-            sampler = self._sampler(head, steps, noise.clone_state(), callback, mouth_only=True)
+            sampler = self.sampler(head, steps, noise.clone_state(), callback, mouth_only=True)
             chunks = composed(head.frame, composer_of(head), sampler(there))
             return head.frame.analyse(tracker.track(frame for chunk in chunks for frame in chunk))[0]
 
@@ -323,7 +277,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
             logger.info("no face is found in the first render; the lips are not corrected")
             return target
 
-    def _sampler(
+    def sampler(
         self,
         portrait: Portrait,
         steps: int,
@@ -332,6 +286,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         mouth_only: bool = False,
         group: int | None = None,
     ) -> BlockSampler:
+        """MToV for an encoded portrait, see ``BlockSampler``; ``group`` is chosen for the device where it is None."""
         return BlockSampler(
             self.autoencoder,
             self.denoiser,

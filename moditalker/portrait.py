@@ -73,7 +73,7 @@ def looking(
     irises = portrait.irises if gaze.any() else None
     if irises is None:
         return chunks
-    return with_gaze(chunks, irises, portrait.frame.landmarks, landmarks, gaze)
+    return with_gaze(chunks, irises, portrait.frame.landmarks, zip(landmarks, gaze, strict=False))
 
 
 def find_face(source: PortraitSource, crop: str, tracker: FaceTracker, number: int | None = None) -> FoundFace:

@@ -54,7 +54,7 @@ def test_irises_go_where_the_gaze_goes_and_only_eyes_change(astronaut: np.ndarra
     assert usable_irises(irises, own)
     landmarks = np.repeat(own[None], len(DEGREES), 0)
     frames = np.repeat(astronaut[None], len(DEGREES), 0)
-    (turned,) = with_gaze([frames.copy()], irises, own, landmarks, DEGREES)
+    (turned,) = with_gaze([frames.copy()], irises, own, zip(landmarks, DEGREES, strict=True))
     assert np.array_equal(turned[0], astronaut)
     changed = (turned[1:] != frames[1:]).any(-1).any(0)
     rows, columns = np.nonzero(changed)
@@ -85,7 +85,7 @@ def test_shut_eyes_stay_shut(astronaut: np.ndarray, mesh: np.ndarray) -> None:
     shut = own.copy()
     for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
         shut[upper] = shut[lower]
-    (turned,) = with_gaze([astronaut[None].copy()], irises, own, shut[None], DEGREES[1:2])
+    (turned,) = with_gaze([astronaut[None].copy()], irises, own, [(shut, DEGREES[1])])
     assert (turned[0] != astronaut).any(-1).sum() < 30
 
 

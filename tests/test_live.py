@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
+from moditalker.atom.style import STYLE
 from moditalker.audio.utterances import Utterances
 from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -148,9 +149,46 @@ def test_what_cannot_be_used_gets_a_sentence(client: TestClient, portrait_file: 
     assert "not JSON" in refusal_of(client, "{") or "cannot be used" in refusal_of(client, "{")
     assert "rate cannot be used" in refusal_of(client, QUICK | {"rate": 1})
     assert "wings cannot be used" in refusal_of(client, QUICK | {"wings": 2})
+    assert "gaze_scale cannot be used" in refusal_of(client, QUICK | {"gaze_scale": -1})
     assert "emotion" in refusal_of(client, QUICK | {"emotion": "hungry"})
     assert "portrait" in refusal_of(client, QUICK, b"no picture")
     assert list(tmp_path.rglob("portrait")) == []
+
+
+def test_a_style_comes_after_the_portrait(client: TestClient, portrait_file: Path, tmp_path: Path) -> None:
+    with opened(client, portrait_file, style=True, gaze_scale=1.0) as socket:
+        socket.send_text("{}")
+        assert "third message must be the video for the style" in told(socket, "refused")[0][-1]["sentence"]
+    with opened(client, portrait_file, style=True) as socket:
+        socket.send_bytes(b"no video")
+        assert told(socket, "refused")[0][-1]["sentence"].endswith(".")
+    assert list(tmp_path.rglob("style")) == []
+
+
+@pytest.mark.slow
+def test_the_style_of_a_clip_reaches_the_stream(
+    pipeline: MoDiTalkerPipeline,
+    portrait_file: Path,
+    speech: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[Any] = []
+    style = np.zeros(STYLE, np.float32)
+    monkeypatch.setattr("moditalker.ui.live.live_socket.check_video", lambda *_: None)
+    monkeypatch.setattr("moditalker.ui.live.live_socket.style_for", lambda *_: style)
+    monkeypatch.setattr(
+        type(pipeline), "stream", lambda self, portrait, sound, **told: taken.append(told) or (one for one in ())
+    )
+    live = LiveSocket(pipeline, Settings(), Workspace(tmp_path), Line(1, 8))
+    with TestClient(Starlette(routes=[live.route]), "http://127.0.0.1") as client:
+        with opened(client, portrait_file, style=True, gaze_scale=0.5) as socket:
+            socket.send_bytes(b"a clip")
+            socket.send_bytes(pcm(speech[:8000]))
+            socket.send_text('{"end": true}')
+            told(socket, "ended")
+    assert taken[0]["style"] is style
+    assert taken[0]["gaze_scale"] == 0.5
 
 
 @pytest.mark.slow

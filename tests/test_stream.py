@@ -86,16 +86,15 @@ def test_no_hop_shows_in_the_motion(pipeline: MoDiTalkerPipeline, portrait: Port
 
 
 def test_memory_does_not_grow_with_the_sound(
-    pipeline: MoDiTalkerPipeline, portrait: Portrait, speech: np.ndarray
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("moditalker.atom.streamed_motion._HEARD_SECONDS", 1.5)
     motion = streamed(pipeline, portrait)
-
-    def kept() -> int:
-        rings = [motion._sound, *motion._noise.values(), *motion._raw.values()]
-        return sum(ring.values.nbytes for ring in rings)
-
-    sizes = [kept() for _ in motion(itertools.repeat(speech, 12))]
-    assert max(sizes[len(sizes) // 2 :]) <= max(sizes[: len(sizes) // 2])
+    rings = [motion._sound, *motion._noise.values(), *motion._raw.values()]
+    for _ in motion(itertools.repeat(speech, 4)):
+        assert len(motion._sound.values) <= 3 * SAMPLE_RATE
+        assert max(len(ring.values) for ring in rings[1:]) <= 4 * 32
+    assert min(ring.start for ring in rings) > 0, "what was long ago is forgotten"
 
 
 def test_a_stream_moves_the_lips_as_far_as_it_is_told(

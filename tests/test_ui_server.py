@@ -73,6 +73,7 @@ def test_a_stream_comes_in_pieces_that_make_the_whole(
         "portrait": handle_file(str(visit / "portrait.jpg")),
         "audio": handle_file(str(tmp_path / "speech.wav")),
         "mtov_steps": 0,
+        "gaze_scale": 1.0,
         "seed": 5,
     }
     with pytest.raises(AppError, match="consent"):

@@ -29,30 +29,54 @@ _STREAM = 3
 _TRIES = 8
 
 
-def sample_saccades(frames: int, seed: int) -> np.ndarray:
-    """Where eyes look that rest and jump, from the viewer's place.
+class Saccades:
+    """Eyes that rest and jump, a little at a time, from the viewer's place.
 
     A saccade starts where the last one ended. Of eight directions and amplitudes the one is taken that ends where eyes
     rest most: near the viewer, by a normal distribution of ``SPREAD``.
 
     Args:
-        frames: T, at 25 a second.
-        seed: the same one gives the same gaze, and a longer recording the same beginning.
-    Returns:
-        (T, 2) float32 radians, see ``Motion.gaze``.
+        seed: the same one gives the same gaze, in whatever pieces it is asked for.
     """
-    rng = np.random.default_rng([seed, _STREAM])
-    gaze, place, frame = np.zeros((frames, 2), np.float32), np.zeros(2), 0
-    while frame < frames:
-        held = max(_LEAST_SECONDS, FIXATION_SECONDS[0] * np.exp(FIXATION_SECONDS[1] * rng.standard_normal()))
-        end = frame + max(1, round(held * FPS))
-        gaze[frame:end] = np.radians(place)
-        angles = rng.uniform(0, 2 * np.pi, _TRIES)
-        sizes = AMPLITUDE[0] * np.exp(AMPLITUDE[1] * rng.standard_normal(_TRIES))
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng([seed, _STREAM])
+        self._place = np.zeros(2)
+        self._left = self._fixation()
+
+    def __call__(self, frames: int) -> np.ndarray:
+        """Where they look in the next frames.
+
+        Args:
+            frames: T, at 25 a second.
+        Returns:
+            (T, 2) float32 radians, see ``Motion.gaze``.
+        """
+        gaze, frame = np.zeros((frames, 2), np.float32), 0
+        while frame < frames:
+            if self._left == 0:
+                self._jump()
+                self._left = self._fixation()
+            rested = min(self._left, frames - frame)
+            gaze[frame : frame + rested] = np.radians(self._place)
+            frame, self._left = frame + rested, self._left - rested
+        return gaze
+
+    def _fixation(self) -> int:
+        """Frames for which they rest."""
+        held = max(_LEAST_SECONDS, FIXATION_SECONDS[0] * np.exp(FIXATION_SECONDS[1] * self._rng.standard_normal()))
+        return max(1, round(held * FPS))
+
+    def _jump(self) -> None:
+        angles = self._rng.uniform(0, 2 * np.pi, _TRIES)
+        sizes = AMPLITUDE[0] * np.exp(AMPLITUDE[1] * self._rng.standard_normal(_TRIES))
         ways = np.stack([SIDEWAYS * np.cos(angles), (1 - SIDEWAYS) * np.sin(angles)], 1)
-        ends = place + sizes[:, None] * ways / np.linalg.norm(ways, axis=1, keepdims=True)
+        ends = self._place + sizes[:, None] * ways / np.linalg.norm(ways, axis=1, keepdims=True)
         likely = np.exp(-0.5 * ((ends / SPREAD) ** 2).sum(1)) * (np.abs(ends) < FARTHEST).all(1)
         if likely.sum() > 0:
-            place = ends[rng.choice(_TRIES, p=likely / likely.sum())]
-        frame = end
-    return gaze
+            self._place = ends[self._rng.choice(_TRIES, p=likely / likely.sum())]
+
+
+def sample_saccades(frames: int, seed: int) -> np.ndarray:
+    """``Saccades`` of a whole recording: (T, 2) float32 radians; a longer recording has the same beginning."""
+    return Saccades(seed)(frames)

@@ -3,7 +3,7 @@
 Each part has noise of its own. So the other parts are the same to the last bit, whichever model a part has.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,8 +69,7 @@ class SpokenParts:
             samples: (N,) float32, 16 kHz, of the same recording.
             scheduler, shape, options, style: see the class.
         """
-        always = CHANNELS if style is not None else pipeline.config["always"].split(",")
-        used = {part: model for part, model in _models(pipeline).items() if part in always}
+        used = speaking_models(pipeline, style)
         heard = with_prosody(speech, prosody(samples)) if used else speech
         return cls(used, scheduler, heard, shape, options, style)
 
@@ -79,9 +78,7 @@ class SpokenParts:
 
     def start(self, generators: Mapping[str, torch.Generator]) -> None:
         """Take noise of its own for each part, from (and without a change of) the generators of the run."""
-        for part in self.networks:
-            drawn = torch.randint(_SEEDS, (), generator=generators[part].clone_state())
-            self._starts[part] = torch.Generator().manual_seed(int(drawn) + list(_GUIDED).index(part))
+        self._starts.update(own_noise(self.networks, generators))
 
     def residual(self, residual: np.ndarray, held: Imposed | None) -> np.ndarray:
         """(T, 68, 3) of AToM, and what it is held to -> the same with the landmarks of the models put in."""
@@ -114,8 +111,8 @@ class SpokenParts:
             self.shape,
             steps=self.options.atom_steps,
             generator=self._starts[part].clone_state(),
-            guidance=_GUIDED[part](self.options),
-            temperature=LIP_TEMPERATURE if part == "lips" else 1.0,
+            guidance=guidance_of(part, self.options),
+            temperature=temperature_of(part),
             imposed=held,
             style=self.style,
         )
@@ -144,12 +141,37 @@ def style_for(pipeline: Any, style: StyleSource, tell: Callable[[str], None], re
     return clip_style(style, tell, pipeline.config["tracker"], lambda done: report("face", done, done))
 
 
+def speaking_models(pipeline: Any, style: np.ndarray | None) -> dict[str, MotionTransformer]:
+    """A ``MoDiTalkerPipeline``'s models of single parts: all where there is a style, else those that always speak."""
+    always = CHANNELS if style is not None else pipeline.config["always"].split(",")
+    return {part: model for part, model in _models(pipeline).items() if part in always}
+
+
+def own_noise(parts: Iterable[str], generators: Mapping[str, torch.Generator]) -> dict[str, torch.Generator]:
+    """Noise of its own for each part, from (and without a change of) the generators of a run."""
+    made = {}
+    for part in parts:
+        drawn = torch.randint(_SEEDS, (), generator=generators[part].clone_state())
+        made[part] = torch.Generator().manual_seed(int(drawn) + list(_GUIDED).index(part))
+    return made
+
+
+def guidance_of(part: str, options: AnimateOptions) -> float:
+    """How far a part's model leans towards the speech."""
+    return _GUIDED[part](options)
+
+
+def temperature_of(part: str) -> float:
+    """Of the noise that a part's model starts from, as in ``motion_sampling``."""
+    return LIP_TEMPERATURE if part == "lips" else 1.0
+
+
 def _models(pipeline: Any) -> dict[str, MotionTransformer]:
     models = {part: getattr(pipeline, f"{part}_part") for part in CHANNELS}
     return {part: model for part, model in models.items() if model is not None}
 
 
-_GUIDED = {
+_GUIDED: dict[str, Callable[[AnimateOptions], float]] = {
     "lips": lambda options: options.guidance,
     # Guidance of the lips opens mouths; brows have no need of it.
     "expression": lambda options: 1.0 if options.expression_guidance is None else options.expression_guidance,

@@ -2,8 +2,8 @@
 
 Every ``HOP`` frames a window is sampled that ends ``LOOK_AHEAD`` frames later. What was shown already is imposed on it
 at every denoising step, as between the windows of a whole recording, and each frame keeps its noise. Everything that
-looks at the whole of a recording elsewhere (loudness, rest, the head's middle) looks at the last seconds here. AToM and
-the head network speak here; models of single parts (``atom.spoken_parts``), and so styles, are for whole recordings.
+looks at the whole of a recording elsewhere (loudness, usual pitch, rest, the head's middle) looks at the last seconds
+here. Models of single parts take their place in it as they do elsewhere, see ``atom.streamed_parts``.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,14 +21,16 @@ from moditalker.atom.head import MOTION, POSE, HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_sampling import Continued, sample_head, sample_residual
 from moditalker.atom.rest import rest_head, rest_lips, resting
+from moditalker.atom.streamed_parts import WINDOW, StreamedParts
 from moditalker.audio.features import FEATURE_RATE, make_speech_encoder
+from moditalker.audio.prosody import prosody, with_prosody
 from moditalker.audio.voice_activity import listen
 from moditalker.constants import FPS, SAMPLE_RATE, SAMPLES_A_FRAME
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import POINTS, mouth_opening
 from moditalker.face.motion_controls import limit_pose, most_closed, scale_expression, scale_lips, smooth_pose, untangle
 from moditalker.options import AnimateOptions
-from moditalker.utils.ring import Recent
+from moditalker.utils.ring import Recent, evenly
 
 LOOK_AHEAD = 8
 """Frames of sound that are awaited beyond those that are shown: 320 ms."""
@@ -36,10 +38,11 @@ HOP = 12
 """Frames that become known at a time."""
 STEPS = 6
 """Denoising steps: a window is sampled again for every hop, and starts from what is known."""
-_WINDOW = 72
-"""Frames that are sampled together."""
 _HEARD_SECONDS = 6.0
-"""How far back sound is listened to: for its loudness, and for whether somebody speaks."""
+"""How far back sound is listened to at least, for its loudness and pitch, and for whether somebody speaks."""
+_TAKEN_FRAMES = 4
+"""Sound is taken in so many frames at a time, so what is remembered of it does not depend on how it comes. ``HOP`` and
+``LOOK_AHEAD`` are whole numbers of these, so nothing waits for them."""
 _MIDDLE_FRAMES = 200.0
 """Over so many frames the middle of the head's motion follows it."""
 _JOINT = np.array([0.75, 0.5, 0.3, 0.15, 0.05], np.float32)
@@ -77,6 +80,7 @@ class StreamedMotion:
         settings: see ``StreamSettings``.
         blendshapes: moves the face for an emotion.
         arousal: hears how lively the voice is, for the emotion ``auto``.
+        parts: models of single parts, in place of what the networks say of these.
     Raises:
         InputError: there is an emotion and nothing that moves a face for it.
     """
@@ -91,15 +95,17 @@ class StreamedMotion:
         settings: StreamSettings,
         blendshapes: BlendshapeMap | None = None,
         arousal: ArousalMap | None = None,
+        parts: StreamedParts | None = None,
     ) -> None:
         self._atom, self._head, self._scheduler, self._face = atom, head, scheduler, face
         self._generators, self._settings = generators, settings
         self._emotion = ShownEmotion.of(settings.options, blendshapes, face.shape)
-        self._arousal = arousal
+        self._arousal, self._parts = arousal, parts
         voice_gains(arousal, settings.options, np.zeros(SAMPLES_A_FRAME, np.float32), 1)
         self._encoder = make_speech_encoder(atom.config["speech_encoder"])
+        self._content = self._encoder.dim
         self._sound = Recent(round(_HEARD_SECONDS * SAMPLE_RATE), ())
-        self._window = min(_WINDOW, atom.config["window"], head.config["window"])
+        self._window = min(WINDOW, atom.config["window"], head.config["window"])
         kept = 2 * self._window
         self._noise = {"lips": Recent(kept, (POINTS, 3)), "head": Recent(kept, (MOTION,))}
         self._raw = {"lips": Recent(kept, (POINTS, 3)), "head": Recent(kept, (MOTION,))}
@@ -120,8 +126,8 @@ class StreamedMotion:
             (n, 68, 3) in the portrait's pixels, in order, as soon as they are known; all in all as many frames as the
             sound's length rounds to.
         """
-        for piece in sound:
-            self._sound.append(np.asarray(piece, np.float32))
+        for piece in evenly(sound, _TAKEN_FRAMES * SAMPLES_A_FRAME):
+            self._sound.append(piece)
             while (self._shown + HOP + LOOK_AHEAD) * SAMPLES_A_FRAME <= self._sound.end:
                 yield self._hop(HOP, LOOK_AHEAD)
         frames = round(self._sound.end / SAMPLES_A_FRAME)
@@ -134,13 +140,16 @@ class StreamedMotion:
         stop = self._shown + count + ahead
         first = max(0, stop - self._window)
         speech, activity, gains = self._heard(first, stop)
-        residual, head = self._sampled(speech, first, stop)
+        residual, head = self._sampled(speech, first, stop, count)
         residual, pose = self._settled(residual, head, activity, gains, self._shown - first, count)
         self._shown += count
         return self._face.compose(untangle(residual, self._face.shape), pose)
 
     def _heard(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Speech features (2n, D), activity (n,) and gains (n, 3) of the frames from ``first`` to ``stop``."""
+        """Speech features (2n, D), activity (n,) and gains (n, 3) of the frames from ``first`` to ``stop``.
+
+        With models of single parts, prosody stands behind the features, (2n, D + 6).
+        """
         sound, start = self._sound.values, self._sound.start
         # Whole features: the encoder's first one is at the first sample.
         skipped = -start % SAMPLES_A_FRAME
@@ -148,47 +157,63 @@ class StreamedMotion:
         frames = stop - start
         features = self._encoder(sound)[: FEATURE_RATE // FPS * frames]
         features = np.pad(features, ((0, max(0, FEATURE_RATE // FPS * frames - len(features))), (0, 0)), mode="edge")
+        if self._parts:
+            features = with_prosody(features, prosody(sound))
         gains = voice_gains(self._arousal, self._settings.options, sound, frames, start)
         gains = np.ones((frames, len(GAINED)), np.float32) if gains is None else gains
         activity = listen(sound).activity(frames, FPS)
         return features[2 * (first - start) :], activity[first - start :], gains[first - start :]
 
-    def _sampled(self, speech: np.ndarray, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    def _sampled(self, speech: np.ndarray, first: int, stop: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Residual (n, 68, 3) and head (n, 7) of the frames, what was shown already as it was."""
-        settings, drawn = self._settings, {}
-        for part, shape in (("lips", (POINTS, 3)), ("head", (MOTION,))):
-            fresh = max(0, stop - self._noise[part].end)
-            # In fours, as these draw the same numbers one after the other as all at once.
-            self._noise[part].append(torch.randn(fresh + -fresh % 4, *shape, generator=self._generators[part]).numpy())
-            noise = torch.from_numpy(self._noise[part].between(first, stop))
-            drawn[part] = Continued(noise, self._raw[part].between(first, self._shown))
-        lips = sample_residual(
+        content = speech[:, : self._content]
+        residual, head = self._residual(content, first, stop), self._head_motion(content, first, stop)
+        new = slice(self._shown - first, self._shown - first + count)
+        self._raw["lips"].append(residual[new])
+        self._raw["head"].append(head[new])
+        if self._parts:
+            self._parts.put_in(speech, first, self._shown, count, residual, head)
+        return residual, head
+
+    def _continued(self, part: str, first: int, stop: int) -> Continued:
+        ring, size = self._noise[part], self._noise[part].values.shape[1:]
+        fresh = max(0, stop - ring.end)
+        # In fours, as these draw the same numbers one after the other as all at once.
+        ring.append(torch.randn(fresh + -fresh % 4, *size, generator=self._generators[part]).numpy())
+        return Continued(torch.from_numpy(ring.between(first, stop)), self._raw[part].between(first, self._shown))
+
+    def _residual(self, speech: np.ndarray, first: int, stop: int) -> np.ndarray:
+        """(n, 68, 3) of AToM."""
+        return sample_residual(
             self._atom,
             self._scheduler,
             speech,
             self._face.shape,
-            steps=settings.steps,
-            guidance=settings.options.guidance,
+            steps=self._settings.steps,
+            guidance=self._settings.options.guidance,
             generator=self._generators["lips"],
-            continued=drawn["lips"],
+            continued=self._continued("lips", first, stop),
         )
+
+    def _head_motion(self, speech: np.ndarray, first: int, stop: int) -> np.ndarray:
+        """(n, 7) of the head network; zeros where models of single parts say all of it."""
+        if self._parts is not None and self._parts.moves_head_and_lids:
+            return np.zeros((stop - first, MOTION), np.float32)
         pose, closure = sample_head(
             self._head,
             self._scheduler,
             speech,
-            steps=settings.steps,
+            steps=self._settings.steps,
             generator=self._generators["head"],
-            continued=drawn["head"],
+            continued=self._continued("head", first, stop),
         )
-        return lips, np.concatenate([pose, closure[:, None]], 1)
+        return np.concatenate([pose, closure[:, None]], 1)
 
     def _settled(
         self, lips: np.ndarray, head: np.ndarray, activity: np.ndarray, gains: np.ndarray, before: int, count: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """What is shown: residual (count, 68, 3) and pose (count, 6), joined to the frames before."""
         settings, shape, new = self._settings, self._face.shape, slice(before, before + count)
-        self._raw["lips"].append(lips[new])
-        self._raw["head"].append(head[new])
         if self._rest is None and activity.min() < 0.5:
             self._rest = resting(lips, shape, activity)
         rested = rest_lips(lips, shape, activity, self._rest)

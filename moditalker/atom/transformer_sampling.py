@@ -64,8 +64,8 @@ def sample_part(
         unheard = network(sample.to(network.dtype), time, who, silent, manner)
         return unheard + guidance * (heard - unheard)
 
-    drawn = torch.randn(layout.length, len(network.motion_std), generator=generator)
-    noise = drawn if continued is None else continued.noise
+    size = layout.length, len(network.motion_std)
+    noise = torch.randn(*size, generator=generator) if continued is None else continued.noise
     known = None if continued is None else network.normalise(torch.from_numpy(continued.known).to(network.device))
     held = held_windows(imposed, layout, network.normalise, network.device)
     clean = denoise(predict, scheduler, layout, temperature * noise, steps, network.device, callback, known, held)

@@ -20,6 +20,8 @@ _OPTIONS = (
     "blink_scale",
     "emotion",
     "emotion_scale",
+    "gaze_scale",
+    "gaze_seed",
     "face",
     "crop",
     "seed",
@@ -41,6 +43,7 @@ def add_commands(commands: Commands) -> None:
     command.add_argument("-o", "--output", required=True, metavar="OUT.mp4|-", help="fragmented MP4; '-' is a pipe")
     command.add_argument("--preset", default="compact", help="a preset's name, or a folder or hub id of weights")
     command.add_argument("--head-motion", choices=("natural", "still"), default="natural")
+    command.add_argument("--style", type=Path, metavar="CLIP", help="ten seconds of somebody, for their way of talking")
     command.add_argument("--mark", action="store_true", help='write "AI-generated" into a corner of the picture')
     for name in _OPTIONS:
         add_option(command, name)
@@ -54,7 +57,7 @@ def _live(options: argparse.Namespace) -> None:
 
     piped = options.output == "-"
     if not piped:
-        inputs = {"portrait": options.portrait, "recording": options.audio}
+        inputs = {"portrait": options.portrait, "recording": options.audio, "video for the style": options.style}
         check_targets({"video": Path(options.output)}, inputs)
     pipeline = load_pipeline(options.preset)
     portrait = pipeline.encode_portrait(options.portrait, options.crop or "full", options.face)
@@ -70,6 +73,7 @@ def _live(options: argparse.Namespace) -> None:
                 on_piece=told,
                 mark=options.mark,
                 head_motion=options.head_motion,
+                style=options.style,
                 idle=True,
                 **given,
             )

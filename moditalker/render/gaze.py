@@ -34,7 +34,7 @@ def usable_irises(irises: Irises, landmarks: np.ndarray) -> bool:
 
 
 def with_gaze(
-    chunks: Iterable[np.ndarray], irises: Irises, own: np.ndarray, landmarks: np.ndarray, gaze: np.ndarray
+    chunks: Iterable[np.ndarray], irises: Irises, own: np.ndarray, looks: Iterable[tuple[np.ndarray, np.ndarray]]
 ) -> Iterator[np.ndarray]:
     """Turn the eyes in frames of a portrait.
 
@@ -42,21 +42,19 @@ def with_gaze(
         chunks: (n, H, W, 3) uint8, in order; changed in place.
         irises: of the portrait, (2, 2) and (2,), pixels.
         own: (68, 2 or 3) landmarks of the portrait, pixels.
-        landmarks: (T, 68, 2 or 3) of the frames, pixels.
-        gaze: (T, 2) radians from where the portrait looks: to the person's own left, and down. Nothing is changed
-            where it is 0.
+        looks: of each frame its landmarks (68, 2 or 3), pixels, and its gaze (2,), radians from where the portrait
+            looks: to the person's own left, and down. Nothing is changed where that is 0. Taken after the frame.
     Yields:
         The same chunks.
     """
     places = in_eyes(irises.centres, own)
-    first = 0
+    coming = iter(looks)
     for frames in chunks:
-        for frame, points, looks in zip(frames, landmarks[first:], gaze[first:], strict=False):
-            if looks.any():
+        for frame, (points, gaze) in zip(frames, coming, strict=False):
+            if gaze.any():
                 for eye, lids in enumerate((RIGHT_EYE, LEFT_EYE)):
                     own_width = float(np.linalg.norm(own[lids[3], :2] - own[lids[0], :2]))
-                    _turn(frame, points[lids, :2], places[eye], float(irises.radii[eye]) / own_width, looks)
-        first += len(frames)
+                    _turn(frame, points[lids, :2], places[eye], float(irises.radii[eye]) / own_width, gaze)
         yield frames
 
 

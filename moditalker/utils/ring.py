@@ -1,6 +1,21 @@
-"""The last values of a sequence that never ends, by their place in it."""
+"""Sequences that never end: pieces of one length, and the last values by their place."""
+
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+
+
+def evenly(pieces: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """The same values in pieces of ``size``, float32, each as soon as it is whole; the last one may be shorter."""
+    waiting = np.zeros(0, np.float32)
+    for piece in pieces:
+        waiting = np.concatenate([waiting, np.asarray(piece, np.float32)])
+        whole = len(waiting) // size * size
+        for start in range(0, whole, size):
+            yield waiting[start : start + size]
+        waiting = waiting[whole:]
+    if len(waiting):
+        yield waiting
 
 
 class Recent:

@@ -22,7 +22,7 @@ from moditalker.ui.animate.recording_check import look_at_recording
 from moditalker.ui.animate.request import NEW_SEED, Request, check_before_start
 from moditalker.ui.animate.results import build_results, cleared, playing, preview_of, shown
 from moditalker.ui.animate.speech_panel import RECORDING, TEXT, Speech, SpeechPanel
-from moditalker.ui.animate.streaming import STREAM_CONTROLS, StreamEndpoint, StreamStudio
+from moditalker.ui.animate.streaming import LATER_CONTROLS, STREAM_CONTROLS, StreamEndpoint, StreamStudio
 from moditalker.ui.animate.studio import Studio
 from moditalker.ui.shared.consent import CONSENT
 from moditalker.ui.shared.jobs import Jobs
@@ -126,8 +126,8 @@ class AnimateTab:
         spoken = [chosen.portrait, speech.audio, speech.text, consent]
         self._motion.endpoints.build(spoken, controls, chosen.number, speech.voice)
         if self._streams is not None:
-            taken = [getattr(controls, name) for name in STREAM_CONTROLS]
-            given = [chosen.portrait, speech.audio, speech.text, consent, *taken, chosen.number, speech.voice]
+            taken, later = ([getattr(controls, name) for name in names] for names in (STREAM_CONTROLS, LATER_CONTROLS))
+            given = [*spoken, *taken, chosen.number, speech.voice, *later]
             StreamEndpoint(self._streams, self._settings).build(given)
         if self._conversation is not None:
             with gr.Accordion("Several faces: a conversation", open=False, elem_id="conversation"):

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from moditalker.atom.motion import Motion, check_scales
@@ -132,6 +133,16 @@ def check_before_start(request: Request, settings: Settings) -> None:
         raise InputError("Tick that you may use this face and this voice (consent: true); nothing is made without it.")
 
 
+def check_video(purpose: str, video: str | Path, settings: Settings) -> None:
+    """A video of a length that is taken.
+
+    Raises:
+        InputError: it is longer, or no video.
+    """
+    if probe_video(video, max_seconds=settings.max_video_seconds).duration > settings.max_video_seconds:
+        raise InputError(f"The video for the {purpose} lasts more than {settings.max_video_seconds:.0f} s: cut it.")
+
+
 def accept(request: Request, settings: Settings) -> Job:
     """Check everything that needs a look into the files, speak the text, and draw the seed.
 
@@ -142,11 +153,7 @@ def accept(request: Request, settings: Settings) -> Job:
     videos = {"head motion": request.head_video if request.head_motion == "video" else None, "style": request.style}
     for purpose, video in videos.items():
         if video is not None:
-            length = probe_video(video, max_seconds=settings.max_video_seconds).duration
-            if length > settings.max_video_seconds:
-                raise InputError(
-                    f"The video for the {purpose} lasts more than {settings.max_video_seconds:.0f} s: cut it."
-                )
+            check_video(purpose, video, settings)
     if request.audio is not None:
         recording = load_recording(request.audio, max_seconds=settings.max_audio_seconds)
     else:

@@ -46,7 +46,9 @@ STREAM_CONTROLS = (
     "blink_scale",
     "seed",
 )
-"""Which of the page's controls `/stream` takes, in the order of its parameters."""
+LATER_CONTROLS = "gaze_scale", "style"
+"""Which of the page's controls `/stream` takes: before the face and the voice, and after them, in the order of its
+parameters."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class StreamStudio:
             lip_scale=request.lip_scale,
             head_scale=request.head_scale,
             blink_scale=request.blink_scale,
+            gaze_scale=request.gaze_scale,
+            style=request.style,
         )
         started, number, first = time.perf_counter(), 0, 0
         with closing(made):
@@ -195,6 +199,8 @@ class StreamEndpoint:
         seed: int = NEW_SEED,
         face: int = LARGEST,
         voice: str = DEFAULT_VOICE,
+        gaze_scale: float = 0.0,
+        style: str | None = None,
     ) -> Generator[list[Any], None, None]:
         """Like /animate, but hands out the video in pieces of a second and more while it is being made.
 
@@ -213,6 +219,8 @@ class StreamEndpoint:
             seed: the same seed gives the same video; -1 draws a new one.
             face: which face of the portrait speaks, counted from the left and from 1; 0 is the largest.
             voice: name of the synthetic voice.
+            gaze_scale: how far the eyes wander, 0 to 2; 1 is as in clips of talkers.
+            style: a video of somebody who talks, about ten seconds, whose manner brows, lids and head take on.
 
         Returns:
             The newest piece, an MP4 with its sound.
@@ -234,8 +242,10 @@ class StreamEndpoint:
             seed=NEW_SEED if seed is None else int(seed),
             face=int(face or LARGEST),
             voice=voice or DEFAULT_VOICE,
+            gaze_scale=gaze_scale,
+            style=style,
         )
-        with refusals(portrait, audio), closing(self._studio.make(request)) as made:
+        with refusals(portrait, audio, style), closing(self._studio.make(request)) as made:
             yield from followed(made, 2, _piece_of)
 
 

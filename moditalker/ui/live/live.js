@@ -205,16 +205,20 @@ const start = async () => {
     if (!Media?.isTypeSupported(MIME)) return words("This browser plays no video while it comes: use another.", "bad");
     const setting = outside("#live-setting input:checked")?.value ?? "faster";
     const context = new AudioContext();
-    const face = await (await fetch(picture)).arrayBuffer();
+    const file = async (address) => (await fetch(address)).arrayBuffer();
+    const [face, clip] = [await file(picture), outside("#live-style video")?.src];
+    const style = clip ? await file(clip) : null;
+    const more = { gaze_scale: Number(outside("#live-gaze input")?.value ?? 0), style: style !== null };
     const socket = new WebSocket(`${root.replace(/^http/, "ws")}${about.path}`);
     socket.binaryType = "arraybuffer";
     live = { socket, context, turns: [], idles: [], typed: [], sent: 0, clock: performance.now() };
     part("still").src = picture;
     words("The portrait is looked at.");
     socket.onopen = () => {
-        const options = { consent: true, pauses: "skipped", rate: context.sampleRate, ...about.settings[setting] };
+        const options = { consent: true, pauses: "skipped", rate: context.sampleRate, ...about.settings[setting], ...more };
         socket.send(JSON.stringify(options));
         socket.send(face);
+        if (style) socket.send(style);
     };
     socket.onmessage = ({ data }) => {
         if (live?.socket !== socket) return;

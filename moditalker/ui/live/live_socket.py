@@ -8,11 +8,14 @@ from concurrent.futures import TimeoutError as Late
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import spaces.config
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from moditalker.atom.spoken_parts import style_for
 from moditalker.portrait import Portrait
+from moditalker.ui.animate.request import check_video
 from moditalker.ui.live.opening import Opening, read_opening
 from moditalker.ui.live.session import Session
 from moditalker.ui.shared.hosts import POLICY_VIOLATION
@@ -22,6 +25,7 @@ from moditalker.ui.shared.refusal import FAILED
 from moditalker.ui.shared.settings import Settings
 from moditalker.ui.shared.workspace import Workspace
 from moditalker.utils.errors import AbandonedError, InputError
+from moditalker.utils.progress import unasked
 
 logger = logging.getLogger(__name__)
 
@@ -88,10 +92,14 @@ class LiveSocket:
         try:
             async with asyncio.timeout(_OPENING_SECONDS):
                 opening = read_opening(await _text(socket))
-                picture = await _bytes(socket, self._settings.max_file_megabytes)
+                most = self._settings.max_file_megabytes
+                picture = await _bytes(socket, most, "second", "portrait")
+                clip = await _bytes(socket, most, "third", "video for the style") if opening.style else None
         except TimeoutError as error:
             raise InputError("Nothing was asked for: send the options as JSON, then the portrait.") from error
         portrait = await loop.run_in_executor(self._engine, self._encoded, picture, opening)
+        warnings = list(portrait.warnings)
+        style = None if clip is None else await loop.run_in_executor(self._engine, self._style, clip, warnings)
 
         def send(event: dict[str, Any] | bytes) -> None:
             sent = asyncio.run_coroutine_threadsafe(_send(socket, event), loop)
@@ -101,9 +109,9 @@ class LiveSocket:
             except (WebSocketDisconnect, RuntimeError, Late) as error:
                 raise AbandonedError from error
 
-        session = Session(self._pipeline, portrait, opening, self._settings, self._line, self._metrics, send)
+        session = Session(self._pipeline, portrait, opening, self._settings, self._line, self._metrics, send, style)
         height, width = portrait.picture.shape[:2]
-        ready = {"event": "ready", "width": width, "height": height, "warnings": list(portrait.warnings)}
+        ready = {"event": "ready", "width": width, "height": height, "warnings": warnings}
         await _send(socket, ready)
         listening = asyncio.create_task(self._listen(socket, session))
         try:
@@ -120,7 +128,16 @@ class LiveSocket:
             encoded: Portrait = self._pipeline.encode_portrait(path, opening.crop, opening.face)
             # Needed for every frame, and found while the client waits anyway.
             _ = encoded.backdrop
+            if opening.gaze_scale > 0:
+                _ = encoded.irises
             return encoded
+
+    def _style(self, clip: bytes, warnings: list[str]) -> np.ndarray | None:
+        with self._workspace.folder() as folder:
+            path = Path(folder) / "style"
+            path.write_bytes(clip)
+            check_video("style", path, self._settings)
+            return style_for(self._pipeline, path, warnings.append, unasked)
 
     async def _listen(self, socket: WebSocket, session: Session) -> None:
         """Hand on what the client says, until it leaves."""
@@ -174,12 +191,12 @@ async def _text(socket: WebSocket) -> str:
     return str(text)
 
 
-async def _bytes(socket: WebSocket, megabytes: int) -> bytes:
+async def _bytes(socket: WebSocket, megabytes: int, which: str, what: str) -> bytes:
     data = (await _received(socket)).get("bytes")
     if not data:
-        raise InputError("The second message must be the portrait's file, in a binary message: send that.")
+        raise InputError(f"The {which} message must be the {what}'s file, in a binary message: send that.")
     if len(data) > megabytes * 1_000_000:
-        raise InputError(f"The portrait has more than {megabytes} MB: send a smaller file.")
+        raise InputError(f"The {what} has more than {megabytes} MB: send a smaller file.")
     return bytes(data)
 
 

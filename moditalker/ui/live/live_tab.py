@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from starlette.routing import BaseRoute
 
-from moditalker.options import DEFAULTS
+from moditalker.options import DEFAULTS, page_bounds
 from moditalker.ui.live.live_socket import PATH, LiveSocket
 from moditalker.ui.shared.consent import CONSENT
 from moditalker.ui.shared.settings import Settings
@@ -84,6 +84,20 @@ class LiveTab:
                     info="Faster takes no denoising steps for the mouth and fewer for the motion.",
                     elem_id="live-setting",
                 )
+                with gr.Accordion("More settings", open=False, elem_id="live-more"):
+                    gr.Slider(
+                        *page_bounds("gaze_scale"),
+                        value=DEFAULTS.gaze_scale,
+                        step=0.05,
+                        label="Amount of eye movement",
+                        elem_id="live-gaze",
+                    )
+                    gr.Video(
+                        label="Style: about ten seconds of somebody who talks, whose manner the face takes on",
+                        sources=["upload"],
+                        height=220,
+                        elem_id="live-style",
+                    )
                 gr.Checkbox(label=CONSENT, value=False, elem_id="live-consent")
                 gr.Markdown("Use headphones: the portrait's own voice would be heard by the microphone.")
             with gr.Column(scale=6, min_width=320):

@@ -18,8 +18,9 @@ class Opening(BaseModel):
         consent: that the face and the voice may be used.
         rate: of the PCM that follows, samples a second.
         pauses: ``drawn`` makes one video of all sound; ``skipped`` makes one of each utterance and none of silence.
+        style: a video follows the portrait, of somebody whose manner is taken on.
         head_motion, crop, mtov_steps, motion_steps, guidance, lip_scale, head_scale, blink_scale, emotion,
-            emotion_scale, seed, face: see ``MoDiTalkerPipeline.stream``.
+            emotion_scale, gaze_scale, seed, face: see ``MoDiTalkerPipeline.stream``.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -37,12 +38,14 @@ class Opening(BaseModel):
     blink_scale: float = Field(1.0, ge=0, le=2)
     emotion: str = NEUTRAL
     emotion_scale: float = Field(1.0, ge=0, le=1.5)
+    gaze_scale: float = Field(0.0, ge=0, le=2)
+    style: bool = False
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
     face: int | None = Field(None, ge=1)
 
     def stream_options(self) -> dict[str, Any]:
         """Keyword arguments of ``MoDiTalkerPipeline.stream`` for a portrait that is encoded."""
-        return self.model_dump(exclude={"consent", "rate", "pauses", "crop", "face"})
+        return self.model_dump(exclude={"consent", "rate", "pauses", "crop", "face", "style"})
 
 
 def read_opening(message: str) -> Opening:

@@ -73,6 +73,7 @@ class Session:
         line: where each turn waits for the machine.
         metrics: for the operator.
         send: to the client.
+        style: (26,) of ``atom.style``, or None.
     """
 
     def __init__(
@@ -84,10 +85,11 @@ class Session:
         line: Line,
         metrics: Metrics,
         send: Send,
+        style: np.ndarray | None = None,
     ) -> None:
         self._pipeline, self._portrait, self._opening, self._settings = pipeline, portrait, opening, settings
         self._line, self._metrics, self._send = line, metrics, send
-        self._options = opening.stream_options()
+        self._options = opening.stream_options() | {"style": style}
         self._decoder = PcmDecoder(opening.rate)
         self._utterances = Utterances() if opening.pauses == SKIPPED else None
         self._turns: SimpleQueue[Turn | None] = SimpleQueue()
