@@ -88,6 +88,7 @@ def test_emotions_differ_where_people_look(moved: dict[str, Expression], shape: 
 
     assert height("sad", inner_brows) > 0.02 > -0.01 > height("angry", inner_brows)
     assert height("sad", corners) < -0.01, "the astronaut smiles, and sad faces do not"
+    assert height("angry", corners) < height("happy", corners) - 0.02, "a smile is seen"
     eyes = {name: float(eye_opening(shape + each.face)) for name, each in moved.items()}
     assert eyes["surprised"] > float(eye_opening(shape)) > eyes["angry"]
 
