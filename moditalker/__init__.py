@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from moditalker.loading import default_weights, load_pipeline
     from moditalker.mtov.autoencoder import TriplaneAutoencoder
     from moditalker.mtov.denoiser import MotionToVideo
+    from moditalker.outputs import MoDiTalkerOutput, MotionOutput
     from moditalker.pipeline import MoDiTalkerPipeline
-    from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput
     from moditalker.portrait import Portrait
     from moditalker.utils.errors import InputError
 
@@ -36,9 +36,9 @@ _MODULES = {
     "AudioToMotion": "atom.model",
     "HeadMotion": "atom.head",
     "InputError": "utils.errors",
-    "MoDiTalkerOutput": "pipeline_base",
+    "MoDiTalkerOutput": "outputs",
     "MoDiTalkerPipeline": "pipeline",
-    "MotionOutput": "pipeline_base",
+    "MotionOutput": "outputs",
     "MotionToVideo": "mtov.denoiser",
     "Portrait": "portrait",
     "TriplaneAutoencoder": "mtov.autoencoder",

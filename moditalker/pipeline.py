@@ -13,7 +13,7 @@ from moditalker.atom.arousal import ArousalMap, voice_gains
 from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
-from moditalker.atom.motion_transformer import MotionTransformer
+from moditalker.atom.motion_transformer import CHANNELS, MotionTransformer
 from moditalker.atom.part_sampling import MotionNetworks, part_samplers
 from moditalker.atom.spoken_parts import SpokenParts, style_for
 from moditalker.atom.style import StyleSource
@@ -29,7 +29,8 @@ from moditalker.mtov.denoiser import MotionToVideo
 from moditalker.mtov.detail import DetailGains
 from moditalker.mtov.flow import FlowRefiner
 from moditalker.options import MotionControls
-from moditalker.pipeline_base import MoDiTalkerOutput, MotionOutput, TalkingPipeline, stepped, target_landmarks
+from moditalker.outputs import MoDiTalkerOutput, MotionOutput
+from moditalker.pipeline_base import TalkingPipeline, stepped, target_landmarks
 from moditalker.portrait import Portrait, PortraitSource, composer_of, head_of
 from moditalker.render.compositing import composed
 from moditalker.render.lip_correction import corrected_in_stretches, lip_corrected
@@ -67,13 +68,8 @@ class MoDiTalkerPipeline(TalkingPipeline):
     """
 
     _optional_components: ClassVar[list[str]] = [
-        "flow",
-        "detail",
-        "blendshapes",
-        "lips_part",
-        "expression_part",
-        "head_part",
-        "arousal",
+        *("flow", "detail", "blendshapes", "arousal"),
+        *(f"{part}_part" for part in CHANNELS),
     ]
 
     def __init__(
@@ -152,10 +148,9 @@ class MoDiTalkerPipeline(TalkingPipeline):
             report("speech", 0, 1)
             encoder = self.atom.config["speech_encoder"]
             speech = speech_features(samples, frames, encoder, lambda done, pieces: report("speech", done, pieces))
-        networks = MotionNetworks(self.atom, self.head, self.atom_scheduler)
         parts = SpokenParts.of(self, self.atom_scheduler, speech, samples, face.shape, options, manner)
         samplers = part_samplers(
-            networks,
+            MotionNetworks(self.atom, self.head, self.atom_scheduler),
             speech,
             face.shape,
             options,

@@ -1,14 +1,12 @@
 """What the compact and the paper pipeline share: a whole run, the options of a preset, hashes of the weights."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.utils import BaseOutput
 from PIL import Image
 
 from moditalker.animate import animate
@@ -29,54 +27,13 @@ from moditalker.face.tracker import make_tracker
 from moditalker.keys import Keys, read_keys
 from moditalker.mtov.block_sampling import EncodedFace
 from moditalker.options import DEFAULTS, AnimateOptions, MotionControls
+from moditalker.outputs import MoDiTalkerOutput, MotionOutput
 from moditalker.portrait import Portrait, PortraitSource, find_face, looking
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, StepEnd
 from moditalker.utils.seeds import seed_or_new
 from moditalker.utils.stopwatch import Stopwatch
 from moditalker.utils.weight_hash import digest
-
-
-@dataclass
-class MotionOutput(BaseOutput):
-    """What AToM made.
-
-    Attributes:
-        landmarks: (T, 68, 3) in the portrait's pixels.
-        seed: what was used.
-        timings: seconds a stage.
-        warnings: for the user, about the recording.
-        motion: what the landmarks are made of; it can be changed, kept (``atom.motion_file``) and rendered.
-    """
-
-    landmarks: np.ndarray
-    seed: int
-    timings: dict[str, float]
-    warnings: list[str] = field(default_factory=list)
-    motion: Motion | None = None
-
-
-@dataclass
-class MoDiTalkerOutput(BaseOutput):
-    """A talking portrait.
-
-    Attributes:
-        frames: (T, H, W, 3) uint8, or a list of PIL pictures with ``output_type="pil"``.
-        landmarks: (T, 68, 3) float32, pixels.
-        fps: 25.
-        audio: (N,) float32, 16 kHz.
-        seed: what was used.
-        timings: seconds a stage.
-        warnings: for the user, about the portrait and the recording.
-    """
-
-    frames: np.ndarray | list[Image.Image]
-    landmarks: np.ndarray
-    fps: int
-    audio: np.ndarray
-    seed: int
-    timings: dict[str, float]
-    warnings: list[str] = field(default_factory=list)
 
 
 class TalkingPipeline(DiffusionPipeline):

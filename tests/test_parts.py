@@ -82,14 +82,14 @@ def test_parts_are_measured_against_real_ones_with_intervals(prepared: Path) -> 
     rng = np.random.default_rng(0)
 
     def made(size: float) -> Made:
-        return Made(
-            size * np.cumsum(rng.standard_normal((60, 3)), 0), size * np.cumsum(rng.standard_normal((60, 6)), 0)
-        )
+        return Made(*(size * np.cumsum(rng.standard_normal((60, curves)), 0) for curves in (3, 6, 2)))
 
     shown = table(clips, [{REAL: (real := made(1)), "same": real, "still": made(0.01)} for _ in clips])
     rows = {row.split(" | ")[0][2:]: row.split(" | ")[1:] for row in shown.splitlines()[2:]}
     assert [cell.split(" (")[0] for cell in rows["same"][:2]] == ["0.000", "1.000"]
     assert float(rows["still"][0].split(" (")[0]) > 0.9
+    assert [cell.split(" (")[0] for cell in rows["same"][-4:]] == ["1.000"] * 4, "lips that follow"
+    assert max(abs(float(rows["still"][index].split(" (")[0])) for index in (-3, -1)) < 0.05, "slopes of other lips"
     assert all(" to " in cell for row in rows.values() for cell in row)
 
 

@@ -17,8 +17,8 @@ from moditalker.face.landmark_file import read_landmarks
 from moditalker.face.layout import STABLE, interocular_distance, mouth_opening
 from moditalker.face.retarget import relative_pose
 from moditalker.loading import default_weights
+from moditalker.outputs import MoDiTalkerOutput
 from moditalker.pipeline import MoDiTalkerPipeline
-from moditalker.pipeline_base import MoDiTalkerOutput
 from moditalker.portrait import Portrait, crop_to_face
 from moditalker.utils.errors import InputError
 from moditalker.video.read import read_video

@@ -22,6 +22,7 @@ from moditalker.keys import Keys
 from moditalker.mtov.autoencoder import to_unit
 from moditalker.mtov.block_sampling import EncodedFace
 from moditalker.options import AnimateOptions
+from moditalker.outputs import MotionOutput
 from moditalker.paper.atom import PaperAudioToMotion
 from moditalker.paper.autoencoder import PaperAutoencoder
 from moditalker.paper.denoiser import PaperMotionToVideo
@@ -31,7 +32,7 @@ from moditalker.paper.identity import read_identity
 from moditalker.paper.inputs import check_choice
 from moditalker.paper.paper_sampling import BlockChain, sample_motion
 from moditalker.paper.schedule import PublishedDDIM
-from moditalker.pipeline_base import MotionOutput, TalkingPipeline, stepped, target_landmarks
+from moditalker.pipeline_base import TalkingPipeline, stepped, target_landmarks
 from moditalker.portrait import Portrait, PortraitSource
 from moditalker.utils.errors import InputError
 from moditalker.utils.progress import Progress, StepEnd, unasked

@@ -1,15 +1,16 @@
 """Models of single parts against what is shipped: python -m moditalker.training.part_check --data DIR --parts RUN...
 
 Every clip of a split is made again from its own speech, by the shipped networks and by those that are named. Printed is
-how far brows, lids and head are from the real ones, with 95 % intervals over speakers. A row ``NAME, own style`` is
-told the style of other clips of the same speaker. The second table says whether a style is taken on: the speech of a
-few clips is said in the styles of all speakers, and how far each movement goes is compared with those speakers.
+how far brows, lids and head are from the real ones, and how the mouth's opening and width follow the real one's, with
+95 % intervals over speakers. A row ``NAME, own style`` is told the style of other clips of the same speaker. The
+second table says whether a style is taken on: the speech of a few clips is said in the styles of all speakers, and how
+far each movement goes is compared with those speakers.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,12 @@ from moditalker.atom.head import POSE
 from moditalker.atom.motion_sampling import sample_head, sample_residual
 from moditalker.atom.motion_transformer import MotionTransformer
 from moditalker.atom.schedulers import atom_scheduler
+from moditalker.atom.spoken_parts import guidance_of, temperature_of
 from moditalker.atom.style import MOVEMENTS, style_of, window_variances
 from moditalker.atom.transformer_sampling import sample_part
 from moditalker.audio.prosody import PROSODY
 from moditalker.face.geometry import FaceFrame
-from moditalker.face.layout import POINTS
+from moditalker.face.layout import LIP_BRANCH, POINTS, mouth_opening, mouth_width
 from moditalker.face.motion_controls import EXPRESSION
 from moditalker.loading import load_pipeline
 from moditalker.metrics.motion_statistics import WINDOW, beat_alignment, frechet_of_curves, spread, window_features
@@ -45,16 +47,29 @@ REAL, SHIPPED, OWN_STYLE = "real", "shipped", ", own style"
 
 @dataclass(frozen=True)
 class Made:
-    """Curves of one clip: ``expression`` (T, 3), heights of brows and closure; ``head`` (T, 6)."""
+    """Curves of one clip.
+
+    Attributes:
+        expression: (T, 3) heights of brows, and closure.
+        head: (T, 6).
+        lips: (T, 2) opening and width of the mouth, inter-ocular distances.
+    """
 
     expression: np.ndarray
     head: np.ndarray
+    lips: np.ndarray
 
 
-def curves_of(brows: np.ndarray, closure: np.ndarray, pose: np.ndarray) -> Made:
-    """Of residuals (T, 68, 3), closure (T,) and pose (T, 6)."""
-    heights = [brows[:, points, 1].mean(1) for points in _BROWS]
-    return Made(np.stack([*heights, closure], 1), pose)
+def brow_curves(residual: np.ndarray, closure: np.ndarray) -> np.ndarray:
+    """(T, 3) of residuals (T, 68, 3) and closure (T,)."""
+    heights = [residual[:, points, 1].mean(1) for points in _BROWS]
+    return np.stack([*heights, closure], 1)
+
+
+def mouth_curves(residual: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """(T, 2) of residuals (T, 68, 3) of a face (68, 3)."""
+    face = residual + shape
+    return np.stack([mouth_opening(face), mouth_width(face)], 1)
 
 
 @torch.inference_mode()
@@ -74,7 +89,8 @@ def made_curves(
     """
     frame, speech = FaceFrame(clip.landmarks[len(clip) // 3]), clip.speech(0, len(clip))
     residual, pose = frame.analyse(clip.landmarks)
-    made = {REAL: curves_of(residual, eye_closure(clip.landmarks, clip.open_eyes), pose)}
+    closed = eye_closure(clip.landmarks, clip.open_eyes)
+    made = {REAL: Made(brow_curves(residual, closed), pose, mouth_curves(residual, frame.shape))}
     scheduler, content = atom_scheduler(), np.ascontiguousarray(speech[:, :-PROSODY])
 
     def noise(number: int) -> torch.Generator:
@@ -84,14 +100,29 @@ def made_curves(
         pipeline.atom, scheduler, content, frame.shape, steps=_STEPS, guidance=DEFAULTS.guidance, generator=noise(0)
     )
     turned, closure = sample_head(pipeline.head, scheduler, content, steps=_STEPS, generator=noise(1))
-    made[SHIPPED] = curves_of(shipped, closure, turned)
+    made[SHIPPED] = usual = Made(brow_curves(shipped, closure), turned, mouth_curves(shipped, frame.shape))
     for name, network in parts.items():
         for row, manner in ((name, None), (f"{name}{OWN_STYLE}", style)):
-            drawn = sample_part(network, scheduler, speech, frame.shape, steps=_STEPS, generator=noise(2), style=manner)
-            if network.config["part"] == "head":
-                made[row] = Made(made[SHIPPED].expression, drawn[:, :POSE])
-            elif network.config["part"] == "expression":
-                made[row] = Made(expression_curves(drawn), turned)
+            part = str(network.config["part"])
+            drawn = sample_part(
+                network,
+                scheduler,
+                speech,
+                frame.shape,
+                steps=_STEPS,
+                generator=noise(2),
+                guidance=guidance_of(part, DEFAULTS),
+                temperature=temperature_of(part),
+                style=manner,
+            )
+            if part == "head":
+                made[row] = replace(usual, head=drawn[:, :POSE])
+            elif part == "expression":
+                made[row] = replace(usual, expression=expression_curves(drawn))
+            else:
+                residual = np.zeros_like(shipped)
+                residual[:, LIP_BRANCH] = drawn.reshape(len(drawn), -1, 3)
+                made[row] = replace(usual, lips=mouth_curves(residual, frame.shape))
     return made
 
 
@@ -99,25 +130,31 @@ def expression_curves(drawn: np.ndarray) -> np.ndarray:
     """(T, 3) of what a model of the expression gives, (T, C)."""
     brows = np.zeros((len(drawn), POINTS, 3), np.float32)
     brows[:, EXPRESSION] = drawn[:, :-1].reshape(len(drawn), -1, 3)
-    return curves_of(brows, drawn[:, -1], np.zeros((len(drawn), POSE))).expression
+    return brow_curves(brows, drawn[:, -1])
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the measures need of one system's curves of one clip, by part."""
+    """What the measures need of one system's curves of one clip, by part.
+
+    ``lips`` is (3, 2): of opening and width the sums of squares, of the real one's, and of the products of both.
+    """
 
     features: dict[str, np.ndarray]
     spread: dict[str, np.ndarray]
     beats: float
+    lips: np.ndarray
 
     @classmethod
-    def of(cls, made: Made, loudness: np.ndarray) -> "Summary":
-        """Of curves, and of the (T,) loudness of what is said."""
+    def of(cls, made: Made, real: Made, loudness: np.ndarray) -> "Summary":
+        """Of curves, of the real ones, and of the (T,) loudness of what is said."""
+        own, wanted = (one.lips - one.lips.mean(0) for one in (made, real))
         curves = {"expression": made.expression, "head": made.head}
         return cls(
             {part: window_features(one) for part, one in curves.items()},
             {part: spread(one) for part, one in curves.items()},
             beat_alignment(made.head[:, :3], loudness),
+            np.stack([(own**2).sum(0), (wanted**2).sum(0), (own * wanted).sum(0)]),
         )
 
 
@@ -130,6 +167,11 @@ def measures(clips: list[dict[str, Summary]], name: str) -> dict[str, float]:
         found[f"{part}: distance"] = frechet_of_curves(real, made)
         found[f"{part}: spread"] = float(np.mean(own / wide))
     found["head: beats"] = float(np.nanmean([clip[name].beats for clip in clips]))
+    # Within clips: how open a mouth is at rest is not asked.
+    own, real, both = np.sum([clip[name].lips for clip in clips], 0)
+    for index, curve in enumerate(("opening", "width")):
+        found[f"{curve}: correlation"] = float(both[index] / np.sqrt(own[index] * real[index] + _LEAST))
+        found[f"{curve}: slope"] = float(both[index] / (real[index] + _LEAST))
     return found
 
 
@@ -137,7 +179,7 @@ def table(clips: list[PreparedClip], made: list[dict[str, Made]]) -> str:
     """Markdown, a row for each system; in brackets 95 % of ``_DRAWS`` draws of speakers with replacement."""
     loudness = [clip.features[::2, -PROSODY].astype(np.float64)[: len(clip)] for clip in clips]
     summaries = [
-        {name: Summary.of(curves, heard) for name, curves in systems.items()}
+        {name: Summary.of(curves, systems[REAL], heard) for name, curves in systems.items()}
         for systems, heard in zip(made, loudness, strict=True)
     ]
     speakers = sorted({clip.speaker for clip in clips})
