@@ -1,6 +1,9 @@
 """Models of single parts of the motion, what they hear, and how they are measured; the table of controls."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from moditalker.atom.motion_transformer import CHANNELS, MotionTransformer
 from moditalker.atom.schedulers import atom_scheduler
 from moditalker.atom.transformer_sampling import sample_part
 from moditalker.audio.prosody import PROSODY, prosody
-from moditalker.benchmark.control_table import CONTROLS, control_table
+from moditalker.benchmark.control_table import CONTROLS, control_table, sync_table
 from moditalker.cli.main import main
 from moditalker.constants import SAMPLE_RATE
 from moditalker.metrics.motion_statistics import beat_alignment, frechet_of_curves, window_features
@@ -114,3 +117,31 @@ def test_the_table_says_what_a_control_moves(
     assert still["lip_seed"] == [False, True, True, True]
     assert still["expression_scale 2"] == [True, False, True, True]
     assert still["blink_scale 0"] == [True, True, True, False]
+
+
+def test_a_control_is_judged_by_the_sync_of_what_is_drawn(
+    astronaut: np.ndarray, landmarks: np.ndarray, speech: np.ndarray
+) -> None:
+    class Drawn:
+        """Lips that move with the seed of the control, and not otherwise."""
+
+        def encode_portrait(self, portrait: object) -> object:
+            return portrait
+
+        def motion(self, encoded: object, audio: np.ndarray, seed: int, lip_seed: int = 0) -> SimpleNamespace:
+            self.lips = np.random.default_rng(lip_seed).random(30)
+            return SimpleNamespace(landmarks=np.repeat(landmarks[None], 30, 0))
+
+        def render(self, encoded: object, points: np.ndarray, own: bool, seed: int) -> Iterator[np.ndarray]:
+            x, y = landmarks[66, :2].astype(int)
+            for opened in self.lips:
+                frame = astronaut.copy()
+                frame[y - 4 : y + 1 + int(12 * opened), x - 12 : x + 12] = 20
+                yield frame[None]
+
+    controls: dict[str, dict[str, Any]] = {"lip_seed": {"lip_seed": 1}, "nothing": {}}
+    table = sync_table(Drawn(), None, speech[: round(1.2 * SAMPLE_RATE)], controls).splitlines()[2:]
+    cells = [row.strip("| ").split(" | ") for row in table]
+    assert [row[0] for row in cells] == ["none", "lip_seed", "nothing"]
+    assert cells[0][1:] == cells[2][1:] != cells[1][1:]
+    assert cells[0][2] == "100"

@@ -2,6 +2,9 @@
 
 Printed is how far each part of the motion goes from where it was: root mean square, in thousandths of an eye distance
 for lips and brows, in degrees for the head, in percent of a whole blink for the lids. 0 means equal to the last bit.
+
+``--sync NAME`` draws the motion with that control as well, and without any: the sync expert says whether the lips that
+are seen still fit the sound.
 """
 
 import argparse
@@ -13,7 +16,11 @@ from typing import Any
 import numpy as np
 
 from moditalker.atom.motion import Motion
+from moditalker.audio.load import load_audio
+from moditalker.face.geometry import aligned_face, aligning_matrix
 from moditalker.loading import load_pipeline
+from moditalker.metrics.sync_confidence import sync_score
+from moditalker.utils.errors import InputError
 
 CONTROLS: dict[str, dict[str, Any]] = {
     "lip_seed": {"lip_seed": 1},
@@ -70,6 +77,34 @@ def control_table(
     return "\n".join(lines) + "\n"
 
 
+def sync_table(
+    pipeline: Any, portrait: Any, audio: np.ndarray, controls: Mapping[str, dict[str, Any]], seed: int = 0
+) -> str:
+    """Markdown: the sync confidence of the drawn video without and with each of the controls.
+
+    Args:
+        pipeline: draws.
+        portrait: any source.
+        audio: (N,) float32, 16 kHz, a second or more.
+        controls: options of ``pipeline.motion``.
+        seed: of motion and picture.
+    Raises:
+        InputError: input that cannot be used.
+    """
+    encoded = pipeline.encode_portrait(portrait)
+    lines = ["| control | sync confidence | of that without it, % |", "|---|---|---|"]
+    plain = 0.0
+    drawn: dict[str, dict[str, Any]] = {"none": {}, **controls}
+    for name, control in drawn.items():
+        landmarks = pipeline.motion(encoded, audio, seed=seed, **control).landmarks
+        frames = np.concatenate(list(pipeline.render(encoded, landmarks, own=True, seed=seed)))
+        pairs = zip(frames, aligning_matrix(landmarks), strict=True)
+        confidence = sync_score(np.stack([aligned_face(*pair) for pair in pairs]), audio).confidence
+        plain = plain or confidence
+        lines.append(f"| {name} | {confidence:.3f} | {100 * confidence / plain:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = sys.stdout.write) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -77,13 +112,20 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     parser.add_argument("audio", type=Path)
     parser.add_argument("--weights", default="compact")
     parser.add_argument("--styles", type=Path, nargs="*", default=[], help="videos to take a style from, a row each")
+    parser.add_argument("--sync", nargs="+", default=[], metavar="NAME", help="controls that are drawn as well")
     options = parser.parse_args(arguments)
     pipeline = load_pipeline(options.weights)
     controls = dict(CONTROLS)
     if getattr(pipeline, "arousal", None) is not None:
         controls["emotion auto"] = {"emotion": "auto"}
     controls |= {f"style {clip.stem}": {"style": clip} for clip in options.styles}
+    unknown = sorted(set(options.sync) - set(controls))
+    if unknown:
+        raise InputError(f"There is no control {unknown[0]!r}; choose among {', '.join(controls)}.")
     say(control_table(pipeline, options.portrait, options.audio, controls=controls))
+    if options.sync:
+        chosen = {name: controls[name] for name in options.sync}
+        say("\n" + sync_table(pipeline, options.portrait, load_audio(options.audio), chosen))
 
 
 if __name__ == "__main__":

@@ -103,8 +103,9 @@ def draw_curves(
         for key in keys:
             if key.do in _PART_OF[part]:
                 axis.axvspan(key.time - key.lasts / 2, key.time + key.lasts / 2, color=_MARK, alpha=0.3, linewidth=0)
-                words: dict[str, Any] = {"color": _TEXT, "fontsize": 7.5, "weight": "bold", "ha": "center", "va": "top"}
-                axis.text(key.time, high, key.do, clip_on=True, **words)
+                words: dict[str, Any] = {"color": _TEXT, "fontsize": 7.5, "weight": "bold", "ha": "left", "va": "top"}
+                # Not in the middle: a chosen moment's line is there.
+                axis.text(max(0.0, key.time - key.lasts / 2), high, f" {key.do}", clip_on=True, **words)
         for column, colour in zip(values.T, (_FIRST, _SECOND), strict=False):
             axis.plot(times, column, color=colour, linewidth=1.2)
         if chosen is not None:
