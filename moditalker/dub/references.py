@@ -96,20 +96,21 @@ class References:
     shut: Reference | None = None
     open: Reference | None = None
 
-    def offer(self, frame: np.ndarray, landmarks: np.ndarray, space: HeadSpace) -> None:
-        """Keep the head in a frame where it is better than what is kept."""
+    def found_in(self, frame: np.ndarray, landmarks: np.ndarray, space: HeadSpace) -> "References":
+        """The head in a frame, where it is better than what is kept."""
         opening, yaw = float(mouth_opening(landmarks)), abs(yaw_degrees(landmarks)) * _YAW_WEIGHT
         shut = yaw + _OPENING_WEIGHT * max(opening - SHUT, 0)
         wide = yaw + _OPENING_WEIGHT * abs(opening - OPEN)
         better_shut = opening < _SHUT_AT_MOST and (self.shut is None or shut < self.shut.cost - 0.05)
         better_open = opening > _OPEN_AT_LEAST and (self.open is None or wide < self.open.cost - 0.05)
-        if better_shut or better_open:
-            picture, placed = space.head(frame, landmarks)
-            _, coded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-            if better_shut:
-                self.shut = Reference(coded, placed, shut)
-            if better_open:
-                self.open = Reference(coded, placed, wide)
+        if not (better_shut or better_open):
+            return References()
+        picture, placed = space.head(frame, landmarks)
+        _, coded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        return References(
+            Reference(coded, placed, shut) if better_shut else None,
+            Reference(coded, placed, wide) if better_open else None,
+        )
 
     def or_else(self, other: "References") -> "References":
         """These, and where one is missing the other's."""
@@ -121,3 +122,49 @@ class References:
         return References(
             *(min((one for one in pair if one), key=lambda one: one.cost, default=None) for pair in pairs)
         )
+
+
+class Candidates:
+    """Frames of one shot that may become its references, once nothing has come before the mouth for a while.
+
+    A finger tip lies on a lip before anybody notices the hand, and still does when the hand is not noticed any more.
+
+    Args:
+        patience: so many frames before and after something covers the mouth, none lends its looks.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self._patience = patience
+        self._settled = References()
+        self._waiting: list[tuple[int, References]] = []
+        self._free_from = 0
+        self.doubtful = References()
+        """The best of those that were given up, for a video that has no others."""
+
+    def offer(self, index: int, frame: np.ndarray, landmarks: np.ndarray, space: HeadSpace) -> None:
+        """Look at frame ``index`` (H, W, 3), which shows a face (68, 3) with nothing before it."""
+        while self._waiting and self._waiting[0][0] <= index - self._patience:
+            self._settled = self._settled.better(self._waiting.pop(0)[1])
+        if index < self._free_from:
+            self.doubtful = self.doubtful.better(self.doubtful.found_in(frame, landmarks, space))
+            return
+        found = self.chosen().found_in(frame, landmarks, space)
+        if found != References():
+            self._waiting.append((index, found))
+
+    def covered(self, index: int) -> None:
+        """Something is before the mouth in frame ``index``: what came shortly before does not count."""
+        for since, found in self._waiting:
+            if since <= index - self._patience:
+                self._settled = self._settled.better(found)
+            else:
+                self.doubtful = self.doubtful.better(found)
+        self._waiting = []
+        self._free_from = index + self._patience
+
+    def chosen(self) -> References:
+        """The best so far."""
+        best = self._settled
+        for _, found in self._waiting:
+            best = best.better(found)
+        return best

@@ -9,13 +9,15 @@ from scipy.ndimage import binary_dilation, gaussian_filter1d, median_filter
 from moditalker.dub.following import Follower, Seen
 from moditalker.dub.hands import HandWatch
 from moditalker.dub.obstacles import obstructed, skin_colours
-from moditalker.dub.references import HeadSpace, References
+from moditalker.dub.references import Candidates, HeadSpace, References
 from moditalker.dub.shots import CutFinder
 from moditalker.face.covering import coverings, is_covered
 from moditalker.face.layout import interocular_distance
 from moditalker.face.tracker import MAX_YAW_DEGREES, MIN_INTEROCULAR_PIXELS, yaw_degrees
 from moditalker.utils.errors import InputError
 
+COVERED = "mouth covered"
+"""Why lips are kept where something is before them."""
 _TREMBLE = 0.8
 """Deviation of the Gaussian over landmarks, frames."""
 _GAP = 3
@@ -26,6 +28,8 @@ _RECENT = 50
 """Frames before one that say how the skin around its mouth usually looks."""
 _HAND_FRAMES = 4
 """A mouth counts as covered for so many frames before and after a hand was seen before it; looks are three apart."""
+_COVERED_SECONDS = 1.0
+"""So long before and after something covers a mouth, no frame lends it its looks."""
 _COVERED_FRAMES = 5
 """A mouth counts as covered where most of so many frames around show it so."""
 
@@ -81,14 +85,14 @@ def track(
     hands: list[bool] = []
     mixed: set[int] = set()
     shots: list[int] = []
-    references: list[References] = []
+    candidates: list[Candidates] = []
     recent: list[np.ndarray] = []
     space: HeadSpace | None = None
     with HandWatch() as watch:
         for frame in frames:
             cut = find_cut(frame)
             if cut:
-                references.append(References())
+                candidates.append(Candidates(round(_COVERED_SECONDS * fps)))
                 recent = []
             one = follower(frame, cut)
             reason = one.reason or ("" if one.landmarks is None else _unusable(frame, one.landmarks))
@@ -99,33 +103,40 @@ def track(
                 colours[len(seen)] = skin_colours(frame, one.landmarks)
                 recent = [*recent[-_RECENT:], colours[len(seen)]]
                 hands[-1] = watch(frame, one.landmarks)
-                if not (hands[-1] or find_cut.mixed or obstructed(np.stack(recent))[-1]):
-                    references[-1].offer(frame, one.landmarks, space)
+                if hands[-1] or obstructed(np.stack(recent))[-1]:
+                    candidates[-1].covered(len(seen))
+                elif not find_cut.mixed:
+                    candidates[-1].offer(len(seen), frame, one.landmarks, space)
+            elif reason == COVERED:
+                candidates[-1].covered(len(seen))
             seen.append(one)
             reasons.append(reason)
-            shots.append(len(references) - 1)
+            shots.append(len(candidates) - 1)
             progress(len(seen))
     if not seen:
         raise InputError("The video has no frame: save it again as MP4 (H.264).")
     if space is None:
         raise _nowhere(reasons)
     shot_of = np.array(shots)
-    for shot in range(len(references)):
+    for shot in range(len(candidates)):
         indices = [index for index in colours if shots[index] == shot]
         if indices:
             hidden = obstructed(np.stack([colours[index] for index in indices]))
             for index in np.array(indices)[hidden].tolist():
-                reasons[index] = "mouth covered"
+                reasons[index] = COVERED
     near_hands = binary_dilation(hands, iterations=_HAND_FRAMES)
     for index in range(len(reasons)):
         if not reasons[index] and near_hands[index]:
-            reasons[index] = "mouth covered"
+            reasons[index] = COVERED
         if index in mixed:
             reasons[index] = "dissolve"
     landmarks = _steadied(seen, shot_of)
     settled = _settled(reasons, landmarks, shot_of, fps)
     if not (settled == "").any():
         raise _nowhere(settled.tolist())
+    references = [one.chosen() for one in candidates]
+    if all(one == References() for one in references):
+        references = [one.doubtful for one in candidates]
     return Tracks(landmarks, settled, shot_of, references, space, follower.faces)
 
 
@@ -146,7 +157,7 @@ def _unusable(frame: np.ndarray, landmarks: np.ndarray) -> str:
     mouth, size = landmarks[48:, :2], frame.shape[1::-1]
     if (mouth < 0).any() or (mouth >= size).any():
         return "mouth outside the picture"
-    return "mouth covered" if is_covered(coverings(frame, landmarks)) else ""
+    return COVERED if is_covered(coverings(frame, landmarks)) else ""
 
 
 def _steadied(seen: list[Seen], shots: np.ndarray) -> np.ndarray:
@@ -172,10 +183,10 @@ def _settled(reasons: list[str], landmarks: np.ndarray, shots: np.ndarray, fps: 
     """Reasons that do not flutter: filled gaps are usable, and what is too short between kept stretches is kept."""
     settled = np.array(reasons, dtype=object)
     settled[~np.isnan(landmarks[:, 0, 0]) & np.isin(settled, ["no face", "another person"])] = ""
-    covered = settled == "mouth covered"
+    covered = settled == COVERED
     steady = median_filter(covered.astype(np.uint8), _COVERED_FRAMES, mode="nearest").astype(bool)
     settled[covered & ~steady] = ""
-    settled[steady & (settled == "")] = "mouth covered"
+    settled[steady & (settled == "")] = COVERED
     for start, stop in runs(settled == "", shots):
         if stop - start < _SHORTEST * fps and len(settled) > stop - start:
             before = settled[start - 1] if start > 0 else ""
