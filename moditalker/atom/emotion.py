@@ -60,15 +60,16 @@ _LOOKS = 6
 """At the face while its units are moved."""
 _FARTHER = {
     "happy": (1.0, 2.0),
-    "sad": (1.5, 2.0),
+    "sad": (1.5, 1.0),
     "angry": (1.5, 1.0),
     "surprised": (1.5, 1.0),
     "afraid": (1.0, 1.0),
-    "disgusted": (1.5, 2.0),
+    "disgusted": (1.5, 1.0),
 }
 """How many times as far as is learnt the brows and the mouth's corners go. People who talk teach it, and their faces
 move in many places at once; where these places move alone, readers and people miss them. The rest goes as far as is
-learnt: farther, faces tore (``docs/experiments.md``). Corners go farther for smiles and frowns alone."""
+learnt: farther, faces tore (``docs/experiments.md``). Corners go farther for smiles alone: frowns bent the
+lips."""
 _BESIDE_CORNERS = np.array([49, 53, 55, 59, 61, 63, 65, 67])
 _CHANGE = 0.6
 """Seconds that a change of emotion takes."""
