@@ -81,7 +81,7 @@ def _resample_in_time(values: np.ndarray, source_rate: float, first: float, fram
     return values[low] * (1 - weight) + values[high] * weight
 
 
-def _encode_in_pieces(
+def encode_in_pieces(
     audio: np.ndarray,
     encode: Callable[[np.ndarray], np.ndarray],
     seconds: float,
@@ -148,7 +148,7 @@ class MoonshineEncoder:
 
     def __call__(self, audio: np.ndarray, progress: PiecesDone | None = None) -> np.ndarray:
         audio = normalise_loudness(audio)
-        encoded = _encode_in_pieces(audio, self._features, CHUNK_SECONDS, CONTEXT_SECONDS, progress)
+        encoded = encode_in_pieces(audio, self._features, CHUNK_SECONDS, CONTEXT_SECONDS, progress)
         return np.concatenate([encoded, log_mel(audio)], -1).astype(np.float32)
 
     def _features(self, piece: np.ndarray) -> np.ndarray:
@@ -193,7 +193,7 @@ class HubEncoder:
         self.dim = int(self._model.config.hidden_size)
 
     def __call__(self, audio: np.ndarray, progress: PiecesDone | None = None) -> np.ndarray:
-        return _encode_in_pieces(audio, self._features, 20.0, 1.0, progress).astype(np.float32)
+        return encode_in_pieces(audio, self._features, 20.0, 1.0, progress).astype(np.float32)
 
     def _features(self, piece: np.ndarray) -> np.ndarray:
         import torch
