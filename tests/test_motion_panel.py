@@ -216,6 +216,7 @@ def test_a_visitor_sets_a_key_by_a_click_and_draws_the_motion_again(
     page.locator("#motion-keys").get_by_text("nod").first.wait_for()
     page.locator("#motion-note").get_by_text("samples it anew").wait_for()
     draw(page)
+    page.locator("#motion-note").get_by_text("samples it anew").wait_for(state="detached")
     assert "motion" not in fake.drawn[-1]
     [key] = fake.drawn[-1]["keys"]
     assert key.do == "nod"
