@@ -26,8 +26,9 @@ _SHORTEST = 0.3
 """Seconds; shorter stretches between kept ones are not worth changing."""
 _RECENT = 50
 """Frames before one that say how the skin around its mouth usually looks."""
-_HAND_FRAMES = 4
-"""A mouth counts as covered for so many frames before and after a hand was seen before it; looks are three apart."""
+_HAND_FRAMES = 8
+"""A mouth counts as covered for so many frames before and after a hand was seen before it: looks are three apart, and a
+hand is before a mouth for a while until it is known as one."""
 _COVERED_SECONDS = 1.0
 """So long before and after something covers a mouth, no frame lends it its looks."""
 _COVERED_FRAMES = 5
