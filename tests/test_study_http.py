@@ -1,4 +1,4 @@
-"""Sixty raters through the real HTTP interface, while the server is killed again and again."""
+"""Two hundred raters through the real HTTP interface, while the server is killed again and again."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ from moditalker.study.definition import Study
 from moditalker.study.serving import ServedFiles
 from moditalker.study.store import Store
 
-RATERS, AT_ONCE, KILLS = 60, 20, 3
+RATERS, AT_ONCE, KILLS = 200, 20, 5
 STRENGTHS = dict(zip(METHODS[:3], (1.0, 0.0, -1.0), strict=True))
 TIE = -0.7
 VIDEO_SECONDS = 0.2

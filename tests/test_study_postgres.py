@@ -9,6 +9,7 @@ from multiprocessing.managers import BaseManager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from forked import FORKED
@@ -22,10 +23,10 @@ from moditalker.study.store import Store
 from moditalker.ui.study.setup import open_study
 from moditalker.utils.errors import InputError
 
-RATERS, AT_ONCE, KILLS, REPLICAS = 60, 20, 4, 3
+RATERS, AT_ONCE, KILLS, REPLICAS = 200, 20, 5, 3
 VIDEO_SECONDS = 0.2
 CLIENT = {"browser": "simulated"}
-LOST = (EOFError, OSError, sa.exc.OperationalError)
+LOST = (EOFError, OSError, sa.exc.OperationalError, psycopg.OperationalError)
 
 
 @pytest.fixture(scope="module")
