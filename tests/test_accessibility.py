@@ -12,9 +12,6 @@ from test_app import FakePipeline, served
 
 TABS = ("Animate", "Live", "Dub", "Compare", "Study", "About")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-COLOURS = ["color-contrast", "link-in-text-block"]
-"""What a dark page may break that a light one keeps."""
-SCHEMES = {"light": {"type": "tag", "values": RULES}, "dark": {"type": "rule", "values": COLOURS}}
 PATIENCE_SECONDS = 60
 
 pytestmark = pytest.mark.slow
@@ -41,11 +38,11 @@ def test_no_tab_breaks_a_serious_rule(chromium: Browser, url: str) -> None:
         closed = page.locator("button.label-wrap:visible:not(.open)")
         while closed.count():
             closed.first.click()
-        for scheme, rules in SCHEMES.items():
+        for scheme in ("light", "dark"):
             # As Gradio's own switch does it.
             page.evaluate("dark => document.body.classList.toggle('dark', dark)", scheme == "dark")
             page.wait_for_timeout(400)
-            found = Axe().run(page, options={"runOnly": rules}).response["violations"]
+            found = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
             broken += [
                 f"{tab}, {scheme}: {rule['id']}: {node['html'][:120]}"
                 for rule in found

@@ -71,8 +71,7 @@ def begin_to_animate(server: Server, portrait: Path, speech: np.ndarray, folder:
 def test_nothing_is_left_of_a_server_that_ended_nor_of_one_that_was_killed(
     portrait_file: Path, speech: np.ndarray, weights: Path, tmp_path: Path
 ) -> None:
-    # SIGTERM is handled as SIGINT is, and ends the servers of all other tests.
-    for number in (signal.SIGKILL, signal.SIGINT):
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         with serve(tmp_path, "--weights", str(weights), forked=True) as server:
             [mine] = server.folder.glob("moditalker-*/server-*")
             assert mine.parent.stat().st_mode & 0o777 == 0o700

@@ -21,30 +21,28 @@ def offered(landmarks: np.ndarray) -> tuple[Candidates, HeadSpace]:
     return Candidates(PATIENCE), HeadSpace.fitting(landmarks)
 
 
-def offer(candidates: Candidates, space: HeadSpace, landmarks: np.ndarray, index: int) -> None:
+def offer(candidates: Candidates, space: HeadSpace, landmarks: np.ndarray, frames: range) -> None:
     """Each shows a mouth that is nearer to what is looked for than in the frame before."""
-    opening = OPEN + 0.0025 * (40 - index)
-    shown = landmarks.copy()
-    shown[[67, 66, 65]] = shown[[61, 62, 63]]
-    shown[[67, 66, 65], 1] += opening * interocular_distance(landmarks[:, :2])
-    candidates.offer(index, np.full((512, 512, 3), 5 * index, np.uint8), shown, space)
+    for index in frames:
+        opening = OPEN + 0.0025 * (40 - index)
+        shown = landmarks.copy()
+        shown[[67, 66, 65]] = shown[[61, 62, 63]]
+        shown[[67, 66, 65], 1] += opening * interocular_distance(landmarks[:, :2])
+        candidates.offer(index, np.full((512, 512, 3), 5 * index, np.uint8), shown, space)
 
 
 def test_a_frame_just_before_or_after_a_hand_lends_nothing(
     offered: tuple[Candidates, HeadSpace], landmarks: np.ndarray
 ) -> None:
     candidates, space = offered
-    for index in range(20):
-        offer(candidates, space, landmarks, index)
+    offer(candidates, space, landmarks, range(20))
     best = candidates.chosen()
     assert shades_of(best.open) > 5 * 15
     candidates.covered(20)
-    for index in range(21, 20 + PATIENCE):
-        offer(candidates, space, landmarks, index)
+    offer(candidates, space, landmarks, range(21, 20 + PATIENCE))
     best = candidates.chosen()
     assert 5 * 5 <= shades_of(best.open) <= 5 * (20 - PATIENCE)
-    for index in range(20 + PATIENCE, 40):
-        offer(candidates, space, landmarks, index)
+    offer(candidates, space, landmarks, range(20 + PATIENCE, 40))
     best = candidates.chosen()
     assert shades_of(best.open) >= 5 * (20 + PATIENCE)
 
@@ -53,8 +51,7 @@ def test_a_video_that_shows_nothing_else_lends_what_it_has(
     offered: tuple[Candidates, HeadSpace], landmarks: np.ndarray
 ) -> None:
     candidates, space = offered
-    for index in range(5):
-        offer(candidates, space, landmarks, index)
+    offer(candidates, space, landmarks, range(5))
     candidates.covered(5)
     assert candidates.chosen() == References()
     assert candidates.doubtful != References()

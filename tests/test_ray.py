@@ -1,7 +1,4 @@
-"""A Ray cluster of two machines, one of which dies: what comes out is what this machine alone would have made.
-
-A preparation takes the same way to the machine that is left: what keeps jobs when one dies knows of neither.
-"""
+"""A Ray cluster of two machines, one of which dies: what comes out is what this machine alone would have made."""
 
 import contextlib
 import json
@@ -52,6 +49,10 @@ class Machines:
         thread.start()
         return thread
 
+    def replace(self) -> None:
+        """Put a new machine in the place of the one that is gone."""
+        self._second = self._cluster.add_node(**NODE)
+
     def shutdown(self) -> None:
         ray.shutdown()
         self._cluster.shutdown()
@@ -73,7 +74,7 @@ def machines() -> Iterator[Machines]:
     running.shutdown()
 
 
-def test_a_batch_outlives_a_machine_and_a_preparation_goes_on_with_the_other(
+def test_a_batch_and_a_preparation_outlive_a_machine(
     machines: Machines, weights: Path, portrait_file: Path, brief_file: Path, clips: Path, tmp_path: Path
 ) -> None:
     # 24 videos, of which every sixth is by the whole pipeline.
@@ -104,16 +105,20 @@ def test_a_batch_outlives_a_machine_and_a_preparation_goes_on_with_the_other(
     assert len({row["frames_sha256"] for row in found.values()}) > 4
     assert len(list(there.glob("videos/*.mp4"))) == 24
 
-    # Four clips, half of which show nobody.
+    # Twelve clips, half of which show nobody.
+    machines.replace()
     folder = clips.parent
-    names = [f"{name}{number}" for number in range(2) for name in ("ada-short", "nobody")]
+    names = [f"{name}{number}" for number in range(6) for name in ("ada-short", "nobody")]
     for name in names:
         shutil.copy(folder / f"{name[:-1]}.mp4", tmp_path / f"{name}.mp4")
     listed = tmp_path / "clips.csv"
     listed.write_text("path,split,speaker\n" + "".join(f"{name}.mp4,train,{name[:3]}\n" for name in names))
-    assert prepare(listed, tmp_path / "alone", variants=1) == (2, 2)
+    assert prepare(listed, tmp_path / "alone", variants=1) == (6, 6)
     with open_engine(options) as engine:
-        assert prepare(listed, tmp_path / "cluster", variants=1, engine=engine) == (2, 2)
+        killing = machines.kill_one_when(lambda: len(list(tmp_path.glob("cluster/clips/*/speech-*.npz"))) >= 2)
+        assert prepare(listed, tmp_path / "cluster", variants=1, engine=engine) == (6, 6)
+    killing.join(30)
+    assert not killing.is_alive()
     assert files_of(tmp_path / "cluster") == files_of(tmp_path / "alone")
     rejected = json.loads((tmp_path / "cluster" / "rejected.json").read_text())
     assert {row["speaker"] for row in rejected} == {"nob"}

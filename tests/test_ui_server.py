@@ -18,7 +18,7 @@ from PIL import Image
 
 from moditalker.ui.about import section
 
-REQUESTS = 10
+REQUESTS = 20
 FOLDERS = "moditalker-*/server-*/request-*"
 MOMENT = 0.2
 """Seconds of speech of each: a block of frames."""
@@ -91,7 +91,7 @@ def test_a_stream_comes_in_pieces_that_make_the_whole(
     assert sum(known.values()) == 75
 
 
-def test_ten_requests_leave_neither_memory_nor_files_behind(
+def test_twenty_requests_leave_neither_memory_nor_files_behind(
     app: Server, visit: Path, speech: np.ndarray, tmp_path: Path
 ) -> None:
     client = Client(app.url, verbose=False, download_files=tmp_path)

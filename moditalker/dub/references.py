@@ -143,8 +143,7 @@ class Candidates:
 
     def offer(self, index: int, frame: np.ndarray, landmarks: np.ndarray, space: HeadSpace) -> None:
         """Look at frame ``index`` (H, W, 3), which shows a face (68, 3) with nothing before it."""
-        while self._waiting and self._waiting[0][0] <= index - self._patience:
-            self._settled = self._settled.better(self._waiting.pop(0)[1])
+        self._settle(index)
         if index < self._free_from:
             self.doubtful = self.doubtful.better(self.doubtful.found_in(frame, landmarks, space))
             return
@@ -154,13 +153,16 @@ class Candidates:
 
     def covered(self, index: int) -> None:
         """Something is before the mouth in frame ``index``: what came shortly before does not count."""
-        for since, found in self._waiting:
-            if since <= index - self._patience:
-                self._settled = self._settled.better(found)
-            else:
-                self.doubtful = self.doubtful.better(found)
+        self._settle(index)
+        for _, found in self._waiting:
+            self.doubtful = self.doubtful.better(found)
         self._waiting = []
         self._free_from = index + self._patience
+
+    def _settle(self, index: int) -> None:
+        """Take those that have waited long enough by frame ``index``."""
+        while self._waiting and self._waiting[0][0] <= index - self._patience:
+            self._settled = self._settled.better(self._waiting.pop(0)[1])
 
     def chosen(self) -> References:
         """The best so far."""
