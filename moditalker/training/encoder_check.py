@@ -32,11 +32,11 @@ from moditalker.audio.features import (
 )
 from moditalker.constants import SAMPLE_RATE
 from moditalker.face.geometry import FaceFrame
-from moditalker.face.layout import mouth_opening, mouth_width
 from moditalker.metrics.curves import correlation
 from moditalker.training.data.clips import PreparedClip, load_clips
 from moditalker.training.data.index import read_index
 from moditalker.training.data.recordings import keep_sound, load_sound
+from moditalker.training.part_check import mouth_curves
 from moditalker.utils.errors import InputError
 
 CURVES = ("opening", "width")
@@ -114,8 +114,7 @@ def heard(clip: PreparedClip, sound: np.ndarray, encoder: SpeechEncoder, languag
     paired = spoken[wanted].reshape(frames, 2, -1).mean(1)
     around = np.clip(np.arange(frames)[:, None] + _TAPS, 0, frames - 1)
     shape = FaceFrame(clip.landmarks[frames // 3])
-    faces = shape.shape + shape.analyse(clip.landmarks)[0]
-    curves = np.stack([mouth_opening(faces), mouth_width(faces)], 1)
+    curves = mouth_curves(shape.analyse(clip.landmarks)[0], shape.shape)
     return Heard(clip.speaker, language, curves - curves.mean(0), paired[around].reshape(frames, -1))
 
 
