@@ -37,7 +37,7 @@ from moditalker.pipeline import MoDiTalkerPipeline
 from moditalker.portrait import Portrait
 from moditalker.render.compositor import Composer
 from moditalker.render.warp import MOVING_RADII, FrameWarp, face_centre
-from moditalker.ui.shared.memory import keep_start_up, release_memory
+from moditalker.ui.shared.memory import keep_start_up
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"  # of the programs that tests start
@@ -52,7 +52,6 @@ SHARED = {
     "test_attack_app.py": "app",
     "test_attack_hosts.py": "app",
     "test_browser.py": "app",
-    "test_growing.py": "app",
     "test_live_tab.py": "app",
     "test_ui_server.py": "app",
     "test_attack_process.py": "forked",
@@ -68,10 +67,7 @@ SHARED = {
     "test_training.py": "prepared",
     "test_training_networks.py": "prepared",
 }
-"""Files that share something costly: the app's server, the process that others are forked from, prepared clips.
-
-`test_growing.py` shares nothing, but comes early so: late in a run its process died there three times, without a word.
-"""
+"""Files that share something costly: the app's server, the process that others are forked from, prepared clips."""
 
 
 class Together(LoadScopeScheduling):
@@ -96,16 +92,6 @@ def pytest_collection_finish() -> None:
     """Leave what was imported out of every later look for garbage, as `app.py` does."""
     keep_start_up()
     gc.enable()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _cleared_away() -> Iterator[None]:
-    """What a file's tests let go of ends here, and not in a thread of a page that a later test serves.
-
-    A page collects garbage after each request; of objects of hundreds of other tests, some end badly in its threads.
-    """
-    yield
-    release_memory()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import numpy as np
 
 from moditalker.face.geometry import aligned_face
 from moditalker.face.layout import LEFT_EYE, RIGHT_EYE
-from moditalker.metrics.packages import package_folder
+from moditalker.metrics.packages import openvino_core, package_folder
 
 NAMED = ("angry", "disgusted", "afraid", "happy", "sad", "surprised", "neutral")
 """What the reader can say, in its order."""
@@ -30,10 +30,7 @@ class ExpressionReader:
 
     def __init__(self) -> None:
         folder = package_folder("fer", "Reading emotions")
-        package_folder("openvino", "Reading emotions")
-        import openvino
-
-        core = openvino.Core()
+        core = openvino_core("Reading emotions")
         exact = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         network = core.read_model(folder / "data" / "emotion_model_quantized.tflite")
         self._network = core.compile_model(network, "CPU", exact)

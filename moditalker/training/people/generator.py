@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from moditalker.metrics.packages import package_folder
+from moditalker.metrics.packages import openvino_core, package_folder
 
 # fmt: off
 LAYERS = (
@@ -46,11 +46,8 @@ class PeopleGenerator:
     """
 
     def __init__(self) -> None:
-        package_folder("openvino", _PURPOSE)
+        core = openvino_core(_PURPOSE)
         folder = package_folder("random_face", _PURPOSE) / "data"
-        import openvino
-
-        core = openvino.Core()
         self._mapping = core.compile_model(folder / "MappingNetwork.xml", "CPU", _ONE_THREAD)
         graph = folder / "SynthesisNetwork.xml"
         affine = _affine_layers(core, graph)
