@@ -15,7 +15,7 @@ from moditalker.atom.head import HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_transformer import CHANNELS, MotionTransformer
 from moditalker.atom.part_sampling import MotionNetworks, part_samplers
-from moditalker.atom.spoken_parts import SpokenParts, style_for
+from moditalker.atom.spoken_parts import SpokenParts, manner_for
 from moditalker.atom.style import StyleSource
 from moditalker.audio.load import AudioSource, samples_of
 from moditalker.audio.speech_frames import frame_count, speech_features
@@ -58,7 +58,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         mtov_scheduler: of ``denoiser``.
         flow: how hair, neck and clothes go along with the head; None leaves them to the spline of the warp.
         detail: how much detail a generated mouth lacks; None leaves it as it is.
-        blendshapes: between landmarks and ARKit's blendshapes; None leaves both export and emotion out.
+        blendshapes: between landmarks and ARKit's blendshapes; None leaves export, emotions and a style's smile out.
         lips_part, expression_part, head_part: models of single parts, in place of what ``atom`` and ``head`` say of
             jaw and mouth, of brows, nose and lids, and of the head's pose. They take a style on.
         arousal: how lively a voice is; None leaves the emotion ``auto`` out.
@@ -139,7 +139,7 @@ class MoDiTalkerPipeline(TalkingPipeline):
         report, clock = progress or unasked, Stopwatch()
         face = self.encode_portrait(portrait).frame
         told: list[str] = []
-        manner = style_for(self, style, told.append, report)
+        manner = manner_for(self, style, told.append, report)
         seed, generators = generators_of(seed, generator, options.own_seeds)
         samples = samples_of(audio)
         frames = frame_count(samples)
@@ -158,7 +158,10 @@ class MoDiTalkerPipeline(TalkingPipeline):
             lambda stage: stepped(self, stage, report, callback_on_step_end),
             parts,
         )
-        return self._spoken(face, samples, samplers, options, head_motion, keys, seed, clock, report, gains, told)
+        smile = None if manner is None else manner.smile
+        return self._spoken(
+            face, samples, samplers, options, head_motion, keys, seed, clock, report, gains, told, smile
+        )
 
     def render(  # type: ignore[override]
         self,

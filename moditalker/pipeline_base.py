@@ -95,6 +95,7 @@ class TalkingPipeline(DiffusionPipeline):
         report: Progress,
         gains: np.ndarray | None = None,
         told: Sequence[str] = (),
+        smile: float | None = None,
     ) -> MotionOutput:
         """The end of ``motion``: what the samplers make of (N,) samples, see ``spoken_motion``, with its warnings."""
         heard = listen(samples)
@@ -109,6 +110,7 @@ class TalkingPipeline(DiffusionPipeline):
             getattr(self, "blendshapes", None),
             gains,
             seed if options.gaze_seed is None else options.gaze_seed,
+            smile,
         )
         motion = spoken_motion(task, samplers, clock, report, warnings.append)
         return MotionOutput(motion.landmarks(face), seed, clock.seconds, warnings, motion)

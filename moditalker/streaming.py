@@ -8,7 +8,7 @@ from typing import Any, Literal, Unpack
 import numpy as np
 
 from moditalker.atom.saccades import Saccades
-from moditalker.atom.spoken_parts import style_for
+from moditalker.atom.spoken_parts import manner_for
 from moditalker.atom.streamed_motion import STEPS, StreamedMotion, StreamSettings
 from moditalker.atom.streamed_parts import StreamedParts
 from moditalker.atom.style import StyleSource
@@ -86,7 +86,7 @@ def stream(
         raise InputError(f"The head of a stream moves 'natural' or is 'still', not {head_motion!r}.")
     given = {"guidance": guidance, "mtov_steps": mtov_steps, "seed": seed, "face": face, "crop": crop}
     options = pipeline.check_inputs(**given, gaze_scale=gaze_scale, gaze_seed=gaze_seed, **scales)
-    manner = style_for(pipeline, style, logger.warning, unasked)
+    manner = manner_for(pipeline, style, logger.warning, unasked)
     encoded: Portrait = pipeline.encode_portrait(portrait, crop, face)
     seed, generators = generators_of(seed, None)
     motion = StreamedMotion(
@@ -95,7 +95,7 @@ def stream(
         pipeline.atom_scheduler,
         encoded.frame,
         generators,
-        StreamSettings(options, motion_steps, head_motion == "still", idle),
+        StreamSettings(options, motion_steps, head_motion == "still", idle, None if manner is None else manner.smile),
         pipeline.blendshapes,
         pipeline.arousal,
         StreamedParts.of(pipeline, encoded.frame.shape, options, motion_steps, generators, manner),

@@ -99,7 +99,7 @@ def test_lips_close_under_every_emotion(moved: dict[str, Expression], shape: np.
     opened[[*range(6, 11), 55, 56, 57, 58, 59, 65, 66, 67], 1] += 0.1
     speech = np.stack([shut, opened])
     for name in EMOTIONS:
-        shown = mixed(moved, {name: np.ones(2, np.float32)}, 1.0)
+        shown = mixed(moved, {name: np.ones(2, np.float32)})
         points = express(speech, shape, shown) + shape
         gaps = points[:, LOWER_INNER_LIP, 1] - points[:, UPPER_INNER_LIP, 1]
         assert np.abs(gaps[0]).max() < 1e-5, f"closed lips of a face that is {name}"
@@ -130,7 +130,7 @@ def test_neutral_changes_nothing_and_an_emotion_moves_the_face_alone(
 def test_eyes_close_in_a_blink_whatever_the_lids_show(moved: dict[str, Expression], shape: np.ndarray) -> None:
     from moditalker.atom.blinks import close_eyes
 
-    wide = mixed(moved, {"surprised": np.ones(1, np.float32)}, 1.0)
+    wide = mixed(moved, {"surprised": np.ones(1, np.float32)})
     still = np.zeros((1, 68, 3), np.float32)
     points = express(close_eyes(still, shape + wide.face, np.ones(1, np.float32)), shape, wide) + shape
     for upper, lower in LIDS:

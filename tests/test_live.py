@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from moditalker.atom.style import STYLE
+from moditalker.atom.style import STYLE, Manner
 from moditalker.audio.utterances import Utterances
 from moditalker.constants import FPS, SAMPLE_RATE
 from moditalker.pipeline import MoDiTalkerPipeline
@@ -174,9 +174,9 @@ def test_the_style_of_a_clip_reaches_the_stream(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken: list[Any] = []
-    style = np.zeros(STYLE, np.float32)
+    style = Manner(np.zeros(STYLE, np.float32), 0.4)
     monkeypatch.setattr("moditalker.ui.live.live_socket.check_video", lambda *_: None)
-    monkeypatch.setattr("moditalker.ui.live.live_socket.style_for", lambda *_: style)
+    monkeypatch.setattr("moditalker.ui.live.live_socket.manner_for", lambda *_: style)
     monkeypatch.setattr(
         type(pipeline), "stream", lambda self, portrait, sound, **told: taken.append(told) or (one for one in ())
     )

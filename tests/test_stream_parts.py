@@ -7,7 +7,7 @@ from test_spoken_parts import with_parts
 from moditalker.atom.saccades import Saccades, sample_saccades
 from moditalker.atom.streamed_motion import StreamedMotion, StreamSettings
 from moditalker.atom.streamed_parts import WINDOW, StreamedParts
-from moditalker.atom.style import STYLE
+from moditalker.atom.style import STYLE, Manner
 from moditalker.audio.prosody import PROSODY
 from moditalker.face.layout import LEFT_EYE, LIP_BRANCH, RIGHT_EYE
 from moditalker.face.motion_controls import EXPRESSION
@@ -18,12 +18,12 @@ from moditalker.utils.errors import InputError
 from moditalker.utils.ring import evenly
 from moditalker.utils.seeds import generators_of
 
-SLOW, LIVELY = (np.full(STYLE, value, np.float32) for value in (-1.0, 1.0))
+SLOW, LIVELY = (Manner(np.full(STYLE, value, np.float32)) for value in (-1.0, 1.0))
 OPTIONS = DEFAULTS.but(guidance=1.0)
 
 
 def streamed(
-    pipeline: MoDiTalkerPipeline, portrait: Portrait, style: np.ndarray | None = None, still: bool = True
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, style: Manner | None = None, still: bool = True
 ) -> StreamedMotion:
     _, generators = generators_of(3, None)
     networks = pipeline.atom, pipeline.head, pipeline.atom_scheduler

@@ -11,7 +11,7 @@ import numpy as np
 
 from moditalker.atom.blendshapes import BlendshapeMap, logit
 from moditalker.constants import FPS
-from moditalker.emotions import AUTO, Moment, parse_emotion
+from moditalker.emotions import Moment
 from moditalker.face.blendshapes import INDEX
 from moditalker.face.layout import (
     BROWS,
@@ -26,8 +26,6 @@ from moditalker.face.layout import (
     UPPER_OUTER_LIP,
 )
 from moditalker.face.motion_controls import MOUTH_AND_JAW
-from moditalker.options import AnimateOptions
-from moditalker.utils.errors import InputError
 
 UNITS: dict[int, tuple[str, ...]] = {
     1: ("browInnerUp",),
@@ -53,8 +51,9 @@ PROTOTYPES: dict[str, dict[int, float]] = {
     "disgusted": {4: 0.6, 7: 0.7, 10: 0.6, 12: 0.0, 15: 0.2, 17: 0.4},
 }
 """What the score of each unit's blendshapes becomes at intensity 1: raised to it, or lowered where it is under 0.1."""
-_LOW = 0.1
-_MOST = 6.0
+LOW = 0.1
+"""A score below this shows nothing."""
+MOST = 6.0
 """Usual deviations of a talking face by which a unit is moved at most."""
 _LOOKS = 6
 """At the face while its units are moved."""
@@ -106,7 +105,7 @@ def expressions(network: BlendshapeMap, shape: np.ndarray) -> dict[str, Expressi
         asked = {INDEX[name]: score for unit, score in units.items() for name in UNITS[unit]}
         change = moved_units(network, shape, asked)
         opening = np.where(np.arange(len(change)) == jaw, change, 0.0)
-        face, opened = (_stable_kept(network.displacement(part, shape)) for part in (change - opening, opening))
+        face, opened = (stable_kept(network.displacement(part, shape)) for part in (change - opening, opening))
         face *= _farther(*_FARTHER[emotion])
         jaw_alone = np.zeros_like(opened)
         jaw_alone[MOUTH_AND_JAW] = opened[MOUTH_AND_JAW]
@@ -125,12 +124,12 @@ def moved_units(network: BlendshapeMap, shape: np.ndarray, asked: dict[int, floa
         (52,)
     """
     own = logit(network.read(shape[None])[0])
-    farthest = _MOST * network.usual.float().cpu().numpy()
-    # What is under _LOW already, or above what is asked for, stays.
-    met = {i for i, score in asked.items() if (logit(np.array(score)) < own[i]) != (score < _LOW)}
+    farthest = MOST * network.usual.float().cpu().numpy()
+    # What is under LOW already, or above what is asked for, stays.
+    met = {i for i, score in asked.items() if (logit(np.array(score)) < own[i]) != (score < LOW)}
     change = np.zeros(len(own))
     for _ in range(_LOOKS):
-        moved = shape + _stable_kept(network.displacement(change, shape))
+        moved = shape + stable_kept(network.displacement(change, shape))
         read = logit(network.read(moved[None])[0])
         for i, score in asked.items():
             if i not in met:
@@ -146,40 +145,10 @@ def _farther(brows: float, corners: float) -> np.ndarray:
     return farther
 
 
-def _stable_kept(displacement: np.ndarray) -> np.ndarray:
+def stable_kept(displacement: np.ndarray) -> np.ndarray:
+    """(68, 3) that does not move the points on which head pose is measured; changed in place."""
     displacement[STABLE] = 0
     return displacement
-
-
-class ShownEmotion:
-    """What a portrait shows, frame by frame.
-
-    Args:
-        moments: see ``emotions.parse_emotion``.
-        expressions: at intensity 1, see ``expressions``.
-        scale: of all intensities.
-    """
-
-    def __init__(self, moments: list[Moment], expressions: dict[str, Expression], scale: float) -> None:
-        self._moments, self._expressions, self._scale = moments, expressions, scale
-
-    @classmethod
-    def of(cls, options: AnimateOptions, network: BlendshapeMap | None, shape: np.ndarray) -> "ShownEmotion | None":
-        """Of a portrait (68, 3); None where the face is neutral throughout.
-
-        Raises:
-            InputError: there is an emotion and no network that moves a face for it.
-        """
-        moments = parse_emotion(options.emotion)
-        if options.emotion_scale == 0 or not any(moment.shares.keys() - {AUTO} for moment in moments):
-            return None
-        if network is None:
-            raise InputError("These weights know no emotions; leave the emotion out, or use the preset compact.")
-        return cls(moments, expressions(network, shape), options.emotion_scale)
-
-    def between(self, first: int, stop: int) -> Expression:
-        """The expression in each of the frames from ``first`` on, before ``stop``."""
-        return mixed(self._expressions, emotion_curves(self._moments, stop - first, first), self._scale)
 
 
 def emotion_curves(moments: list[Moment], frames: int, first: int = 0) -> dict[str, np.ndarray]:
@@ -200,18 +169,16 @@ def emotion_curves(moments: list[Moment], frames: int, first: int = 0) -> dict[s
     return curves
 
 
-def mixed(expressions: dict[str, Expression], curves: dict[str, np.ndarray], scale: float) -> Expression:
+def mixed(expressions: dict[str, Expression], curves: dict[str, np.ndarray]) -> Expression:
     """Every frame's expression.
 
     Args:
         expressions: at intensity 1.
         curves: (T,) intensities of those that are shown.
-        scale: of all intensities.
     """
 
     def sum_of(part: str) -> np.ndarray:
-        shown = ((expressions[name], curve) for name, curve in curves.items() if name != AUTO)
-        shares = (scale * curve[:, None, None] * getattr(expression, part) for expression, curve in shown)
+        shares = (curve[:, None, None] * getattr(expressions[name], part) for name, curve in curves.items())
         return np.stack(list(shares)).sum(0).astype(np.float32)
 
     return Expression(sum_of("face"), sum_of("jaw"))

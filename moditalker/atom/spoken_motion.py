@@ -9,12 +9,13 @@ import numpy as np
 from moditalker.atom.arousal import GAINED, ranged
 from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.blinks import settle_closure
-from moditalker.atom.emotion import ShownEmotion, express
+from moditalker.atom.emotion import express
 from moditalker.atom.keyframes import Keyframes
 from moditalker.atom.motion import Motion
 from moditalker.atom.motion_sampling import Imposed, StepCallback
 from moditalker.atom.rest import rest_head, rest_lips
 from moditalker.atom.saccades import sample_saccades
+from moditalker.atom.shown_expression import ShownExpression
 from moditalker.face.driven_pose import driven_pose, driving_video
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.motion_controls import scale_expression, scale_lips, settle_pose
@@ -54,9 +55,10 @@ class MotionTask:
         head_motion: ``natural``, ``still``, or a video whose head is followed.
         tracker: name of the face tracker, for that video.
         keys: in order.
-        blendshapes: moves the face for an emotion or a key.
+        blendshapes: moves the face for an emotion, a smile or a key.
         gains: (T, 3) see ``atom.arousal``; None changes nothing.
         gaze_seed: of the eyes' wandering.
+        smile: of a style, under the speech; None leaves the portrait's own.
     """
 
     face: FaceFrame
@@ -68,6 +70,7 @@ class MotionTask:
     blendshapes: BlendshapeMap | None = None
     gains: np.ndarray | None = None
     gaze_seed: int = 0
+    smile: float | None = None
 
     def gain(self, part: str) -> np.ndarray | None:
         """(T,) of one of ``GAINED``."""
@@ -104,9 +107,10 @@ def spoken_motion(
         residual = rest_lips(residual, face.shape, keyframes.awake(task.activity, "lips"))
         residual = scale_lips(residual, face.shape, options.lip_scale)
         residual = scale_expression(residual, options.expression_scale, task.gain("expression"))
-        emotion = ShownEmotion.of(options, task.blendshapes, face.shape)
-        if emotion is not None:
-            residual = express(residual, face.shape, emotion.between(0, frames))
+        shown = ShownExpression.of(options, task.blendshapes, face.shape, task.smile)
+        if shown is not None:
+            shown.follow(residual[task.activity > 0.5])
+            residual = express(residual, face.shape, shown.between(0, frames))
     with clock("head"):
         report("head", 0, options.atom_steps)
         # Blinks are drawn whatever moves the head, so that one does not depend on the other.

@@ -14,7 +14,7 @@ from diffusers import SchedulerMixin
 from moditalker.atom.head import POSE
 from moditalker.atom.motion_sampling import LIP_TEMPERATURE, Imposed
 from moditalker.atom.motion_transformer import CHANNELS, MotionTransformer
-from moditalker.atom.style import StyleSource, clip_style
+from moditalker.atom.style import Manner, StyleSource, clip_manner
 from moditalker.atom.transformer_sampling import sample_part
 from moditalker.audio.prosody import prosody, with_prosody
 from moditalker.face.layout import LIP_BRANCH
@@ -59,7 +59,7 @@ class SpokenParts:
         samples: np.ndarray,
         shape: np.ndarray,
         options: AnimateOptions,
-        style: np.ndarray | None,
+        manner: Manner | None,
     ) -> "SpokenParts":
         """With a pipeline's models: all of them where there is a style, else those that always speak.
 
@@ -67,11 +67,12 @@ class SpokenParts:
             pipeline: a ``MoDiTalkerPipeline``.
             speech: (2T, D) features at 50 Hz.
             samples: (N,) float32, 16 kHz, of the same recording.
-            scheduler, shape, options, style: see the class.
+            scheduler, shape, options: see the class.
+            manner: whose style there is.
         """
-        used = speaking_models(pipeline, style)
+        used = speaking_models(pipeline, manner)
         heard = with_prosody(speech, prosody(samples)) if used else speech
-        return cls(used, scheduler, heard, shape, options, style)
+        return cls(used, scheduler, heard, shape, options, None if manner is None else manner.movements)
 
     def __contains__(self, part: str) -> bool:
         return part in self.networks
@@ -121,8 +122,8 @@ class SpokenParts:
         return made
 
 
-def style_for(pipeline: Any, style: StyleSource, tell: Callable[[str], None], report: Progress) -> np.ndarray | None:
-    """(26,) of a style, read where it is a video; None where there is none.
+def manner_for(pipeline: Any, style: StyleSource, tell: Callable[[str], None], report: Progress) -> Manner | None:
+    """The manner of a style, read where it is a video; None where there is none.
 
     Args:
         pipeline: a ``MoDiTalkerPipeline``.
@@ -136,14 +137,17 @@ def style_for(pipeline: Any, style: StyleSource, tell: Callable[[str], None], re
         return None
     if not _models(pipeline):
         raise InputError("These weights know no styles; leave the style out, or use the preset compact.")
-    if isinstance(style, np.ndarray):
+    if isinstance(style, Manner):
         return style
-    return clip_style(style, tell, pipeline.config["tracker"], lambda done: report("face", done, done))
+    if isinstance(style, np.ndarray):
+        return Manner(style)
+    tracked = pipeline.config["tracker"], lambda done: report("face", done, done)
+    return clip_manner(style, tell, pipeline.blendshapes, *tracked)
 
 
-def speaking_models(pipeline: Any, style: np.ndarray | None) -> dict[str, MotionTransformer]:
+def speaking_models(pipeline: Any, manner: Manner | None) -> dict[str, MotionTransformer]:
     """A ``MoDiTalkerPipeline``'s models of single parts: all where there is a style, else those that always speak."""
-    always = CHANNELS if style is not None else pipeline.config["always"].split(",")
+    always = CHANNELS if manner is not None else pipeline.config["always"].split(",")
     return {part: model for part, model in _models(pipeline).items() if part in always}
 
 

@@ -16,11 +16,12 @@ from diffusers import SchedulerMixin
 from moditalker.atom.arousal import GAINED, ArousalMap, voice_gains
 from moditalker.atom.blendshapes import BlendshapeMap
 from moditalker.atom.blinks import close_eyes, settle_closure
-from moditalker.atom.emotion import ShownEmotion, express
+from moditalker.atom.emotion import express
 from moditalker.atom.head import MOTION, POSE, HeadMotion
 from moditalker.atom.model import AudioToMotion
 from moditalker.atom.motion_sampling import Continued, sample_head, sample_residual
 from moditalker.atom.rest import rest_head, rest_lips, resting
+from moditalker.atom.shown_expression import ShownExpression
 from moditalker.atom.streamed_parts import WINDOW, StreamedParts
 from moditalker.audio.features import FEATURE_RATE, make_speech_encoder
 from moditalker.audio.prosody import prosody, with_prosody
@@ -47,6 +48,8 @@ _MIDDLE_FRAMES = 200.0
 """Over so many frames the middle of the head's motion follows it."""
 _JOINT = np.array([0.75, 0.5, 0.3, 0.15, 0.05], np.float32)
 """Share of what a window makes of the last frame that was shown, other than it was shown, in the frames after it."""
+_SMILE_SHARE = 0.3
+"""Of the way that a style's smile goes in a hop, from what fitted the speech before to what fits it now."""
 _BREATH_FRAMES = 95
 _BREATH = np.array([0.006, 0, 0, 0, 0.006, 0.002], np.float32)
 """A breath's length, and how far it moves the head: a nod in radians, down in inter-ocular distances, log scale."""
@@ -61,12 +64,14 @@ class StreamSettings:
         steps: denoising steps of each window.
         still: the head does not move.
         idle: between utterances the head breathes instead of holding still.
+        smile: of a style, under the speech; None leaves the portrait's own.
     """
 
     options: AnimateOptions
     steps: int = STEPS
     still: bool = False
     idle: bool = False
+    smile: float | None = None
 
 
 class StreamedMotion:
@@ -78,7 +83,7 @@ class StreamedMotion:
         generators: for ``lips`` and ``head``, on the CPU. With the same seed each frame has the noise that it has when
             the whole recording is sampled.
         settings: see ``StreamSettings``.
-        blendshapes: moves the face for an emotion.
+        blendshapes: moves the face for an emotion or a smile.
         arousal: hears how lively the voice is, for the emotion ``auto``.
         parts: models of single parts, in place of what the networks say of these.
     Raises:
@@ -99,7 +104,7 @@ class StreamedMotion:
     ) -> None:
         self._atom, self._head, self._scheduler, self._face = atom, head, scheduler, face
         self._generators, self._settings = generators, settings
-        self._emotion = ShownEmotion.of(settings.options, blendshapes, face.shape)
+        self._shows = ShownExpression.of(settings.options, blendshapes, face.shape, settings.smile)
         self._arousal, self._parts = arousal, parts
         voice_gains(arousal, settings.options, np.zeros(SAMPLES_A_FRAME, np.float32), 1)
         self._encoder = make_speech_encoder(atom.config["speech_encoder"])
@@ -224,7 +229,9 @@ class StreamedMotion:
         brows, lids_gain, heads = gains.T
         rested = scale_expression(rested, settings.options.expression_scale, brows)
         start = self._shown - before
-        shows = None if self._emotion is None else self._emotion.between(start, start + len(lips))
+        if self._shows is not None:
+            self._shows.follow(rested[activity > 0.5], _SMILE_SHARE)
+        shows = None if self._shows is None else self._shows.between(start, start + len(lips))
         lids = shape if shows is None else shape + shows.face
         rested = close_eyes(rested, lids, settings.options.blink_scale * settle_closure(lids_gain * head[:, POSE]))
         if shows is not None:

@@ -14,6 +14,7 @@ from diffusers import SchedulerMixin
 from moditalker.atom.motion_sampling import Continued
 from moditalker.atom.motion_transformer import MotionTransformer
 from moditalker.atom.spoken_parts import ROWS, guidance_of, own_noise, speaking_models, temperature_of
+from moditalker.atom.style import Manner
 from moditalker.atom.transformer_sampling import sample_part
 from moditalker.options import AnimateOptions
 from moditalker.utils.ring import Recent
@@ -60,10 +61,11 @@ class StreamedParts:
         options: AnimateOptions,
         steps: int,
         generators: Mapping[str, torch.Generator],
-        style: np.ndarray | None,
+        manner: Manner | None,
     ) -> "StreamedParts":
         """With the models of a ``MoDiTalkerPipeline``: all where there is a style, else those that always speak."""
-        networks = speaking_models(pipeline, style)
+        networks = speaking_models(pipeline, manner)
+        style = None if manner is None else manner.movements
         return cls(networks, pipeline.atom_scheduler, shape, options, steps, generators, style)
 
     def __bool__(self) -> bool:

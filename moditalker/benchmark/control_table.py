@@ -3,11 +3,15 @@
 Printed is how far each part of the motion goes from where it was: root mean square, in thousandths of an eye distance
 for lips and brows, in degrees for the head, in percent of a whole blink for the lids. 0 means equal to the last bit.
 
+``--styles CLIP ...`` adds a row for the style of each clip, and a table of smiles: of the clip, and of the motion
+without its style and with it. The lips' gap must not change with the smile.
+
 ``--sync NAME`` draws the motion with that control as well, and without any: the sync expert says whether the lips that
 are seen still fit the sound.
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,11 +20,17 @@ from typing import Any
 import numpy as np
 
 from moditalker.atom.motion import Motion
+from moditalker.atom.spoken_parts import manner_for
+from moditalker.atom.style import Manner, smile_of
 from moditalker.audio.load import load_audio
 from moditalker.face.geometry import aligned_face, aligning_matrix
+from moditalker.face.layout import lip_gap
 from moditalker.loading import load_pipeline
 from moditalker.metrics.sync_confidence import sync_score
 from moditalker.utils.errors import InputError
+from moditalker.utils.progress import unasked
+
+logger = logging.getLogger(__name__)
 
 CONTROLS: dict[str, dict[str, Any]] = {
     "lip_seed": {"lip_seed": 1},
@@ -77,6 +87,37 @@ def control_table(
     return "\n".join(lines) + "\n"
 
 
+def smile_table(pipeline: Any, portrait: Any, audio: Any, styles: Sequence[Path], seed: int = 0) -> str:
+    """Markdown: the smile under speech with the style of each clip, and how far the lips' gap is from the plain one.
+
+    Args:
+        pipeline: with blendshapes.
+        portrait, audio: any sources.
+        styles: videos.
+        seed: of the motion.
+    Raises:
+        InputError: input that cannot be used.
+    """
+    encoded = pipeline.encode_portrait(portrait)
+    head = "| style | smile of the clip | of the motion without the style | with it | gap of the lips, 1/1000 |"
+    lines = [head, "|---|---|---|---|---|"]
+
+    def made(style: Manner | None) -> tuple[float, np.ndarray]:
+        motion = pipeline.motion(encoded, audio, seed=seed, style=style).motion
+        assert isinstance(motion, Motion)
+        face = motion.residual(encoded.frame.shape) + encoded.frame.shape
+        return smile_of(face, pipeline.blendshapes), lip_gap(face)
+
+    own, gap = made(None)
+    for clip in styles:
+        manner = manner_for(pipeline, clip, logger.warning, unasked)
+        assert manner is not None
+        smile, kept = made(manner)
+        far = _UNITS["lips"] * float(np.sqrt(((kept - gap) ** 2).mean()))
+        lines.append(f"| {clip.stem} | {manner.smile:.2f} | {own:.2f} | {smile:.2f} | {far:.2g} |")
+    return "\n".join(lines) + "\n"
+
+
 def sync_table(
     pipeline: Any, portrait: Any, audio: np.ndarray, controls: Mapping[str, dict[str, Any]], seed: int = 0
 ) -> str:
@@ -123,6 +164,8 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
     if unknown:
         raise InputError(f"There is no control {unknown[0]!r}; choose among {', '.join(controls)}.")
     say(control_table(pipeline, options.portrait, options.audio, controls=controls))
+    if options.styles and getattr(pipeline, "blendshapes", None) is not None:
+        say("\n" + smile_table(pipeline, options.portrait, options.audio, options.styles))
     if options.sync:
         chosen = {name: controls[name] for name in options.sync}
         say("\n" + sync_table(pipeline, options.portrait, load_audio(options.audio), chosen))

@@ -126,7 +126,7 @@ def still_emotions(
         residual = silence
         if emotion != NEUTRAL:
             curves = {emotion: np.full(1, intensity, np.float32)}
-            residual = express(silence, face.shape, mixed(each, curves, 1.0))
+            residual = express(silence, face.shape, mixed(each, curves))
         landmarks = face.compose(residual, np.zeros((1, POSE), np.float32))
         return readers(np.concatenate(list(warped(encoded, landmarks))), emotion, intensity)
 

@@ -91,7 +91,7 @@ class AnimateEndpoint:
             emotion_scale: how strong the emotion is, 0 to 1.5.
             gaze_scale: how far the eyes wander, 0 to 2; 1 is as in clips of talkers.
             voice: name of the synthetic voice; the page lists those that are installed.
-            style: a video of somebody who talks, about ten seconds, whose manner brows, lids and head take on.
+            style: a video of somebody who talks, about ten seconds, whose manner brows, lids, head and smile take on.
 
         Returns:
             The video.

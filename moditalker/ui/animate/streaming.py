@@ -220,7 +220,7 @@ class StreamEndpoint:
             face: which face of the portrait speaks, counted from the left and from 1; 0 is the largest.
             voice: name of the synthetic voice.
             gaze_scale: how far the eyes wander, 0 to 2; 1 is as in clips of talkers.
-            style: a video of somebody who talks, about ten seconds, whose manner brows, lids and head take on.
+            style: a video of somebody who talks, about ten seconds, whose manner brows, lids, head and smile take on.
 
         Returns:
             The newest piece, an MP4 with its sound.

@@ -8,12 +8,12 @@ from concurrent.futures import TimeoutError as Late
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import spaces.config
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from moditalker.atom.spoken_parts import style_for
+from moditalker.atom.spoken_parts import manner_for
+from moditalker.atom.style import Manner
 from moditalker.portrait import Portrait
 from moditalker.ui.animate.request import check_video
 from moditalker.ui.live.opening import Opening, read_opening
@@ -132,12 +132,12 @@ class LiveSocket:
                 _ = encoded.irises
             return encoded
 
-    def _style(self, clip: bytes, warnings: list[str]) -> np.ndarray | None:
+    def _style(self, clip: bytes, warnings: list[str]) -> Manner | None:
         with self._workspace.folder() as folder:
             path = Path(folder) / "style"
             path.write_bytes(clip)
             check_video("style", path, self._settings)
-            return style_for(self._pipeline, path, warnings.append, unasked)
+            return manner_for(self._pipeline, path, warnings.append, unasked)
 
     async def _listen(self, socket: WebSocket, session: Session) -> None:
         """Hand on what the client says, until it leaves."""

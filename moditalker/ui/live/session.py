@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from moditalker.atom.style import Manner
 from moditalker.audio.pcm import PcmDecoder
 from moditalker.audio.text_to_speech import synthesize
 from moditalker.audio.utterances import Utterances
@@ -73,7 +74,7 @@ class Session:
         line: where each turn waits for the machine.
         metrics: for the operator.
         send: to the client.
-        style: (26,) of ``atom.style``, or None.
+        style: see ``atom.style``, or None.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Session:
         line: Line,
         metrics: Metrics,
         send: Send,
-        style: np.ndarray | None = None,
+        style: Manner | None = None,
     ) -> None:
         self._pipeline, self._portrait, self._opening, self._settings = pipeline, portrait, opening, settings
         self._line, self._metrics, self._send = line, metrics, send
