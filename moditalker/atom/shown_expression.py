@@ -90,6 +90,7 @@ class ShownExpression:
     ) -> None:
         self._moments, self._emotions, self._scale, self._smile = moments, emotions, scale, smile
         self._shift: float | None = None
+        """None before somebody has spoken."""
 
     @classmethod
     def of(
@@ -126,8 +127,10 @@ class ShownExpression:
         shift = self._smile.shift(spoken)
         self._shift = shift if self._shift is None else self._shift + share * (shift - self._shift)
 
-    def between(self, first: int, stop: int) -> Expression:
-        """The expression in each of the frames from ``first`` on, before ``stop``."""
+    def between(self, first: int, stop: int) -> Expression | None:
+        """The expression in each of the frames from ``first`` on, before ``stop``; None where the face stays."""
+        if not self._emotions and not self._shift:
+            return None
         felt = emotion_curves(self._moments, stop - first, first)
         curves = {name: self._scale * curve for name, curve in felt.items() if name in self._emotions}
         if self._smile is None:

@@ -110,7 +110,8 @@ def spoken_motion(
         shown = ShownExpression.of(options, task.blendshapes, face.shape, task.smile)
         if shown is not None:
             shown.follow(residual[task.activity > 0.5])
-            residual = express(residual, face.shape, shown.between(0, frames))
+            expression = shown.between(0, frames)
+            residual = residual if expression is None else express(residual, face.shape, expression)
     with clock("head"):
         report("head", 0, options.atom_steps)
         # Blinks are drawn whatever moves the head, so that one does not depend on the other.
