@@ -10,6 +10,7 @@ from moditalker.atom.motion import Motion
 from moditalker.atom.shown_expression import ShownExpression
 from moditalker.atom.streamed_motion import StreamedMotion, StreamSettings
 from moditalker.atom.style import STYLE, Manner, smile_of
+from moditalker.benchmark.control_table import smile_table
 from moditalker.face.geometry import FaceFrame
 from moditalker.face.layout import LOWER_INNER_LIP, LOWER_OUTER_LIP, MOUTH_CORNERS, lip_gap
 from moditalker.options import DEFAULTS
@@ -96,6 +97,17 @@ def test_the_smile_of_a_style_reaches_the_motion_alone(
     np.testing.assert_allclose(lip_gap(face(serious)), lip_gap(face(plain)), atol=1e-5)
     without = MoDiTalkerPipeline(**{**able.components, "blendshapes": None})
     np.testing.assert_array_equal(made(0.0, without).lips, plain.lips)
+
+
+def test_the_table_says_what_becomes_of_a_smile(
+    pipeline: MoDiTalkerPipeline, portrait: Portrait, speech: np.ndarray
+) -> None:
+    styles = {"grave": Manner(np.zeros(STYLE, np.float32), 0.0)}
+    row = smile_table(with_parts(pipeline, "head"), portrait, speech[8000:20000], styles).splitlines()[-1]
+    name, clip, without, shown, gap = row.strip("| ").split(" | ")
+    assert (name, clip) == ("grave", "0.00")
+    assert float(shown) < float(without) - 0.2
+    assert float(gap) < 0.01
 
 
 def test_a_stream_smiles_as_the_style_does(

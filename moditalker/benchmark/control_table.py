@@ -21,7 +21,7 @@ import numpy as np
 
 from moditalker.atom.motion import Motion
 from moditalker.atom.spoken_parts import manner_for
-from moditalker.atom.style import Manner, smile_of
+from moditalker.atom.style import Manner, StyleSource, smile_of
 from moditalker.audio.load import load_audio
 from moditalker.face.geometry import aligned_face, aligning_matrix
 from moditalker.face.layout import lip_gap
@@ -87,13 +87,13 @@ def control_table(
     return "\n".join(lines) + "\n"
 
 
-def smile_table(pipeline: Any, portrait: Any, audio: Any, styles: Sequence[Path], seed: int = 0) -> str:
+def smile_table(pipeline: Any, portrait: Any, audio: Any, styles: Mapping[str, StyleSource], seed: int = 0) -> str:
     """Markdown: the smile under speech with the style of each clip, and how far the lips' gap is from the plain one.
 
     Args:
         pipeline: with blendshapes.
         portrait, audio: any sources.
-        styles: videos.
+        styles: videos, or what was read of them, by the name of their row.
         seed: of the motion.
     Raises:
         InputError: input that cannot be used.
@@ -109,12 +109,12 @@ def smile_table(pipeline: Any, portrait: Any, audio: Any, styles: Sequence[Path]
         return smile_of(face, pipeline.blendshapes), lip_gap(face)
 
     own, gap = made(None)
-    for clip in styles:
-        manner = manner_for(pipeline, clip, logger.warning, unasked)
+    for name, style in styles.items():
+        manner = manner_for(pipeline, style, logger.warning, unasked)
         assert manner is not None
         smile, kept = made(manner)
         far = _UNITS["lips"] * float(np.sqrt(((kept - gap) ** 2).mean()))
-        lines.append(f"| {clip.stem} | {manner.smile:.2f} | {own:.2f} | {smile:.2f} | {far:.2g} |")
+        lines.append(f"| {name} | {manner.smile:.2f} | {own:.2f} | {smile:.2f} | {far:.2g} |")
     return "\n".join(lines) + "\n"
 
 
@@ -165,7 +165,8 @@ def main(arguments: Sequence[str] | None = None, say: Callable[[str], object] = 
         raise InputError(f"There is no control {unknown[0]!r}; choose among {', '.join(controls)}.")
     say(control_table(pipeline, options.portrait, options.audio, controls=controls))
     if options.styles and getattr(pipeline, "blendshapes", None) is not None:
-        say("\n" + smile_table(pipeline, options.portrait, options.audio, options.styles))
+        styles = {clip.stem: clip for clip in options.styles}
+        say("\n" + smile_table(pipeline, options.portrait, options.audio, styles))
     if options.sync:
         chosen = {name: controls[name] for name in options.sync}
         say("\n" + sync_table(pipeline, options.portrait, load_audio(options.audio), chosen))
