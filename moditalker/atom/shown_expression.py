@@ -89,8 +89,7 @@ class ShownExpression:
         self, moments: list[Moment], emotions: dict[str, Expression], scale: float, smile: Smile | None
     ) -> None:
         self._moments, self._emotions, self._scale, self._smile = moments, emotions, scale, smile
-        self._shift: float | None = None
-        """None before somebody has spoken."""
+        self._shift = 0.0
 
     @classmethod
     def of(
@@ -115,17 +114,14 @@ class ShownExpression:
         emotions = expressions(network, shape) if felt else {}
         return cls(moments, emotions, options.emotion_scale, None if smile is None else Smile(network, shape, smile))
 
-    def follow(self, spoken: np.ndarray, share: float = 1.0) -> None:
+    def follow(self, spoken: np.ndarray) -> None:
         """Let the smile fit some speech.
 
         Args:
             spoken: (T, 68, 3) residuals of frames in which somebody speaks; nothing changes where there are none.
-            share: of the way from the smile that fitted what was followed before.
         """
-        if self._smile is None or len(spoken) == 0:
-            return
-        shift = self._smile.shift(spoken)
-        self._shift = shift if self._shift is None else self._shift + share * (shift - self._shift)
+        if self._smile is not None and len(spoken):
+            self._shift = self._smile.shift(spoken)
 
     def between(self, first: int, stop: int) -> Expression | None:
         """The expression in each of the frames from ``first`` on, before ``stop``; None where the face stays."""
@@ -137,5 +133,5 @@ class ShownExpression:
             return mixed(self._emotions, curves)
         # An emotion says itself what the corners do.
         left = np.clip(np.ones(stop - first, np.float32) - sum(curves.values()), 0, 1)
-        smile = self._smile.expression(self._shift or 0.0)
+        smile = self._smile.expression(self._shift)
         return mixed(self._emotions | {_SMILE: smile}, curves | {_SMILE: left})

@@ -48,8 +48,6 @@ _MIDDLE_FRAMES = 200.0
 """Over so many frames the middle of the head's motion follows it."""
 _JOINT = np.array([0.75, 0.5, 0.3, 0.15, 0.05], np.float32)
 """Share of what a window makes of the last frame that was shown, other than it was shown, in the frames after it."""
-_SMILE_SHARE = 0.3
-"""Of the way that a style's smile goes in a hop, from what fitted the speech before to what fits it now."""
 _BREATH_FRAMES = 95
 _BREATH = np.array([0.006, 0, 0, 0, 0.006, 0.002], np.float32)
 """A breath's length, and how far it moves the head: a nod in radians, down in inter-ocular distances, log scale."""
@@ -230,7 +228,7 @@ class StreamedMotion:
         rested = scale_expression(rested, settings.options.expression_scale, brows)
         start = self._shown - before
         if self._shows is not None:
-            self._shows.follow(rested[activity > 0.5], _SMILE_SHARE)
+            self._shows.follow(rested[activity > 0.5])
         shows = None if self._shows is None else self._shows.between(start, start + len(lips))
         lids = shape if shows is None else shape + shows.face
         rested = close_eyes(rested, lids, settings.options.blink_scale * settle_closure(lids_gain * head[:, POSE]))
